@@ -1,0 +1,2 @@
+/* yamux.c - see yamux.h. */
+#include "base/yamux.h"

@@ -1,0 +1,37 @@
+/*
+ * client.h - how the CLI starts keepers and talks to them.
+ *
+ * The socket speaks msg.h frames; each connection carries one request.
+ */
+#ifndef SANDBOX_CLIENT_H
+#define SANDBOX_CLIENT_H
+
+#include "base/err.h"
+#include "base/msg.h"
+#include "sandbox/store.h"
+
+/* Starts the keeper of a created (or ended, not ephemeral) sandbox, in a session of its own, and
+ * returns once it listens or has failed; its failure comes back as *e (with a hint where there is
+ * one in `hint`, which may be empty). The machine is then booting. */
+must_check int client_start(int boxfd, char hint[240], struct err *e);
+
+/* Connects to the keeper: a blocking stream socket, the caller's. -ECONNREFUSED when none listens.
+ */
+must_check int client_connect(int boxfd, struct err *e);
+
+/* A connection with its receive buffer. */
+struct client {
+    int fd; /* owned */
+    size_t have, used;
+    uint8_t buf[2 * (MSG_HEADER + MSG_MAX)];
+};
+
+must_check int client_send(struct client *c, enum msg_type type, const void *body, size_t len,
+                           struct err *e);
+must_check int client_request(struct client *c, struct msg_builder *b, struct err *e);
+
+/* Waits for the next frame; *f borrows from the client until the next call. 1 = frame, 0 = the
+ * keeper closed, negative = error. */
+must_check int client_next(struct client *c, struct msg_frame *f, struct err *e);
+
+#endif

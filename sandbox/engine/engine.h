@@ -1,0 +1,70 @@
+/*
+ * engine.h - what runs the machine: ours on KVM, or QEMU in software. Same kernel, image and wire.
+ *
+ * The kernel command line, the order of disks and the port names are the same on both, so that
+ * carrel-init cannot tell them apart:
+ *     disk 0   /dev/vda  the image, read-only squashfs
+ *     disk 1   /dev/vdb  the writable layer, ext4, when there is one
+ *     port 0   "carrel.control"
+ *     cmdline  "console=ttyS0 ..."-free by default; "carrel.overlay=tmpfs|vdb", "carrel.trace"
+ */
+#ifndef SANDBOX_ENGINE_ENGINE_H
+#define SANDBOX_ENGINE_ENGINE_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Everything an engine needs; descriptors are borrowed during engine_start. */
+struct engine_spec {
+    uint64_t mem_bytes;
+    uint32_t vcpus;
+    int kernel_fd, initrd_fd;
+    int image_fd; /* read-only disk */
+    int disk_fd;  /* writable disk, -1 = none */
+    int port_fds[8];
+    const char *port_names[8];
+    unsigned nports;
+    int console_fd;            /* guest kernel messages, a file or pipe for append */
+    int log_fd;                /* the engine's own stderr */
+    const char *cmdline_extra; /* may be NULL */
+};
+
+/* A started machine: the process, and where its report arrives. Both owned by the caller. */
+struct engine_run {
+    pid_t pid;
+    int pidfd;
+    int report_fd; /* struct vmm_report when it ends; -1: the engine has none (qemu) */
+};
+
+/* How a machine ended, the same words for every engine. */
+struct engine_end {
+    char reason[24]; /* as box_state.reason */
+    char text[240];
+};
+
+struct engine {
+    const char *name; /* "kvm", "qemu" */
+    /* Can it run here? 0, or -errno with why in *e and the remedy in hint. */
+    int (*check)(char hint[240], struct err *e);
+    int (*start)(const struct engine_spec *spec, struct engine_run *run, struct err *e);
+    /* After the process is reaped: says why it ended. */
+    void (*end)(struct engine_run *run, int wait_status, struct engine_end *out);
+};
+
+extern const struct engine engine_kvm, engine_qemu;
+
+/* By name, or with NULL the best one that works here: kvm where 64-bit supervisor code runs at
+ * speed, otherwise qemu. why says in one sentence what decided. */
+const struct engine *engine_choose(const char *name, char why[240], char hint[240], struct err *e);
+
+enum kvm_speed { KVM_NATIVE, KVM_SLOW /* interpreted supervisor code, e.g. kvm-pvm */ };
+
+/* Measures, in under 200 ms, 64-bit supervisor code on /dev/kvm. The verdict is kept per boot of
+ * the host in the cache directory. -errno when /dev/kvm cannot be used: hint has the remedy
+ * (absent, no permission, group not yet effective, …, each its own sentence). */
+must_check int kvm_probe(enum kvm_speed *speed, double *mips, char hint[240], struct err *e);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * kernel.h - guest kernels: unpacked once at import, never by the VMM.
+ *
+ *     kernels/NAME/vmlinux       ELF
+ *     kernels/NAME/initrd.img    cpio (newc, uncompressed): /init = carrel-init, and the modules it
+ *                                needs, in load order in /modules/order; absent modules = built in
+ *     kernels/NAME/kernel.json   { name, version, digest, source, pvh, modules[] }
+ *     kernels/default -> NAME
+ */
+#ifndef SANDBOX_IMAGE_KERNEL_H
+#define SANDBOX_IMAGE_KERNEL_H
+
+#include "base/err.h"
+#include "sandbox/image/image.h"
+
+struct kernel {
+    char *name;      /* owned */
+    char *version;   /* owned, e.g. "6.1.0-49-cloud-amd64" */
+    char digest[65]; /* SHA-256 of vmlinux */
+    bool pvh;        /* has the PVH note */
+    bool is_default;
+};
+
+void kernel_fini(struct kernel *k);
+
+/* Loads by name, NULL = the default. -ENOENT with what to do. */
+must_check int kernel_load(const char *name, struct kernel *out, struct err *e);
+
+/* Opens vmlinux and the initrd, read-only, the caller's. The initrd is made again when the
+ * installed carrel-init is newer than the one inside. */
+must_check int kernel_open(const struct kernel *k, int *vmlinux, int *initrd, struct err *e);
+
+/* Adds a kernel: an ELF vmlinux or a bzImage whose payload is gzip, xz, zstd, lz4, bzip2 or lzma.
+ * modules: directory like /lib/modules/VERSION, or NULL when everything is built in. The first
+ * kernel becomes the default; a kernel named "lean" takes over as default when added. */
+must_check int kernel_add(const char *name, const char *image, const char *modules,
+                          image_progress *say, void *arg, struct err *e);
+
+/* Downloads a distribution's kernel package by name, unpacks it without installing it, and adds
+ * it. package NULL = linux-image-cloud-amd64. */
+must_check int kernel_fetch(const char *name, const char *package, image_progress *say, void *arg,
+                            struct err *e);
+
+must_check int kernel_list(struct kernel **out, size_t *n, struct err *e);
+must_check int kernel_set_default(const char *name, struct err *e);
+must_check int kernel_remove(const char *name, struct err *e);
+
+/* bzImage or ELF in memory -> ELF in memory, pure; tested and fuzzed. *out is the caller's. At most
+ * max bytes. */
+must_check int kernel_unpack(const void *in, size_t len, size_t max, void **out, size_t *out_len,
+                             struct err *e);
+
+#endif

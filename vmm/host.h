@@ -1,0 +1,37 @@
+/*
+ * host.h - what the machine lends to devices: interrupts, doorbells, the I/O thread.
+ *
+ * A table of functions, so that a device test needs no KVM: the test counts interrupts and rings
+ * doorbells itself. The machine's own table is in machine.c.
+ */
+#ifndef VMM_HOST_H
+#define VMM_HOST_H
+
+#include "base/loop.h"
+#include "vmm/device.h"
+#include "vmm/gmem.h"
+
+struct host;
+
+struct host_ops {
+    /* Delivers one MSI to the guest's interrupt controller (KVM_SIGNAL_MSI). Any thread. */
+    void (*msi)(struct host *h, uint64_t addr, uint32_t data);
+    /* Makes guest writes of any width to the MMIO address at ring efd instead of leaving KVM_RUN
+     * (KVM_IOEVENTFD), or stops that. */
+    int (*doorbell)(struct host *h, uint64_t addr, int efd, bool on);
+    /* Maps len bytes at host (whole pages) at gpa as guest-readable memory; guest writes still exit
+     * (KVM_MEM_READONLY). host NULL removes it. */
+    int (*map_readonly)(struct host *h, unsigned slot, uint64_t gpa, void *host, uint64_t len);
+    /* A guest broke the rules of a device: counted, and one rate-limited line in the log. */
+    void (*guest_mistake)(struct host *h, const char *device, const char *what);
+};
+
+struct host {
+    const struct host_ops *ops;
+    const struct gmem *mem; /* borrowed, outlives every device */
+    struct loop *loop;      /* of the I/O thread; touched by devices from that thread only, or
+                               before the machine starts */
+    struct bus *mmio, *pio;
+};
+
+#endif
