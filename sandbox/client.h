@@ -1,7 +1,12 @@
 /*
  * client.h - how the CLI starts keepers and talks to them.
  *
- * The socket speaks msg.h frames; each connection carries one request.
+ * The socket speaks msg.h frames; each connection carries one request. A requester that closes its
+ * end, or only its sending half, is gone: its EXEC, PUT or GET ends (but see ATTACH). The keeper
+ * closes its end when the answer is complete; for an EXEC with MSG_F_MAIN, an ATTACH, STOP and WAIT
+ * that is when the sandbox has ended and, when ephemeral, nothing of it is left. Each of these
+ * gets ENDED as its last frame, MAIN and ATTACH after EXIT when the command came that far; a
+ * request that is cut off by the end of the machine gets ENDED in place of its answer.
  */
 #ifndef SANDBOX_CLIENT_H
 #define SANDBOX_CLIENT_H
@@ -14,6 +19,12 @@
  * returns once it listens or has failed; its failure comes back as *e (with a hint where there is
  * one in `hint`, which may be empty). The machine is then booting. */
 must_check int client_start(int boxfd, char hint[240], struct err *e);
+
+/* The same, but the main command, whatever config.json says, will come as an EXEC with MSG_F_MAIN
+ * from the caller (`run` in the foreground: nothing it prints may be missed). Until it comes, the
+ * keeper waits 10 s, then ends the sandbox. client_start itself runs config.json's argv, with its
+ * output in output.log and to whoever attaches. */
+must_check int client_start_for_main(int boxfd, char hint[240], struct err *e);
 
 /* Connects to the keeper: a blocking stream socket, the caller's. -ECONNREFUSED when none listens.
  */

@@ -66,7 +66,8 @@ struct box_state {
     int64_t started_ns, ready_ns, ended_ns; /* UTC; 0 = not yet */
     int exit_code; /* of the main command as carrel would exit; -1 = unknown */
     /* exited|signal|timeout|stopped|killed|poweroff|reboot|triple-fault|panic|watchdog|vmm-crash|
-     * keeper-lost|refused */
+     * keeper-lost|refused|protocol (the guest broke the wire's rules). The first three, and the
+     * exit_code with them, are the guest's word: reported, never a reason for anything. */
     char reason[24];
     char text[240]; /* one sentence more, possibly empty */
 };
@@ -89,6 +90,10 @@ must_check int store_find(struct store *s, const char *what, char id[BOX_ID_LEN 
 must_check int box_load_config(int dirfd, struct box_config *out, struct err *e);
 must_check int box_load_state(int dirfd, struct box_state *out, struct err *e);
 must_check int box_save_state(int dirfd, const struct box_state *st, struct err *e);
+
+/* state.json's text, also what STATE and ENDED carry. to_json: owned by the caller. */
+char *box_state_to_json(const struct box_state *st, struct err *e);
+must_check int box_state_parse(const char *text, size_t len, struct box_state *out, struct err *e);
 
 /* state.json and config.json as one JSON text, the form that `inspect --json` prints. Owned by
  * caller. */
