@@ -91,6 +91,8 @@ must_check int box_load_config(int dirfd, struct box_config *out, struct err *e)
 must_check int box_load_state(int dirfd, struct box_state *out, struct err *e);
 must_check int box_save_state(int dirfd, const struct box_state *st, struct err *e);
 
+must_check int box_save_config(int dirfd, const struct box_config *c, struct err *e);
+
 /* state.json's text, also what STATE and ENDED carry. to_json: owned by the caller. */
 char *box_state_to_json(const struct box_state *st, struct err *e);
 must_check int box_state_parse(const char *text, size_t len, struct box_state *out, struct err *e);

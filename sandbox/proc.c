@@ -1,0 +1,70 @@
+/* proc.c - see proc.h. */
+#include "sandbox/proc.h"
+
+#include "base/fd.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+/* Fields of /proc/PID/stat from the third on follow the last ')': a program may be named "a) b". */
+#define FIELDS_AFTER_NAME 20
+
+uint64_t proc_start_time(pid_t pid)
+{
+    char path[32], text[1024];
+
+    if (pid <= 0)
+        return 0;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : io_read_full(fd, text, sizeof(text) - 1);
+
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+
+    const char *p = strrchr(text, ')');
+
+    for (int i = 0; p && i < FIELDS_AFTER_NAME; i++) {
+        p = strchr(p, ' ');
+        if (p)
+            p++;
+    }
+    return p ? strtoull(p, NULL, 10) : 0;
+}
+
+int proc_kill(pid_t pid, uint64_t start, int timeout_ms, struct err *e)
+{
+    if (pid <= 0 || start == 0)
+        return 0;
+
+    /* The descriptor first, then the question: it names whatever has the pid now, for good. */
+    auto_fd int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (pidfd < 0)
+        return errno == ESRCH ? 0 : err_sys(e, "process %d", (int)pid);
+    if (proc_start_time(pid) != start)
+        return 0;
+    if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0))
+        return errno == ESRCH ? 0 : err_sys(e, "process %d: kill", (int)pid);
+
+    struct pollfd p = { .fd = pidfd, .events = POLLIN };
+    int n;
+
+    do
+        n = poll(&p, 1, timeout_ms);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return err_sys(e, "process %d: wait", (int)pid);
+    if (n == 0)
+        return err_set(e, ETIMEDOUT, "process %d does not end although it was killed", (int)pid);
+    return 1;
+}

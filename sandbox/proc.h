@@ -1,0 +1,22 @@
+/*
+ * proc.h - a process that is not our child: the same one as before, and its end.
+ *
+ * A pid alone may have been given to another process; with its start time (/proc/PID/stat field 22,
+ * clock ticks since boot) it cannot be mistaken within one boot of the host.
+ */
+#ifndef SANDBOX_PROC_H
+#define SANDBOX_PROC_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* When pid started; 0 when there is no such process. */
+uint64_t proc_start_time(pid_t pid);
+
+/* Kills the process if it still is the one that started then, and waits at most timeout_ms for its
+ * end: 1 killed, 0 it was gone already, -ETIMEDOUT or -errno. */
+must_check int proc_kill(pid_t pid, uint64_t start, int timeout_ms, struct err *e);
+
+#endif

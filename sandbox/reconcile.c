@@ -1,0 +1,179 @@
+/*
+ * reconcile.c - who owns a sandbox, and the end of one that nobody owns any more.
+ *
+ * The lock is the only truth about owners: the kernel lets go of it when its holder dies, however
+ * it dies. Everything here may be repeated, also after dying half-way.
+ */
+#include "base/fd.h"
+#include "sandbox/proc.h"
+#include "sandbox/store_dirs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define ABANDONED_S 60   /* an ephemeral sandbox that nobody started within this */
+#define KILL_MS     5000 /* a killed engine ends in milliseconds, unless the host is in trouble */
+
+static void closedirp(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+}
+
+int box_lock(int dirfd, struct err *e)
+{
+    auto_fd int fd = openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct stat st;
+
+    if (fd < 0)
+        return errno == ENOENT ? err_set(e, ENOENT, "the sandbox was removed") : err_sys(e, "lock");
+    if (flock(fd, LOCK_EX | LOCK_NB))
+        return errno == EWOULDBLOCK ? err_set(e, EWOULDBLOCK, "the sandbox is in use")
+                                    : err_sys(e, "lock");
+    /* Whoever removed the sandbox meanwhile held the lock of a file that is gone now. */
+    if (fstat(fd, &st) || st.st_nlink == 0)
+        return err_set(e, ENOENT, "the sandbox was removed");
+    return fd_steal(&fd);
+}
+
+DIR *store_open_list(struct store *s, const char *dir)
+{
+    auto_fd int fd = openat(s->boxes, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+    if (d)
+        fd = -1; /* closedir will */
+    return d;
+}
+
+int store_delete_tree(struct store *s, const char *dir, struct err *e)
+{
+    cleanup_with(closedirp) DIR *d = store_open_list(s, dir);
+    const struct dirent *de;
+
+    if (!d)
+        return errno == ENOENT ? 0 : err_sys(e, "sandbox %s", dir);
+    while ((de = readdir(d))) {
+        if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+            continue;
+        if (unlinkat(dirfd(d), de->d_name, 0) && errno != ENOENT)
+            return err_sys(e, "sandbox %s: %s", dir, de->d_name);
+    }
+    if (unlinkat(s->boxes, dir, AT_REMOVEDIR) && errno != ENOENT)
+        return err_sys(e, "sandbox %s", dir);
+    return 0;
+}
+
+/* With the lock held: the sandbox vanishes by one rename, then its files go. */
+static int remove_locked(struct store *s, const char *id, int dir, struct err *e)
+{
+    char dying[BOX_ID_LEN + 2];
+    struct box_config c;
+
+    if (box_load_config(dir, &c, NULL) == 0) {
+        store_drop_name(s, c.name, id);
+        box_config_fini(&c);
+    }
+    snprintf(dying, sizeof(dying), ".%s", id);
+    if (renameat(s->boxes, id, s->boxes, dying) && errno != ENOENT)
+        return err_sys(e, "sandbox %s", id);
+    return store_delete_tree(s, dying, e);
+}
+
+int store_remove(struct store *s, const char *id, struct err *e)
+{
+    auto_fd int dir = store_open_box(s, id, e);
+
+    if (dir < 0)
+        return dir;
+
+    auto_fd int lock = box_lock(dir, e);
+
+    if (lock == -EWOULDBLOCK)
+        return err_set(e, EBUSY, "sandbox %s is running", id);
+    return lock < 0 ? lock : remove_locked(s, id, dir, e);
+}
+
+static bool is_abandoned(int dir)
+{
+    struct stat st;
+
+    return fstat(dir, &st) == 0 && st.st_mtime + ABANDONED_S < time(NULL);
+}
+
+static bool is_alive(enum box_phase p)
+{
+    return p != BOX_CREATED && p != BOX_ENDED;
+}
+
+static int record_loss(int dir, struct box_state *st, struct err *e)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    st->phase = BOX_ENDED;
+    st->ended_ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    st->keeper_pid = st->vmm_pid = 0;
+    st->keeper_start = st->vmm_start = 0;
+    snprintf(st->reason, sizeof(st->reason), "keeper-lost");
+    snprintf(st->text, sizeof(st->text), "its keeper died; what was left of it has been ended");
+    return box_save_state(dir, st, e);
+}
+
+/* What is to be done about a sandbox in this state that nobody holds. */
+static bool needs_mending(const struct box_state *st, bool ephemeral, int dir)
+{
+    return is_alive(st->phase) || (ephemeral && (st->phase == BOX_ENDED || is_abandoned(dir)));
+}
+
+static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct err *e)
+{
+    struct box_state st;
+    auto_fd int lock = box_lock(dir, e);
+
+    if (lock < 0)
+        return lock == -EWOULDBLOCK || lock == -ENOENT ? 0 : lock;
+
+    int err = box_load_state(dir, &st, e); /* again: it may have ended in order meanwhile */
+
+    if (err || !needs_mending(&st, ephemeral, dir))
+        return err;
+    if (is_alive(st.phase)) {
+        err = proc_kill(st.vmm_pid, st.vmm_start, KILL_MS, e);
+        if (err >= 0)
+            err = record_loss(dir, &st, e);
+    }
+    if (!err && ephemeral)
+        err = remove_locked(s, id, dir, e);
+    return err ? err : 1;
+}
+
+int store_reconcile(struct store *s, const char *id, struct err *e)
+{
+    struct box_config c;
+    struct box_state st;
+    auto_fd int dir = store_open_box(s, id, e);
+
+    if (dir < 0)
+        return dir;
+
+    int err = box_load_config(dir, &c, e);
+
+    if (err)
+        return err_wrap(e, "sandbox %s", id);
+
+    bool ephemeral = c.ephemeral;
+
+    box_config_fini(&c);
+    err = box_load_state(dir, &st, e);
+    /* No lock before there is a need: a keeper may be about to take it. */
+    if (!err && needs_mending(&st, ephemeral, dir))
+        err = mend(s, id, dir, ephemeral, e);
+    return err < 0 ? err_wrap(e, "sandbox %s", id) : err;
+}
