@@ -13,6 +13,9 @@
 
 struct host;
 
+/* Windows a device may ask to map with map_readonly and map_plain: slot < HOST_WINDOWS. */
+#define HOST_WINDOWS 40
+
 struct host_ops {
     /* Delivers one MSI to the guest's interrupt controller (KVM_SIGNAL_MSI). Any thread. */
     void (*msi)(struct host *h, uint64_t addr, uint32_t data);
@@ -24,6 +27,16 @@ struct host_ops {
     int (*map_readonly)(struct host *h, unsigned slot, uint64_t gpa, void *host, uint64_t len);
     /* A guest broke the rules of a device: counted, and one rate-limited line in the log. */
     void (*guest_mistake)(struct host *h, const char *device, const char *what);
+    /*
+     * Two more that only save exits: NULL, or any failure, means that the accesses are trapped
+     * and come through the bus, with the same result.
+     *
+     * map_plain: as map_readonly, but the guest may write too; a device page without side effects.
+     * swallow: guest writes inside [gpa, gpa + len) vanish without leaving KVM_RUN
+     * (KVM_REGISTER_COALESCED_MMIO; the ring is never read, a full ring means a trapped write).
+     */
+    int (*map_plain)(struct host *h, unsigned slot, uint64_t gpa, void *host, uint64_t len);
+    int (*swallow)(struct host *h, uint64_t gpa, uint64_t len, bool on);
 };
 
 struct host {
