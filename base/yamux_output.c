@@ -50,7 +50,10 @@ static uint32_t sendable(const struct yamux_stream *s, size_t room)
     return n < room ? n : (uint32_t)room;
 }
 
-/* FIN travels with the last byte, or alone. */
+/*
+ * FIN travels on a window update, never with the last bytes: there are peers that act on a frame's
+ * flags before its body, and would lose them.
+ */
 static unsigned take_fin(struct yamux_stream *s)
 {
     if (!fin_due(s))
@@ -64,7 +67,7 @@ static size_t data_frame(struct yamux *y, struct yamux_stream *s, unsigned flags
 {
     ring_get(&s->tx, out + YAMUX_HEADER, n);
     s->send_window -= n;
-    header(out, YM_DATA, flags | take_fin(s), s->id, n);
+    header(out, YM_DATA, flags, s->id, n);
     if ((s->state & ST_SHORT_WRITE) && s->tx.len <= YAMUX_INITIAL_WINDOW / 4 * 3) {
         s->state &= (uint16_t)~ST_SHORT_WRITE;
         yamux_raise(y, s, YAMUX_WRITABLE);

@@ -535,7 +535,8 @@ static void window_is_honoured_and_granted(void **state)
     assert_quiet(y); /* FIN comes after the last byte */
     must_feed(y, YM_WINDOW, 0, 1, 60);
     assert_sent(y, YM_DATA, 0, 1, 52); /* frames are small because the buffer here is */
-    assert_sent(y, YM_DATA, YM_FIN, 1, 8);
+    assert_sent(y, YM_DATA, 0, 1, 8);
+    assert_sent(y, YM_WINDOW, YM_FIN, 1, 0);
     assert_quiet(y);
     assert_int_equal(yamux_write(y, 1, bulk, 1), -EPIPE);
 
