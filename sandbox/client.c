@@ -1,0 +1,204 @@
+/* client.c - see client.h. */
+#include "sandbox/client.h"
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "sandbox/keeper/ready.h"
+#include "sandbox/places.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+/* Numbers under which the keeper finds its descriptors. */
+enum { BOX_FD = 3, READY_FD = 4 };
+
+static void freep(char **p)
+{
+    free(*p);
+}
+
+/* ---- starting a keeper ---- */
+
+/* In the child: the keeper's descriptors and nothing else, default signals, no terminal. Only calls
+ * that are safe between fork and exec. */
+static _Noreturn void become_keeper(const char *path, int log, int box, int ready, bool await_main)
+{
+    char name[] = "carrel-keeper", three[] = "3", four[] = "4", await[] = KEEPER_AWAIT_MAIN;
+    char *const argv[] = { name, three, four, await_main ? await : NULL, NULL };
+    static const char failed[] = "carrel-keeper could not be executed\n";
+    sigset_t none;
+
+    /* Out of the way of the numbers that are about to be taken. */
+    log = fcntl(log, F_DUPFD_CLOEXEC, 10);
+    box = fcntl(box, F_DUPFD_CLOEXEC, 10);
+    ready = fcntl(ready, F_DUPFD_CLOEXEC, 10);
+
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int sig = 1; sig < NSIG; sig++)
+        signal(sig, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (dup2(null, 0) == 0 && dup2(log, 1) == 1 && dup2(log, 2) == 2 &&
+        dup2(box, BOX_FD) == BOX_FD && dup2(ready, READY_FD) == READY_FD &&
+        close_range(READY_FD + 1, ~0u, 0) == 0)
+        execv(path, argv);
+    if (write(2, failed, sizeof(failed) - 1) < 0)
+        _exit(126);
+    _exit(127);
+}
+
+/* Forks twice: the keeper is nobody's child, so that nobody has to reap it. */
+static int spawn_keeper(const char *path, int log, int box, int ready, bool await_main,
+                        struct err *e)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return err_sys(e, "starting the keeper");
+    if (pid == 0) {
+        setsid();
+        pid = fork();
+        if (pid == 0)
+            become_keeper(path, log, box, ready, await_main);
+        _exit(pid < 0);
+    }
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_sys(e, "starting the keeper");
+    if (!WIFEXITED(status) || WEXITSTATUS(status))
+        return err_set(e, EAGAIN, "starting the keeper: the host allows no more processes");
+    return 0;
+}
+
+static int start(int boxfd, bool await_main, char hint[240], struct err *e)
+{
+    struct keeper_ready r = { 0 };
+    cleanup_with(freep) char *path = places_program("carrel-keeper", e);
+    auto_fd int log = -1;
+    int pipefd[2];
+
+    hint[0] = '\0';
+    if (!path)
+        return e ? -e->code : -ENOENT;
+    log = openat(boxfd, "keeper.log",
+                 O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (log < 0)
+        return err_sys(e, "keeper.log");
+    if (pipe2(pipefd, O_CLOEXEC))
+        return err_sys(e, "starting the keeper");
+
+    auto_fd int ready = pipefd[0];
+    auto_fd int theirs = pipefd[1];
+    int err = spawn_keeper(path, log, boxfd, theirs, await_main, e);
+
+    if (err)
+        return err;
+    fd_closep(&theirs);
+    if (io_read_full(ready, &r, sizeof(r)) != sizeof(r) || r.magic != KEEPER_READY_MAGIC)
+        return err_set(e, EIO, "the sandbox's keeper died before it was ready: see its keeper.log");
+    r.msg[sizeof(r.msg) - 1] = r.hint[sizeof(r.hint) - 1] = '\0';
+    snprintf(hint, 240, "%s", r.hint);
+    return r.code ? err_set(e, r.code, "%s", r.msg) : 0;
+}
+
+int client_start(int boxfd, char hint[240], struct err *e)
+{
+    return start(boxfd, false, hint, e);
+}
+
+int client_start_for_main(int boxfd, char hint[240], struct err *e)
+{
+    return start(boxfd, true, hint, e);
+}
+
+/* ---- talking to one ---- */
+
+int client_connect(int boxfd, struct err *e)
+{
+    struct sockaddr_un sa = { .sun_family = AF_UNIX };
+    auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return err_sys(e, "socket");
+    /* A state directory may lie deeper than the 108 bytes of an address. */
+    snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/keeper.sock", boxfd);
+    while (connect(fd, (const struct sockaddr *)&sa, sizeof(sa))) {
+        if (errno == ENOENT || errno == ECONNREFUSED)
+            return err_set(e, ECONNREFUSED, "the sandbox is not running");
+        if (errno != EINTR)
+            return err_sys(e, "keeper.sock");
+    }
+    return fd_steal(&fd);
+}
+
+static int put(int fd, const void *bytes, size_t len, struct err *e)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = send(fd, (const char *)bytes + done, len - done, MSG_NOSIGNAL);
+
+        if (n < 0 && errno != EINTR)
+            return err_sys(e, "the sandbox's keeper went away");
+        if (n > 0)
+            done += (size_t)n;
+    }
+    return 0;
+}
+
+int client_send(struct client *c, enum msg_type type, const void *body, size_t len, struct err *e)
+{
+    uint8_t head[MSG_HEADER];
+
+    if (len > MSG_MAX)
+        return err_set(e, EMSGSIZE, "message of %zu bytes", len);
+    msg_header(head, type, (uint32_t)len);
+
+    int err = put(c->fd, head, sizeof(head), e);
+
+    return err || len == 0 ? err : put(c->fd, body, len, e);
+}
+
+int client_request(struct client *c, struct msg_builder *b, struct err *e)
+{
+    ssize_t n = msg_seal(b);
+
+    if (n < 0)
+        return err_set(e, E2BIG, "the command line, environment or path is longer than %u bytes",
+                       MSG_MAX);
+    return put(c->fd, b->bytes, (size_t)n, e);
+}
+
+int client_next(struct client *c, struct msg_frame *f, struct err *e)
+{
+    for (;;) {
+        ssize_t n = msg_parse(c->buf + c->used, c->have - c->used, f);
+
+        if (n < 0)
+            return err_set(e, EBADMSG, "the sandbox's keeper sent something that is no message");
+        if (n > 0) {
+            c->used += (size_t)n;
+            return 1;
+        }
+        memmove(c->buf, c->buf + c->used, c->have - c->used);
+        c->have -= c->used;
+        c->used = 0;
+        do
+            n = read(c->fd, c->buf + c->have, sizeof(c->buf) - c->have);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+            return err_sys(e, "the sandbox's keeper went away");
+        if (n == 0)
+            return c->have ? err_set(e, EPIPE, "the sandbox's keeper went away in mid-message") : 0;
+        c->have += (size_t)n;
+    }
+}
