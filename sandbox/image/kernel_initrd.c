@@ -1,0 +1,167 @@
+/*
+ * kernel_initrd.c - the initrd of a kernel for the carrel-init that is installed now.
+ *
+ * It is kept as kernels/NAME/initrd-KEY.img, KEY being the digest of that carrel-init, so that two
+ * installations that share a data directory do not undo each other's work.
+ */
+#include "sandbox/image/kernel_store.h"
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "sandbox/places.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+enum {
+    INIT_BYTES_MAX = 64 << 20,
+    MODULE_BYTES_MAX = 32 << 20,
+    KEY_LEN = 16, /* of the digest: enough to tell programs of the same user apart */
+    KEEP = 4,     /* initrds per kernel */
+};
+
+#define INITRD_PREFIX "initrd-"
+
+static void strp(char **s)
+{
+    free(*s);
+}
+
+/* kernels/NAME/modules as a list; empty when the directory is not there. */
+static int load_modules(int dir, struct module_list *out, struct err *e)
+{
+    auto_fd int mods = openat(dir, "modules", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    size_t len;
+    char *save = NULL;
+
+    *out = (struct module_list){ 0 };
+    if (mods < 0)
+        return errno == ENOENT ? 0 : err_sys(e, "modules");
+
+    cleanup_with(strp) char *order = io_load(mods, "order", 1 << 16, &len, e);
+
+    if (!order)
+        return err_wrap(e, "modules");
+    for (char *line = strtok_r(order, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        struct module *grown = reallocarray(out->m, out->n + 1, sizeof(*out->m));
+        char *dot = strstr(line, ".ko");
+        size_t size = 0;
+        char *data = strchr(line, '/') ? NULL : io_load(mods, line, MODULE_BYTES_MAX, &size, e);
+        char *name = strndup(line, dot ? (size_t)(dot - line) : strlen(line));
+
+        if (grown)
+            out->m = grown;
+        if (!grown || !data || !name) {
+            free(data);
+            free(name);
+            return data ? err_set(e, ENOMEM, "out of memory") : err_wrap(e, "modules");
+        }
+        out->m[out->n++] = (struct module){ name, (uint8_t *)data, size };
+    }
+    return 0;
+}
+
+/* The archive for this init, in memory. */
+static int make(int dir, const char *init, size_t init_len, struct cpio *out, struct err *e)
+{
+    cleanup_with(module_list_fini) struct module_list mods = { 0 };
+    int err = load_modules(dir, &mods, e);
+
+    return err ? err : initrd_make(init, init_len, &mods, out, e);
+}
+
+/* Removes the oldest initrds beyond KEEP; a failure only leaves a file too many. */
+static void prune(int dir)
+{
+    for (;;) {
+        int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = own < 0 ? NULL : fdopendir(own);
+        struct dirent *ent;
+        struct timespec oldest = { 0 };
+        char name[256] = "";
+        unsigned n = 0;
+
+        if (!d) {
+            if (own >= 0)
+                close(own);
+            return;
+        }
+        while ((ent = readdir(d))) {
+            struct stat st;
+
+            if (strncmp(ent->d_name, INITRD_PREFIX, strlen(INITRD_PREFIX)) != 0 ||
+                fstatat(dir, ent->d_name, &st, AT_SYMLINK_NOFOLLOW))
+                continue;
+            if (n++ == 0 || st.st_mtim.tv_sec < oldest.tv_sec ||
+                (st.st_mtim.tv_sec == oldest.tv_sec && st.st_mtim.tv_nsec < oldest.tv_nsec)) {
+                oldest = st.st_mtim;
+                snprintf(name, sizeof(name), "%s", ent->d_name);
+            }
+        }
+        closedir(d);
+        if (n <= KEEP || unlinkat(dir, name, 0))
+            return;
+    }
+}
+
+/* The archive in memory, as a descriptor like any other. */
+static int in_memory(const struct cpio *c, struct err *e)
+{
+    auto_fd int fd = memfd_create("initrd", MFD_CLOEXEC);
+    int err = fd < 0 ? -errno : io_write_full(fd, c->data, c->len);
+
+    if (err || lseek(fd, 0, SEEK_SET) < 0)
+        return err_set(e, err ? -err : errno, "initrd in memory: %s", strerror(err ? -err : errno));
+    return fd_steal(&fd);
+}
+
+static int keep(int dir, const char *file, const struct cpio *c, struct err *e)
+{
+    struct err why = ERR_INIT;
+    int err = io_store(dir, file, c->data, c->len, 0600, &why);
+
+    if (err == -EACCES || err == -EPERM || err == -EROFS || err == -ENOSPC || err == -EDQUOT)
+        return in_memory(c, e);
+    if (err)
+        return err_set(e, why.code, "%s", why.msg);
+    prune(dir);
+
+    int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    return fd < 0 ? err_sys(e, "%s", file) : fd;
+}
+
+int kernel_initrd(int dir, struct err *e)
+{
+    cleanup_with(strp) char *path = places_program("carrel-init", e);
+    cleanup_with(cpio_fini) struct cpio c = { 0 };
+    char digest[DIGEST_HEX + 1], file[64];
+    size_t len;
+
+    if (!path)
+        return e ? -e->code : -ENOENT;
+
+    cleanup_with(strp) char *init = io_load(AT_FDCWD, path, INIT_BYTES_MAX, &len, e);
+
+    if (!init)
+        return e ? -e->code : -EIO;
+
+    int err = data_digest_bytes(init, len, digest, e);
+
+    if (err)
+        return err;
+    snprintf(file, sizeof(file), INITRD_PREFIX "%.*s.img", KEY_LEN, digest);
+
+    int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd >= 0)
+        return fd;
+    err = make(dir, init, len, &c, e);
+    return err ? err : keep(dir, file, &c, e);
+}
