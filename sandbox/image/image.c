@@ -1,0 +1,216 @@
+/* image.c - the images that are there: load, open, list, remove. See image.h. */
+#include "sandbox/image/image.h"
+
+#include "base/fd.h"
+#include "sandbox/image/image_store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUFFIX ".json"
+
+static void strings_free(char **list)
+{
+    for (char **s = list; s && *s; s++)
+        free(*s);
+    free(list);
+}
+
+void image_fini(struct image *img)
+{
+    free(img->name);
+    free(img->source);
+    free(img->user);
+    free(img->cwd);
+    strings_free(img->env);
+    strings_free(img->cmd);
+    *img = (struct image){ 0 };
+}
+
+int images_open(struct err *e)
+{
+    return data_open("images", e);
+}
+
+static void json_freep(json_t **j)
+{
+    json_decref(*j);
+}
+
+/* A JSON array of strings as a list that ends with NULL; an absent one is empty. NULL = not that,
+ * or out of memory. */
+static char **strings(const json_t *a)
+{
+    size_t n = json_array_size(a);
+    char **list = calloc(n + 1, sizeof(*list));
+
+    for (size_t i = 0; list && i < n; i++) {
+        const char *s = json_string_value(json_array_get(a, i));
+
+        list[i] = s ? strdup(s) : NULL;
+        if (!list[i]) {
+            strings_free(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static char *string(const json_t *s)
+{
+    return json_is_string(s) ? strdup(json_string_value(s)) : NULL;
+}
+
+json_t *image_document(const char *name, int *images, struct err *e)
+{
+    char file[80];
+    struct err why = ERR_INIT;
+
+    *images = -1;
+    if (data_check_name("image", name, e))
+        return NULL;
+
+    auto_fd int dir = images_open(e);
+
+    if (dir < 0)
+        return NULL;
+    snprintf(file, sizeof(file), "%s" SUFFIX, name);
+
+    json_t *j = data_load_json(dir, file, &why);
+
+    if (!j && why.code == ENOENT)
+        err_set(e, ENOENT, "image \"%s\" not found", name);
+    else if (!j)
+        err_set(e, why.code, "image \"%s\": %s", name, why.msg);
+    else
+        *images = fd_steal(&dir);
+    return j;
+}
+
+static int parse(const char *name, const json_t *j, struct image *out, struct err *e)
+{
+    const json_t *config = json_object_get(j, "config");
+    const char *digest = json_string_value(json_object_get(j, "digest"));
+    struct file_id id;
+
+    *out = (struct image){ 0 };
+    if (!digest || strlen(digest) != DIGEST_HEX ||
+        strspn(digest, "0123456789abcdef") != DIGEST_HEX || !json_is_object(config) ||
+        file_id_parse(json_object_get(j, "file"), &id))
+        return err_set(e, EINVAL, "image \"%s\": its document is not one of ours", name);
+    memcpy(out->digest, digest, DIGEST_HEX + 1);
+    out->bytes = id.bytes;
+    out->created_ns = json_integer_value(json_object_get(j, "created_ns"));
+    out->name = strdup(name);
+    out->source = string(json_object_get(j, "source"));
+    out->user = string(json_object_get(config, "user"));
+    out->cwd = string(json_object_get(config, "cwd"));
+    out->env = strings(json_object_get(config, "env"));
+    out->cmd = strings(json_object_get(config, "cmd"));
+    if (!out->name || !out->env || !out->cmd) {
+        image_fini(out);
+        return err_set(e, EINVAL, "image \"%s\": its configuration is not one of ours", name);
+    }
+    return 0;
+}
+
+int image_load(const char *name, struct image *out, struct err *e)
+{
+    auto_fd int images = -1;
+    cleanup_with(json_freep) json_t *j = image_document(name, &images, e);
+
+    *out = (struct image){ 0 };
+    return j ? parse(name, j, out, e) : e ? -e->code : -ENOENT;
+}
+
+int image_open(const struct image *img, bool verify, struct err *e)
+{
+    auto_fd int images = -1;
+    cleanup_with(json_freep) json_t *j = image_document(img->name, &images, e);
+    char path[128];
+    struct file_id id;
+
+    if (!j)
+        return e ? -e->code : -ENOENT;
+    snprintf(path, sizeof(path), "blobs/%s.squashfs", img->digest);
+
+    /* What was loaded is what is opened, even where the name means another image by now. */
+    const char *digest = json_string_value(json_object_get(j, "digest"));
+    bool same = digest && strcmp(digest, img->digest) == 0;
+    auto_fd int fd = openat(images, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return err_sys(e, "image \"%s\": blob %.12s", img->name, img->digest);
+
+    int err = same ? file_id_parse(json_object_get(j, "file"), &id) : 0;
+
+    if (!same)
+        id = (struct file_id){ .bytes = img->bytes };
+    if (err)
+        return err_set(e, EINVAL, "image \"%s\": its document is not one of ours", img->name);
+    err = data_check_file(fd, &id, img->digest, verify, img->name, e);
+    if (err)
+        return err_wrap(e, "image");
+    return fd_steal(&fd);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct image *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static void dir_closep(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+}
+
+int image_list(struct image **out, size_t *n, struct err *e)
+{
+    int images = images_open(e);
+    cleanup_with(dir_closep) DIR *d = images < 0 ? NULL : fdopendir(images);
+    struct dirent *ent;
+    struct image *list = NULL;
+    size_t have = 0;
+
+    if (images < 0)
+        return images;
+    if (!d) {
+        close(images);
+        return err_sys(e, "images");
+    }
+    while ((ent = readdir(d))) {
+        size_t len = strlen(ent->d_name);
+        struct image img;
+        char name[256];
+
+        if (len <= strlen(SUFFIX) || strcmp(ent->d_name + len - strlen(SUFFIX), SUFFIX) != 0)
+            continue;
+        snprintf(name, sizeof(name), "%.*s", (int)(len - strlen(SUFFIX)), ent->d_name);
+        if (image_load(name, &img, NULL)) /* image_load by name says what is wrong with it */
+            continue;
+
+        struct image *grown = reallocarray(list, have + 1, sizeof(*list));
+
+        if (!grown) {
+            image_fini(&img);
+            for (size_t i = 0; i < have; i++)
+                image_fini(&list[i]);
+            free(list);
+            return err_set(e, ENOMEM, "out of memory");
+        }
+        list = grown;
+        list[have++] = img;
+    }
+    if (have)
+        qsort(list, have, sizeof(*list), by_name);
+    *out = list;
+    *n = have;
+    return 0;
+}

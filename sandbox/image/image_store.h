@@ -1,0 +1,20 @@
+/* image_store.h - NAME.json and blobs; shared by the image's own files. */
+#ifndef SANDBOX_IMAGE_IMAGE_STORE_H
+#define SANDBOX_IMAGE_IMAGE_STORE_H
+
+#include "sandbox/image/data.h"
+#include "sandbox/image/image.h"
+
+/* images/, opened. */
+must_check int images_open(struct err *e);
+
+/* The document of an image; a new reference. *images: images/ opened, the caller's. */
+json_t *image_document(const char *name, int *images, struct err *e);
+
+/* Puts the finished squashfs (file "image" in t) and its document in place under name, replacing an
+ * image of that name. config: the reference is taken over. recipe: NULL, or the digest that says
+ * what it was built from. */
+must_check int image_place(struct data_tmp *t, const char *name, const char *source, json_t *config,
+                           const char *recipe, struct err *e);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * squash.h - a squashfs file being made from a stream of entries, by sqfstar.
+ *
+ * The same entries give the same bytes. sqfstar reads only the tar that is written here, from
+ * entries already judged (entry.h).
+ */
+#ifndef SANDBOX_IMAGE_SQUASH_H
+#define SANDBOX_IMAGE_SQUASH_H
+
+#include "sandbox/image/tool.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+struct squash {
+    struct tool tool;
+    struct archive *tar; /* owned */
+};
+
+#define SQUASH_INIT ((struct squash){ .tool = TOOL_INIT })
+
+/* How the file system is made; part of what decides whether a built image is up to date. */
+extern const char squash_recipe[];
+
+/* Starts making path, which must not exist. */
+must_check int squash_start(struct squash *s, const char *path, struct err *e);
+
+/* An entry's header, then exactly its size in bytes. The reason for a failure may be known only to
+ * squash_finish: call it, and let its error count. */
+must_check int squash_header(struct squash *s, struct archive_entry *entry);
+must_check int squash_data(struct squash *s, const void *buf, size_t len);
+
+/* Ends the stream and waits. The file is complete and on disk when 0. */
+must_check int squash_finish(struct squash *s, struct err *e);
+void squash_stop(struct squash *s);
+
+#endif
