@@ -580,6 +580,21 @@ static void half_close(void **state)
     yamux_free(y);
 }
 
+/* A stream that has both to say grants first: the peer may be waiting for it. */
+static void grant_before_data(void **state)
+{
+    struct yamux *y = server();
+
+    (void)state;
+    must_feed(y, YM_DATA, YM_SYN, 1, WINDOW);
+    assert_int_equal(yamux_read(y, 1, bulk, WINDOW), WINDOW);
+    assert_int_equal(yamux_write(y, 1, "abc", 3), 3);
+    assert_sent(y, YM_WINDOW, YM_ACK, 1, WINDOW);
+    assert_sent(y, YM_DATA, 0, 1, 3);
+    assert_quiet(y);
+    yamux_free(y);
+}
+
 static void turns_are_taken(void **state)
 {
     struct yamux *y = session(true, 4);
@@ -795,6 +810,23 @@ static void opening_is_refused_where_not_wanted(void **state)
     yamux_free(y);
 }
 
+/* However many streams were refused, what may still come for them has a bound. */
+static void r11_late_data_has_a_bound(void **state)
+{
+    struct yamux_config cfg = { .max_streams = 1 };
+    struct yamux *y = yamux_new(&cfg);
+
+    (void)state;
+    assert_non_null(y);
+    for (uint32_t i = 0; i < 100; i++) {
+        must_feed(y, YM_WINDOW, YM_SYN, 1 + 2 * i, 0);
+        assert_sent(y, YM_WINDOW, YM_RST, 1 + 2 * i, 0);
+    }
+    for (uint32_t i = 0; i < 64; i++)
+        must_feed(y, YM_DATA, 0, 1 + 2 * i, WINDOW);
+    breaks("data for a stream that has ended", y, YM_DATA, 0, 199, 1, 0);
+}
+
 /* Ids far apart, and alike in their low bits: each is found, none is mistaken for another. */
 static void ids_that_collide(void **state)
 {
@@ -939,8 +971,11 @@ static void bytes_arrive(void **state)
             id = 1 + dice(2 * LINKS);
             read_some(me, id, &other->out[index_of(id)]);
             carry(me, other);
-            while (dice(2) && yamux_next_event(me->y, &ev))
+            while (dice(2) && yamux_next_event(me->y, &ev)) {
                 assert_int_not_equal(ev.type, YAMUX_RESET);
+                if (ev.type == YAMUX_EOF)
+                    read_some(me, ev.id, &other->out[index_of(ev.id)]);
+            }
         }
         for (unsigned s = 0; s < 2; s++) {
             struct yamux_event ev;
@@ -981,6 +1016,7 @@ int main(void)
         cmocka_unit_test(pings),
         cmocka_unit_test(window_is_honoured_and_granted),
         cmocka_unit_test(half_close),
+        cmocka_unit_test(grant_before_data),
         cmocka_unit_test(turns_are_taken),
         cmocka_unit_test(r11_100k_streams),
         cmocka_unit_test(r11_100k_streams_in_turn),
@@ -990,6 +1026,7 @@ int main(void)
         cmocka_unit_test(r10_our_ids_end),
         cmocka_unit_test(r10_peer_ids_wrap),
         cmocka_unit_test(opening_is_refused_where_not_wanted),
+        cmocka_unit_test(r11_late_data_has_a_bound),
         cmocka_unit_test(ids_that_collide),
         cmocka_unit_test(bytes_arrive),
     };
