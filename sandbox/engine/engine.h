@@ -7,6 +7,10 @@
  *     disk 1   /dev/vdb  the writable layer, ext4, when there is one
  *     port 0   "carrel.control"
  *     cmdline  "console=ttyS0 ..."-free by default; "carrel.overlay=tmpfs|vdb", "carrel.trace"
+ *
+ * engine_start makes the process but holds it at a gate, before it has executed anything: the
+ * keeper writes down that it exists, then opens the gate. If the keeper dies in between, the gate
+ * closes and the process ends by itself; there is no moment at which an engine runs unrecorded.
  */
 #ifndef SANDBOX_ENGINE_ENGINE_H
 #define SANDBOX_ENGINE_ENGINE_H
@@ -27,17 +31,28 @@ struct engine_spec {
     int port_fds[8];
     const char *port_names[8];
     unsigned nports;
-    int console_fd;            /* guest kernel messages, a file or pipe for append */
-    int log_fd;                /* the engine's own stderr */
+    int console_fd;            /* guest kernel messages, a stream socket; -1 = no serial port */
+    int log_fd;                /* the engine's own stderr, for append */
     const char *cmdline_extra; /* may be NULL */
 };
 
-/* A started machine: the process, and where its report arrives. Both owned by the caller. */
+/* A started machine. Descriptors are owned by the caller: engine_run_fini. */
 struct engine_run {
     pid_t pid;
     int pidfd;
-    int report_fd; /* struct vmm_report when it ends; -1: the engine has none (qemu) */
+    int gate_fd;   /* open until engine_release */
+    int report_fd; /* readable: call ops->report. kvm: a struct vmm_report; qemu: its monitor */
+    struct engine_words {
+        size_t have;
+        char bytes[4096];
+        char reason[24]; /* qemu: as the monitor's last SHUTDOWN said */
+    } words;             /* what was read there */
 };
+
+void engine_run_init(struct engine_run *r);
+void engine_run_fini(struct engine_run *r);
+/* Opens the gate. */
+must_check int engine_release(struct engine_run *r, struct err *e);
 
 /* How a machine ended, the same words for every engine. */
 struct engine_end {
@@ -50,6 +65,8 @@ struct engine {
     /* Can it run here? 0, or -errno with why in *e and the remedy in hint. */
     int (*check)(char hint[240], struct err *e);
     int (*start)(const struct engine_spec *spec, struct engine_run *run, struct err *e);
+    /* Takes what arrived on report_fd. false: nothing more will. */
+    bool (*report)(struct engine_run *run);
     /* After the process is reaped: says why it ended. */
     void (*end)(struct engine_run *run, int wait_status, struct engine_end *out);
 };

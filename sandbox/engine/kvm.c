@@ -1,0 +1,180 @@
+/*
+ * kvm.c - the engine of our own: carrel-vmm on /dev/kvm.
+ *
+ * It is told everything by one launch record in a memfd; descriptors keep their numbers across the
+ * fork, so the record can be written before it.
+ */
+#include "sandbox/engine/engine.h"
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/launch.h"
+#include "sandbox/engine/cmdline.h"
+#include "sandbox/engine/probe.h"
+#include "sandbox/engine/spawn.h"
+#include "sandbox/places.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#define CONSOLE_BYTES_PER_S (256u << 10)
+
+static void freep(char **p)
+{
+    free(*p);
+}
+
+static int check(char hint[240], struct err *e)
+{
+    cleanup_with(freep) char *path = places_program("carrel-vmm", e);
+    auto_fd int kvm = -1;
+
+    hint[0] = '\0';
+    if (!path)
+        return -ENOENT;
+    kvm = kvm_open(hint, e);
+    return kvm < 0 ? kvm : 0;
+}
+
+static void add_disk(struct vmm_launch *l, struct spawn *s, int fd, const char *serial,
+                     uint32_t flags)
+{
+    struct vmm_launch_disk *d = &l->disks[l->ndisks++];
+
+    *d = (struct vmm_launch_disk){ .fd = spawn_keep(s, fd), .flags = flags };
+    snprintf(d->serial, sizeof(d->serial), "%s", serial);
+}
+
+static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spawn *s, int kvm,
+                int report, struct err *e)
+{
+    *l = (struct vmm_launch){
+        .magic = VMM_LAUNCH_MAGIC,
+        .version = VMM_LAUNCH_VERSION,
+        .size = sizeof(*l),
+        .flags = VMM_F_BALLOON | VMM_F_RNG | (spec->console_fd >= 0 ? VMM_F_SERIAL : 0),
+        .mem_bytes = spec->mem_bytes,
+        .vcpus = spec->vcpus,
+        .kvm_fd = spawn_keep(s, kvm),
+        .kernel_fd = spawn_keep(s, spec->kernel_fd),
+        .initrd_fd = spawn_keep(s, spec->initrd_fd),
+        .serial_fd = spawn_keep(s, spec->console_fd),
+        .report_fd = spawn_keep(s, report),
+        .serial_bytes_per_s = CONSOLE_BYTES_PER_S,
+        .nports = spec->nports,
+    };
+    add_disk(l, s, spec->image_fd, "image", VMM_DISK_READONLY);
+    if (spec->disk_fd >= 0)
+        add_disk(l, s, spec->disk_fd, "disk", 0);
+    for (unsigned i = 0; i < spec->nports; i++) {
+        l->ports[i].fd = spawn_keep(s, spec->port_fds[i]);
+        snprintf(l->ports[i].name, sizeof(l->ports[i].name), "%s", spec->port_names[i]);
+    }
+    return cmdline_make(spec, l->cmdline, e);
+}
+
+static int write_record(const struct vmm_launch *l, struct err *e)
+{
+    auto_fd int fd = memfd_create("launch", MFD_CLOEXEC);
+    int err = fd < 0 ? -errno : io_write_full(fd, l, sizeof(*l));
+
+    if (err || lseek(fd, 0, SEEK_SET))
+        return err_set(e, err ? -err : EIO, "launch record: %s", strerror(err ? -err : EIO));
+    return fd_steal(&fd);
+}
+
+static int start(const struct engine_spec *spec, struct engine_run *run, struct err *e)
+{
+    cleanup_with(freep) char *path = places_program("carrel-vmm", e);
+    char hint[240], number[12], name[] = "carrel-vmm";
+    char *argv[] = { name, number, NULL };
+    struct spawn s = { .path = path, .argv = argv, .log_fd = spec->log_fd };
+    struct vmm_launch l;
+    int report[2];
+
+    engine_run_init(run);
+    if (!path)
+        return -ENOENT;
+
+    auto_fd int kvm = kvm_open(hint, e);
+
+    if (kvm < 0)
+        return kvm;
+    if (pipe2(report, O_CLOEXEC | O_NONBLOCK))
+        return err_sys(e, "starting the engine");
+    run->report_fd = report[0];
+
+    auto_fd int theirs = report[1];
+    int err = fill(&l, spec, &s, kvm, theirs, e);
+    auto_fd int record = err ? -1 : write_record(&l, e);
+
+    if (record < 0)
+        return err ? err : record;
+    snprintf(number, sizeof(number), "%d", spawn_keep(&s, record));
+    return spawn_gated(&s, run, e);
+}
+
+static bool report(struct engine_run *run)
+{
+    struct engine_words *w = &run->words;
+    ssize_t n;
+
+    while (w->have < sizeof(struct vmm_report)) {
+        n = read(run->report_fd, w->bytes + w->have, sizeof(struct vmm_report) - w->have);
+        if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+            return false;
+        if (n < 0)
+            return true;
+        w->have += (size_t)n;
+    }
+    return false;
+}
+
+static const char *reason_name(uint32_t reason)
+{
+    switch (reason) {
+    case VMM_POWEROFF: return "poweroff";
+    case VMM_REBOOT: return "reboot";
+    case VMM_TRIPLE_FAULT: return "triple-fault";
+    case VMM_PANIC: return "panic";
+    case VMM_TERMINATED: return "stopped";
+    case VMM_REFUSED: return "refused";
+    default: return "vmm-crash"; /* KVM_ERROR, HOST_ERROR, and what no version says */
+    }
+}
+
+static void end(struct engine_run *run, int wait_status, struct engine_end *out)
+{
+    struct vmm_report r;
+
+    if (run->report_fd >= 0)
+        report(run);
+    memcpy(&r, run->words.bytes, sizeof(r));
+    if (run->words.have == sizeof(r) && r.magic == VMM_LAUNCH_MAGIC &&
+        r.version == VMM_LAUNCH_VERSION) {
+        r.text[sizeof(r.text) - 1] = '\0';
+        snprintf(out->reason, sizeof(out->reason), "%s", reason_name(r.reason));
+        snprintf(out->text, sizeof(out->text), "%s", r.text);
+        return;
+    }
+    snprintf(out->reason, sizeof(out->reason), "vmm-crash");
+    if (WIFSIGNALED(wait_status))
+        snprintf(out->text, sizeof(out->text), "carrel-vmm was killed by signal %d",
+                 WTERMSIG(wait_status));
+    else
+        snprintf(out->text, sizeof(out->text), "carrel-vmm exited with status %d and no report",
+                 WEXITSTATUS(wait_status));
+}
+
+const struct engine engine_kvm = {
+    .name = "kvm",
+    .check = check,
+    .start = start,
+    .report = report,
+    .end = end,
+};
