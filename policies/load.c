@@ -1,0 +1,189 @@
+/* load.c - a document becomes a struct policy, field by field as the table says. */
+#include "policies/load.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void load_error(struct loader *l, const struct node *n, const char *fmt, ...)
+{
+    char buf[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(buf, sizeof(buf), fmt, ap);
+    va_end(ap);
+    l->failed = true;
+    problem_add(l->ps, PROBLEM_ERROR, "value", l->file, n->line, n->col, "%s", buf);
+}
+
+void load_wrong(struct loader *l, const struct node *n, const struct field *f, const char *wanted)
+{
+    if (n->kind != NODE_SCALAR) {
+        load_error(l, n, "%s: a %s is here; wanted %s", f->key,
+                   n->kind == NODE_MAP ? "map" : "list", wanted);
+        return;
+    }
+
+    char shown[96];
+    struct text t = text_fixed(shown, sizeof(shown));
+
+    text_word(&t, n->text, strlen(n->text));
+
+    bool quoted = shown[0] == '"';
+
+    load_error(l, n, "%s: %s%s%s is wrong; wanted %s", f->key, quoted ? "" : "\"", shown,
+               quoted ? "" : "\"", wanted);
+}
+
+static void unknown_key(struct loader *l, const struct table *t, const struct node *n)
+{
+    const char *known[64], *guess;
+    uint32_t count = t->n < array_len(known) ? t->n : array_len(known);
+
+    for (uint32_t i = 0; i < count; i++)
+        known[i] = t->fields[i].key;
+    guess = did_you_mean(n->key, known, count);
+    l->failed = true;
+    problem_add(l->ps, PROBLEM_ERROR, "key", l->file, n->key_line, n->key_col,
+                guess ? "unknown key \"%s\" in %s (did you mean \"%s\"?)"
+                      : "unknown key \"%s\" in %s%s",
+                n->key, t->name, guess ? guess : "");
+}
+
+static struct spot spot_of(uint32_t line, uint32_t col)
+{
+    return (struct spot){ line, (uint16_t)(col > UINT16_MAX ? UINT16_MAX : col), 0 };
+}
+
+static void load_list(struct loader *l, const struct field *f, const struct node *n,
+                      struct list *out);
+
+/* The tables are a tree of at most five levels. NOLINTNEXTLINE(misc-no-recursion) */
+static void load_object(struct loader *l, const struct table *t, const struct node *n, void *object)
+{
+    struct object *o = object;
+    struct node only = { .kind = NODE_MAP, .n = 1 };
+    struct node child;
+
+    o->spot = spot_of(n->line, n->col);
+    if (n->kind == NODE_SCALAR && t->shorthand) {
+        child = *n;
+        child.key = t->shorthand;
+        child.key_line = n->line;
+        child.key_col = n->col;
+        child.next = NULL;
+        only.first = &child;
+        n = &only;
+    }
+    if (n->kind != NODE_MAP) {
+        load_error(l, n, "%s: wanted a map of keys", t->name);
+        return;
+    }
+    for (const struct node *c = n->first; c; c = c->next) {
+        int i = field_index(t, c->key);
+
+        if (i < 0) {
+            unknown_key(l, t, c);
+            continue;
+        }
+
+        const struct field *f = &t->fields[i];
+        void *m = field_of(f, object);
+
+        o->has |= 1ull << i;
+        o->at[i] = spot_of(c->key_line, c->key_col);
+        if (f->type == F_OBJECT)
+            load_object(l, f->table, c, m);
+        else if (f->type == F_LIST)
+            load_list(l, f, c, m);
+        else
+            load_value(l, f, c, m);
+    }
+}
+
+static const char *id_of(const struct table *t, const void *object)
+{
+    int i = field_index(t, "id");
+
+    return i < 0 ? NULL : *(const char *const *)field_in(&t->fields[i], object);
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static void load_list(struct loader *l, const struct field *f, const struct node *n,
+                      struct list *out)
+{
+    const struct table *t = f->table;
+
+    if (n->kind != NODE_LIST) {
+        load_error(l, n, "%s: wanted a list", f->key);
+        return;
+    }
+    *out = (struct list){ NULL, 0 };
+    for (const struct node *c = n->first; c; c = c->next) {
+        void *o = arena_get(&l->p->arena, t->size);
+
+        object_init(&l->p->arena, t, o);
+        load_object(l, t, c, o);
+
+        const char *id = id_of(t, o);
+
+        if (field_index(t, "id") >= 0 && !id)
+            load_error(l, c, "%s: an entry without id", f->key);
+        for (uint32_t k = 0; k < out->n && id; k++) {
+            const char *other = id_of(t, out->v[k]);
+
+            if (other && strcmp(other, id) == 0) {
+                load_error(l, c, "%s: id \"%s\" is there twice (first at line %u)", f->key, id,
+                           ((struct object *)out->v[k])->spot.line);
+                break;
+            }
+        }
+        *(void **)arena_push(&l->p->arena, (void **)&out->v, out->n, sizeof(*out->v)) = o;
+        out->n++;
+    }
+}
+
+struct policy *policy_parse(const char *text, size_t len, const char *file, struct problems *ps)
+{
+    struct policy *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        abort();
+
+    struct loader l = { .p = p, .ps = ps, .file = file };
+    struct arena nodes = ARENA_INIT;
+
+    p->files[p->nfiles++] = arena_copy(&p->arena, file, strlen(file));
+
+    const struct node *root = yaml_parse(&nodes, text, len, file, ps);
+
+    if (root) {
+        object_init(&p->arena, &policy_table, p);
+        load_object(&l, &policy_table, root, p);
+        if (!l.failed && !object_has(&p->o, (uint32_t)field_index(&policy_table, "carrel")))
+            load_error(&l, root, "carrel: the version of the language is missing (carrel: 1)");
+        if (!l.failed && !p->name)
+            load_error(&l, root, "name: the policy has no name");
+    }
+    arena_fini(&nodes);
+    if (!root || l.failed) {
+        policy_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void policy_free(struct policy *p)
+{
+    if (!p)
+        return;
+    arena_fini(&p->arena);
+    free(p);
+}
+
+void policy_place(const struct policy *p, struct spot at, struct text *out)
+{
+    text_add(out, "%s:%u", at.file < p->nfiles ? p->files[at.file] : "?", at.line);
+}

@@ -1,0 +1,32 @@
+/*
+ * load.h - from nodes to typed values; shared by load.c (maps and lists) and values.c (the rest).
+ */
+#ifndef POLICIES_LOAD_H
+#define POLICIES_LOAD_H
+
+#include "policies/fields.h"
+#include "policies/yaml.h"
+
+struct loader {
+    struct policy *p;
+    struct problems *ps;
+    const char *file;
+    bool failed;
+};
+
+/* One problem at a node; the walk goes on to find the others. */
+void load_error(struct loader *l, const struct node *n, const char *fmt, ...) printf_like(3, 4);
+
+/* "value \"x\" of key: wanted what". */
+void load_wrong(struct loader *l, const struct node *n, const struct field *f, const char *wanted);
+
+/* Everything but F_OBJECT and F_LIST. m is the member. */
+void load_value(struct loader *l, const struct field *f, const struct node *n, void *m);
+
+/* Adds to a sorted set; false when it was there. */
+bool texts_add(struct arena *a, struct texts *t, const char *s);
+
+/* Adds a range, merging it with its neighbours. */
+void ranges_add(struct arena *a, struct ranges *r, uint64_t lo, uint64_t hi);
+
+#endif

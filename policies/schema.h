@@ -1,0 +1,26 @@
+/*
+ * schema.h - the field table for editors and readers: JSON Schema, a reference in Markdown or mdoc,
+ * the explanation of one key.
+ */
+#ifndef POLICIES_SCHEMA_H
+#define POLICIES_SCHEMA_H
+
+#include "policies/fields.h"
+
+/* JSON Schema 2020-12. It accepts every document that policy_parse accepts; the reverse holds for
+ * keys. */
+void schema_json(struct text *out);
+
+/* Every key: path, type, range, default, grade, how layers combine, one sentence. */
+void schema_markdown(struct text *out);
+
+/* The body of a man page's list of keys, in mdoc(7). */
+void schema_mdoc(struct text *out);
+
+/* Every dotted path of keys, one a line: for completion. */
+void schema_keys(struct text *out);
+
+/* The key at a dotted path such as "network.allow.ports"; false when there is none. */
+bool schema_explain(const char *path, struct text *out);
+
+#endif
