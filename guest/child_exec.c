@@ -1,0 +1,198 @@
+/*
+ * child_exec.c - a request becomes a running program: see child.h.
+ *
+ * The order matters: descriptors and the terminal while still root, then limits and identity, then
+ * the working directory and the program with the rights of the user it runs as.
+ */
+#include "guest/child.h"
+#include "guest/users.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define DEFAULTS     8u /* variables that may be added, and the NULL */
+
+/* What no tool gets, root or not: they reach around the kernel or into carrel-init (C09). */
+static const int withheld[] = { CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_PTRACE, CAP_SYS_BOOT };
+
+static const struct {
+    int which;
+    struct rlimit limit;
+} limits[] = {
+    { RLIMIT_NOFILE, { 1024, 524288 } }, /* select(2) ends at 1024; who knows better raises it */
+    { RLIMIT_CORE, { 0, RLIM_INFINITY } },
+};
+
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int set_stdio(const struct request *r, const struct child_io *io, const struct user *u,
+                     struct err *e)
+{
+    const int from[] = { io->in, io->out, io->err };
+
+    for (int to = 0; to < 3; to++) {
+        int fd = from[to] >= 0 ? from[to] : open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (fd < 0 || dup2(fd, to) < 0)
+            return err_sys(e, "standard stream %d", to);
+        /* A pipe or terminal belongs to who opens it again as /dev/stdout. */
+        if (from[to] >= 0 && geteuid() == 0)
+            (void)fchown(fd, u->uid, (r->flags & MSG_F_TTY) ? (gid_t)-1 : u->gid);
+    }
+    if ((r->flags & MSG_F_TTY) && ioctl(0, TIOCSCTTY, 0))
+        return err_sys(e, "controlling terminal");
+    return 0;
+}
+
+static int set_identity(const struct user *u, struct err *e)
+{
+    if (geteuid() != 0)
+        return u->uid == geteuid() ? 0 : err_set(e, EPERM, "only root starts commands of others");
+    for (unsigned i = 0; i < array_len(withheld); i++)
+        (void)prctl(PR_CAPBSET_DROP, withheld[i], 0, 0, 0);
+    if (setgroups(u->ngroups, u->groups) || setresgid(u->gid, u->gid, u->gid) ||
+        setresuid(u->uid, u->uid, u->uid))
+        return err_sys(e, "becoming user %u", u->uid);
+    return 0;
+}
+
+static const char *lookup(char *const *env, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (; *env; env++)
+        if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+            return *env + len + 1;
+    return NULL;
+}
+
+static bool add_default(char **env, unsigned *n, const char *name, const char *value)
+{
+    if (lookup(env, name))
+        return true;
+    env[*n + 1] = NULL;
+    return asprintf(&env[(*n)++], "%s=%s", name, value) >= 0;
+}
+
+/* The request's environment and what a login would have set besides. Never freed: execve takes it. */
+static char **make_env(const struct request *r, const struct user *u)
+{
+    char **env = calloc(r->envc + DEFAULTS, sizeof(*env));
+    unsigned n = r->envc;
+    bool ok;
+
+    if (!env)
+        return NULL;
+    memcpy(env, r->envp, r->envc * sizeof(*env));
+    ok = add_default(env, &n, "PATH", DEFAULT_PATH) && add_default(env, &n, "HOME", u->home) &&
+         add_default(env, &n, "SHELL", u->shell);
+    if (ok && u->name[0])
+        ok = add_default(env, &n, "USER", u->name) && add_default(env, &n, "LOGNAME", u->name);
+    if (ok && (r->flags & MSG_F_TTY))
+        ok = add_default(env, &n, "TERM", "xterm");
+    return ok ? env : NULL;
+}
+
+/* Tries each directory of PATH as execvp does, but never a shell for what is no program. */
+static int exec_in_path(char *const *argv, char *const *env)
+{
+    const char *dir = lookup(env, "PATH");
+    char path[4096];
+    int verdict = ENOENT;
+
+    for (;;) {
+        size_t len = strcspn(dir, ":");
+        int n = snprintf(path, sizeof(path), "%.*s%s%s", (int)len, dir, len ? "/" : "", argv[0]);
+
+        if (n < (int)sizeof(path)) {
+            execve(path, argv, env);
+            if (errno == EACCES)
+                verdict = EACCES;
+            else if (errno != ENOENT && errno != ENOTDIR)
+                return errno;
+        }
+        if (!dir[len])
+            return verdict;
+        dir += len + 1;
+    }
+}
+
+static int run(const struct request *r, char **env, struct err *e)
+{
+    const char *name = r->argv[0];
+    int code;
+
+    if (!strchr(name, '/')) {
+        code = exec_in_path(r->argv, env);
+        if (code == ENOENT)
+            return err_set(e, code, "\"%.128s\" is not in PATH", name);
+    } else {
+        execve(name, r->argv, env);
+        code = errno;
+        if (code == ENOENT && access(name, F_OK) == 0)
+            return err_set(e, code, "\"%.128s\": its interpreter is missing", name);
+    }
+    return err_set(e, code, "\"%.128s\": %s", name, strerror(code));
+}
+
+static int become(const struct request *r, const struct child_io *io, struct err *e)
+{
+    const char *cwd = r->cwd ? r->cwd : "/";
+    struct user u;
+    char **env;
+    int err;
+
+    setsid();
+    reset_signals();
+    err = user_load(r->user ? r->user : "", &u, e);
+    if (err)
+        return err;
+    err = set_stdio(r, io, &u, e);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < array_len(limits); i++)
+        (void)setrlimit(limits[i].which, &limits[i].limit);
+    umask(022);
+    err = set_identity(&u, e);
+    if (err)
+        return err;
+    if (chdir(cwd))
+        return err_sys(e, "working directory \"%.128s\"", cwd);
+    env = make_env(r, &u);
+    if (!env)
+        return err_set(e, ENOMEM, "no memory for the environment");
+    /* All are close-on-exec already; a mistake elsewhere must not reach a tool. */
+    (void)syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+    return run(r, env, e);
+}
+
+_Noreturn void child_exec(const struct request *r, const struct child_io *io)
+{
+    struct err e = ERR_INIT;
+
+    (void)become(r, io, &e);
+    (void)!io_write_full(io->status, &e, sizeof(e));
+    _exit(127);
+}

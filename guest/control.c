@@ -1,0 +1,246 @@
+/* control.c - see control.h. */
+#include "guest/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define READS 16 /* a port gives at most a page a read; the loop's other sources wait meanwhile */
+
+static void lose(struct control *c, const char *why)
+{
+    struct yamux *mux = c->mux;
+
+    loop_remove(c->loop, &c->port);
+    while (c->calls) {
+        struct call *call = c->calls;
+
+        c->calls = call->next;
+        call_free(call);
+    }
+    c->ncalls = 0;
+    c->mux = NULL;
+    c->port.fd = -1;
+    c->host->lost(c->host->arg, why);
+    yamux_free(mux); /* why may be its text */
+}
+
+static void drop(struct control *c, struct call *call)
+{
+    for (struct call **p = &c->calls; *p; p = &(*p)->next)
+        if (*p == call) {
+            *p = call->next;
+            break;
+        }
+    c->ncalls--;
+    call_free(call);
+}
+
+/* Frees a stream for a new one: the oldest finished call whose host side is still open. */
+static void make_room(struct control *c)
+{
+    struct call *oldest = NULL;
+
+    if (c->ncalls + CONTROL_ENDED < CONTROL_STREAMS)
+        return;
+    for (struct call *k = c->calls; k; k = k->next)
+        if (k->state == CALL_ENDED)
+            oldest = k;
+    if (oldest) {
+        yamux_reset(c->mux, oldest->id);
+        drop(c, oldest);
+    }
+}
+
+static void opened(struct control *c, uint32_t id)
+{
+    struct call *call;
+
+    make_room(c);
+    call = call_new(c, id);
+    if (!call) {
+        yamux_reset(c->mux, id);
+        return;
+    }
+    call->next = c->calls;
+    c->calls = call;
+    c->ncalls++;
+    call_pump(call);
+}
+
+static void events(struct control *c)
+{
+    struct yamux_event ev;
+
+    while (yamux_next_event(c->mux, &ev)) {
+        struct call *call = c->calls;
+
+        if (ev.type == YAMUX_OPENED) {
+            opened(c, ev.id);
+            continue;
+        }
+        while (call && call->id != ev.id)
+            call = call->next;
+        if (!call)
+            continue; /* finished and forgotten */
+        if (ev.type == YAMUX_RESET)
+            drop(c, call);
+        else
+            call_pump(call);
+    }
+}
+
+static void sweep(struct control *c)
+{
+    for (struct call *call = c->calls, *next; call; call = next) {
+        next = call->next;
+        if (call_sweep(call))
+            drop(c, call);
+    }
+}
+
+/* Gives mux what was read; false when the session ended. */
+static bool feed(struct control *c)
+{
+    while (c->in_at < c->in_len) {
+        ssize_t n = yamux_input(c->mux, c->in + c->in_at, c->in_len - c->in_at);
+
+        if (n < 0)
+            return false;
+        if (n == 0)
+            break;
+        c->in_at += (size_t)n;
+    }
+    return true;
+}
+
+/* Writes what mux has: 1 when some went out, 0 when none, -1 when the port is gone. */
+static int flush(struct control *c)
+{
+    int wrote = 0;
+
+    for (;;) {
+        ssize_t n;
+
+        if (c->out_at == c->out_len) {
+            c->out_at = 0;
+            c->out_len = yamux_output(c->mux, c->out, sizeof(c->out));
+            if (c->out_len == 0)
+                return wrote;
+        }
+        n = write(c->port.fd, c->out + c->out_at, c->out_len - c->out_at);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return -1;
+        if (n <= 0)
+            return wrote;
+        c->out_at += (size_t)n;
+        wrote = 1;
+    }
+}
+
+static void watch(struct control *c)
+{
+    uint32_t want = (c->in_at < c->in_len ? 0 : EPOLLIN) | (c->out_at < c->out_len ? EPOLLOUT : 0);
+    struct err why = ERR_INIT;
+
+    if (want == c->watched)
+        return;
+    c->watched = want;
+    if (loop_change(c->loop, &c->port, want, &why))
+        lose(c, why.msg);
+}
+
+void control_settle(struct control *c)
+{
+    int wrote = 1;
+
+    /* Writing makes room for calls that wait for it, and for input that waits for answers. */
+    while (c->mux && wrote) {
+        if (!feed(c)) {
+            (void)flush(c); /* the go-away */
+            lose(c, yamux_why(c->mux));
+            return;
+        }
+        events(c);
+        sweep(c);
+        wrote = flush(c);
+        if (wrote < 0) {
+            lose(c, "");
+            return;
+        }
+    }
+    if (c->mux)
+        watch(c);
+}
+
+static void port_ready(struct loop_source *s, uint32_t ready)
+{
+    struct control *c = container_of(s, struct control, port);
+
+    for (int i = 0; i < READS && c->in_at == c->in_len; i++) {
+        ssize_t n = read(s->fd, c->in, sizeof(c->in));
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {
+            lose(c, "");
+            return;
+        }
+        c->in_at = 0;
+        c->in_len = (size_t)n;
+        if (!feed(c))
+            return; /* control_settle ends the session */
+    }
+    /* The host has gone while its bytes wait: there is nobody to answer. */
+    if ((ready & EPOLLHUP) && c->in_at < c->in_len)
+        lose(c, "");
+}
+
+int control_attach(struct control *c, int fd, struct err *e)
+{
+    const struct yamux_config cfg = { .max_streams = CONTROL_STREAMS, .accept = true };
+    int err;
+
+    c->mux = yamux_new(&cfg);
+    if (!c->mux)
+        return err_set(e, ENOMEM, "no memory for a session");
+    c->in_at = c->in_len = c->out_at = c->out_len = 0;
+    c->port = (struct loop_source){ fd, port_ready };
+    c->watched = EPOLLIN;
+    err = loop_add(c->loop, &c->port, EPOLLIN, e);
+    if (err) {
+        yamux_free(c->mux);
+        c->mux = NULL;
+    }
+    return err;
+}
+
+void control_init(struct control *c, struct loop *l, struct alarms *a,
+                  const struct control_host *host)
+{
+    *c = (struct control){ .loop = l, .host = host, .jobs = { .loop = l, .alarms = a } };
+    c->port.fd = -1;
+}
+
+void control_refuse(struct control *c)
+{
+    c->closing = true;
+}
+
+bool control_pending(const struct control *c)
+{
+    return c->mux && (c->out_at < c->out_len || yamux_has_output(c->mux));
+}
+
+void control_fini(struct control *c)
+{
+    while (c->calls)
+        drop(c, c->calls);
+    jobs_fini(&c->jobs);
+    if (c->mux) {
+        loop_remove(c->loop, &c->port);
+        yamux_free(c->mux);
+        c->mux = NULL;
+    }
+}

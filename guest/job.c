@@ -1,0 +1,484 @@
+/*
+ * job.c - see job.h.
+ *
+ * A job is over when three things happened, in any order: its process was reaped, its status pipe
+ * was closed, and its output pipes are at their end. Descendants may hold the output for ever, so
+ * after the reap it has DRAIN_MS to end; then what waits in the pipe is sent and the rest is not
+ * waited for.
+ */
+#include "guest/job.h"
+
+#include "guest/ends.h"
+#include "guest/inlet.h"
+#include "guest/pty.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#define DRAIN_MS    250u
+#define KILL_MS     2000u /* from TERM or HUP to KILL */
+#define OUT_CHUNK   32768u
+#define OUT_ROOM    4096u  /* a pipe is not read for less */
+#define DRAIN_BYTES 65536u /* pipe(7): the capacity of a pipe */
+
+/* One output pipe, or the terminal's master. */
+struct outlet {
+    struct loop_source source; /* owns source.fd */
+    struct job *job;
+    enum msg_type type;
+    bool watched; /* in the loop */
+};
+
+struct job {
+    struct jobs *jobs; /* borrowed */
+    struct job *next;  /* owned by the list */
+    struct call *call; /* borrowed; NULL: the requester is gone */
+    enum msg_type request;
+    uint32_t flags;
+
+    pid_t pid;
+    bool reaped;
+    int wait_status;
+    struct loop_source status; /* owns .fd; the child's struct err, or nothing */
+    struct err verdict;
+    size_t nverdict; /* bytes of it so far */
+    struct outlet out[2];
+
+    struct inlet in;
+    bool running; /* output is taken: the program runs, or it is a transfer */
+
+    struct alarm limit; /* the timeout, later the KILL after it */
+    struct alarm drain;
+    int ending; /* 0, or the last signal of a timeout or hang-up */
+    bool timed_out, drained;
+    size_t drain_left;
+};
+
+static void check_over(struct job *j);
+
+static bool is_command(const struct job *j)
+{
+    return j->request == MSG_EXEC;
+}
+
+static void close_source(struct job *j, struct loop_source *s, bool watched)
+{
+    if (s->fd < 0)
+        return;
+    if (watched)
+        loop_remove(j->jobs->loop, s);
+    fd_closep(&s->fd);
+}
+
+static void send_signal(struct job *j, int signo)
+{
+    if (j->reaped)
+        return;
+    /* Until the child has called setsid there is no such group. */
+    if (kill(-j->pid, signo) && errno == ESRCH)
+        kill(j->pid, signo);
+}
+
+static void job_free(struct job *j)
+{
+    for (struct job **p = &j->jobs->first; *p; p = &(*p)->next)
+        if (*p == j) {
+            *p = j->next;
+            j->jobs->count--;
+            break;
+        }
+    alarm_cancel(j->jobs->alarms, &j->limit);
+    alarm_cancel(j->jobs->alarms, &j->drain);
+    close_source(j, &j->status, true);
+    inlet_close(&j->in);
+    for (int i = 0; i < 2; i++)
+        close_source(j, &j->out[i].source, j->out[i].watched);
+    free(j);
+}
+
+/* ---- input ---- */
+
+static void input_room(struct inlet *i)
+{
+    struct job *j = container_of(i, struct job, in);
+
+    if (j->call)
+        call_pump(j->call);
+}
+
+size_t job_room(const struct job *j)
+{
+    return inlet_room(&j->in);
+}
+
+void job_input(struct job *j, const void *buf, size_t len)
+{
+    inlet_push(&j->in, buf, len);
+}
+
+void job_input_end(struct job *j)
+{
+    static const uint8_t eof[] = { PTY_EOF };
+
+    /* A terminal has no end; its reader sees one where ^D is typed. */
+    if ((j->flags & MSG_F_TTY) && inlet_room(&j->in))
+        inlet_push(&j->in, eof, sizeof(eof));
+    inlet_end(&j->in);
+}
+
+enum msg_type job_input_type(const struct job *j)
+{
+    return is_command(j) ? MSG_STDIN : MSG_DATA;
+}
+
+enum msg_type job_input_end_type(const struct job *j)
+{
+    return is_command(j) ? MSG_STDIN_EOF : MSG_EOF;
+}
+
+/* ---- output ---- */
+
+static void outlet_close(struct outlet *o)
+{
+    close_source(o->job, &o->source, o->watched);
+    o->watched = false;
+}
+
+static void outlet_watch(struct outlet *o, bool on)
+{
+    struct err why = ERR_INIT;
+
+    if (o->source.fd < 0 || o->watched == on)
+        return;
+    o->watched = on;
+    if (!on) {
+        loop_remove(o->job->jobs->loop, &o->source);
+    } else if (loop_add(o->job->jobs->loop, &o->source, EPOLLIN, &why)) {
+        o->watched = false;
+        outlet_close(o);
+    }
+}
+
+/* After the drain, an outlet ends where nothing waits, or after a pipeful. */
+static bool outlet_used_up(struct job *j, ssize_t n)
+{
+    if (!j->drained)
+        return false;
+    if (n < 0 || (size_t)n >= j->drain_left)
+        return true;
+    j->drain_left -= (size_t)n;
+    return false;
+}
+
+static void outlet_read(struct outlet *o)
+{
+    static uint8_t buf[OUT_CHUNK];
+    struct job *j = o->job;
+    size_t room = j->call ? call_room(j->call) : sizeof(buf);
+    ssize_t n;
+
+    if (room < OUT_ROOM) {
+        outlet_watch(o, false); /* job_resume comes */
+        return;
+    }
+    n = read(o->source.fd, buf, room < sizeof(buf) ? room : sizeof(buf));
+    if (n > 0 && j->call)
+        call_send(j->call, o->type, buf, (size_t)n);
+    /* EIO: the last slave of the terminal was closed. */
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || outlet_used_up(j, n))
+        outlet_close(o);
+}
+
+static void outlet_ready(struct loop_source *s, uint32_t events)
+{
+    struct outlet *o = container_of(s, struct outlet, source);
+    struct job *j = o->job;
+
+    (void)events;
+    outlet_read(o);
+    check_over(j);
+}
+
+static void drain_over(struct alarm *a)
+{
+    struct job *j = container_of(a, struct job, drain);
+
+    j->drained = true;
+    j->drain_left = DRAIN_BYTES;
+    /* Those that wait for the stream go on in job_resume. */
+    for (int i = 0; i < 2; i++)
+        while (j->out[i].source.fd >= 0 && j->out[i].watched)
+            outlet_read(&j->out[i]);
+    check_over(j);
+}
+
+void job_resume(struct job *j)
+{
+    for (int i = 0; i < 2; i++) {
+        struct outlet *o = &j->out[i];
+
+        if (o->source.fd < 0 || o->watched || !j->running ||
+            (j->call && call_room(j->call) < OUT_ROOM))
+            continue;
+        outlet_watch(o, true);
+        while (j->drained && o->watched)
+            outlet_read(o);
+    }
+    check_over(j);
+}
+
+/* ---- the end ---- */
+
+/* The final frame; false when the stream has no room for it yet. */
+static bool send_final(struct job *j)
+{
+    uint8_t body[4 + sizeof(j->verdict.msg)];
+    size_t len = strnlen(j->verdict.msg, sizeof(j->verdict.msg));
+    uint32_t code = (uint32_t)j->verdict.code;
+
+    if (call_room(j->call) < sizeof(body))
+        return false;
+    if (code) {
+        for (int i = 0; i < 4; i++)
+            body[i] = (uint8_t)(code >> 8 * i);
+        memcpy(body + 4, j->verdict.msg, len);
+        call_send(j->call, MSG_ERROR, body, 4 + len);
+    } else if (is_command(j)) {
+        bool by_signal = WIFSIGNALED(j->wait_status);
+
+        body[0] = j->timed_out ? MSG_TIMED_OUT : by_signal ? MSG_SIGNALED : MSG_EXITED;
+        body[1] = (uint8_t)(j->timed_out ? j->ending
+                            : by_signal  ? WTERMSIG(j->wait_status)
+                                         : WEXITSTATUS(j->wait_status));
+        call_send(j->call, MSG_EXIT, body, 2);
+    } else {
+        if (j->request == MSG_GET)
+            call_send(j->call, MSG_EOF, NULL, 0);
+        call_send(j->call, MSG_DONE, NULL, 0);
+    }
+    return true;
+}
+
+static void check_over(struct job *j)
+{
+    struct call *c = j->call;
+
+    if (!j->reaped || j->status.fd >= 0)
+        return;
+    if (j->verdict.code && is_command(j)) /* it never ran */
+        for (int i = 0; i < 2; i++)
+            outlet_close(&j->out[i]);
+    if (j->out[0].source.fd >= 0 || j->out[1].source.fd >= 0) {
+        if (!j->drained && !j->drain.at)
+            alarm_set(j->jobs->alarms, &j->drain, DRAIN_MS);
+        return;
+    }
+    if (c && !send_final(j))
+        return; /* job_resume comes */
+    job_free(j);
+    if (c)
+        call_end(c);
+}
+
+/* The status pipe was closed: the program runs, or everything there is to say was said. */
+static void status_over(struct job *j)
+{
+    uint8_t pid[4];
+
+    close_source(j, &j->status, true);
+    if (j->nverdict < sizeof(j->verdict)) {
+        j->verdict = ERR_INIT;
+        if (!is_command(j))
+            err_set(&j->verdict, EIO, "the transfer's process was killed");
+    }
+    j->verdict.msg[sizeof(j->verdict.msg) - 1] = '\0';
+    if (is_command(j) && !j->verdict.code && j->call) {
+        for (int i = 0; i < 4; i++)
+            pid[i] = (uint8_t)((uint32_t)j->pid >> 8 * i);
+        call_send(j->call, MSG_STARTED, pid, sizeof(pid)); /* the first frame: there is room */
+    }
+    if (is_command(j) && !j->verdict.code) {
+        j->running = true;
+        for (int i = 0; i < 2; i++)
+            outlet_watch(&j->out[i], true);
+    }
+    check_over(j);
+}
+
+static void status_ready(struct loop_source *s, uint32_t events)
+{
+    struct job *j = container_of(s, struct job, status);
+    size_t left = sizeof(j->verdict) - j->nverdict;
+    uint8_t *to = (uint8_t *)&j->verdict + j->nverdict;
+    ssize_t n = left ? read(s->fd, to, left) : 0;
+
+    (void)events;
+    if (n > 0)
+        j->nverdict += (size_t)n;
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        status_over(j);
+}
+
+/* ---- signals and time ---- */
+
+static void limit_over(struct alarm *a)
+{
+    struct job *j = container_of(a, struct job, limit);
+
+    if (j->ending) {
+        j->ending = SIGKILL;
+    } else {
+        j->ending = SIGTERM;
+        j->timed_out = true;
+        alarm_set(j->jobs->alarms, &j->limit, KILL_MS);
+    }
+    send_signal(j, j->ending);
+    if (j->ending == SIGTERM)
+        send_signal(j, SIGCONT);
+}
+
+bool job_message(struct job *j, enum msg_type type, const uint8_t *body, uint32_t len)
+{
+    if (!is_command(j))
+        return false;
+    if (type == MSG_RESIZE && len == 4) {
+        if ((j->flags & MSG_F_TTY) && j->out[0].source.fd >= 0)
+            pty_resize(j->out[0].source.fd, (uint16_t)(body[0] | body[1] << 8),
+                       (uint16_t)(body[2] | body[3] << 8));
+        return true;
+    }
+    if (type == MSG_SIGNAL && len == 1 && body[0] >= 1 && body[0] <= 64) {
+        send_signal(j, body[0]);
+        return true;
+    }
+    return false;
+}
+
+void job_abandon(struct job *j)
+{
+    j->call = NULL;
+    inlet_close(&j->in);
+    if (!is_command(j)) {
+        send_signal(j, SIGKILL);
+    } else if ((j->flags & MSG_F_HANGUP) && !j->ending) {
+        j->ending = SIGHUP;
+        send_signal(j, SIGHUP);
+        send_signal(j, SIGCONT);
+        alarm_set(j->jobs->alarms, &j->limit, KILL_MS);
+    }
+    job_resume(j); /* what it still prints is dropped */
+}
+
+static struct job *find(const struct jobs *js, pid_t pid)
+{
+    struct job *j = js->first;
+
+    while (j && (j->pid != pid || j->reaped))
+        j = j->next;
+    return j;
+}
+
+void jobs_ending(struct jobs *js, pid_t pid)
+{
+    struct job *j = find(js, pid);
+
+    /* The zombie still holds the group's number: the last moment to end all of it. */
+    if (j && j->ending)
+        kill(-pid, SIGKILL);
+}
+
+void jobs_reaped(struct jobs *js, pid_t pid, int wait_status)
+{
+    struct job *j = find(js, pid);
+
+    if (!j)
+        return;
+    j->reaped = true;
+    j->wait_status = wait_status;
+    alarm_cancel(js->alarms, &j->limit);
+    check_over(j);
+}
+
+void jobs_fini(struct jobs *js)
+{
+    while (js->first)
+        job_free(js->first);
+}
+
+/* ---- start ---- */
+
+static int start(struct job *j, const struct request *r, struct err *e)
+{
+    struct ends x;
+    int err = ends_open(r, &x, e);
+
+    if (err)
+        return err;
+    inlet_init(&j->in, j->jobs->loop, x.ours.in, input_room);
+    j->out[0].source.fd = x.ours.out;
+    j->out[1].source.fd = x.ours.err;
+    j->status.fd = x.ours.status;
+    err = loop_add(j->jobs->loop, &j->status, EPOLLIN, e);
+    if (!err) {
+        j->pid = fork();
+        if (j->pid < 0)
+            err = err_sys(e, "fork");
+    }
+    if (!err && j->pid == 0) {
+        if (r->type == MSG_EXEC)
+            child_exec(r, &x.childs);
+        child_transfer(r, &x.childs);
+    }
+    ends_close(&x.childs);
+    if (err)
+        return err;
+    if (r->timeout_ms)
+        alarm_set(j->jobs->alarms, &j->limit, r->timeout_ms);
+    j->running = !is_command(j);
+    for (int i = 0; i < 2; i++)
+        outlet_watch(&j->out[i], j->running);
+    return 0;
+}
+
+struct job *job_start(struct jobs *js, struct call *c, const struct request *r, struct err *e)
+{
+    struct job *j;
+
+    if (js->count >= JOBS_MAX) {
+        err_set(e, EAGAIN, "%u commands and transfers are running already", js->count);
+        return NULL;
+    }
+    j = calloc(1, sizeof(*j));
+    if (!j) {
+        err_set(e, ENOMEM, "no memory for a command");
+        return NULL;
+    }
+    j->jobs = js;
+    j->call = c;
+    j->request = r->type;
+    j->flags = r->flags;
+    j->status = (struct loop_source){ -1, status_ready };
+    inlet_init(&j->in, js->loop, -1, input_room);
+    j->limit.ring = limit_over;
+    j->drain.ring = drain_over;
+    for (int i = 0; i < 2; i++) {
+        j->out[i].source = (struct loop_source){ -1, outlet_ready };
+        j->out[i].job = j;
+    }
+    j->out[0].type = r->type == MSG_GET ? MSG_DATA : MSG_STDOUT;
+    j->out[1].type = MSG_STDERR;
+    j->next = js->first;
+    js->first = j;
+    js->count++;
+    if (start(j, r, e)) {
+        job_free(j);
+        return NULL;
+    }
+    return j;
+}

@@ -1,0 +1,201 @@
+/*
+ * main.c - carrel-init, PID 1 of every Carrel guest.
+ *
+ * From the initramfs to a root for tools, then a server on the control port until the end. It never
+ * gives up silently: what cannot go on is said on the kernel log, and the machine powers off.
+ */
+#include "guest/control.h"
+#include "guest/kmsg.h"
+#include "guest/modules.h"
+#include "guest/mounts.h"
+#include "guest/ports.h"
+#include "guest/power.h"
+#include "guest/reaper.h"
+#include "guest/setup.h"
+#include "guest/uevent.h"
+
+#include "base/fd.h"
+#include "base/io.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+static struct guest {
+    struct loop loop;
+    struct alarms alarms;
+    struct control control;
+    struct reaper reaper;
+    struct power power;
+    int layer;
+    int port;
+    char port_path[64];
+    struct loop_source waiting; /* for the host to open its end */
+} guest;
+
+static _Noreturn void fatal(const struct err *e)
+{
+    kmsg(KMSG_CRIT, "cannot go on: %s", e->msg);
+    power_off(guest.layer);
+}
+
+/* Descriptors 0 to 2 exist in PID 1 only when the initramfs has a console. */
+static void open_stdio(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd < 2);
+    if (fd > 2)
+        close(fd);
+}
+
+/* From power-on to the root that tools see. */
+static int boot(struct err *e)
+{
+    struct cmdline c;
+    auto_fd int uevents = -1;
+    size_t len;
+    char *text;
+    int err = mounts_early(e);
+
+    kmsg_open();
+    if (err)
+        return err;
+    open_stdio();
+    text = io_load(AT_FDCWD, "/proc/cmdline", 4096, &len, e);
+    if (!text)
+        return -e->code;
+    err = cmdline_parse(text, &c, e);
+    free(text);
+    if (c.trace)
+        kmsg_trace_on();
+    if (!err)
+        err = uevent_open(&uevents, e);
+    if (err)
+        return err;
+    kmsg_trace("start");
+    modules_load();
+    kmsg_trace("modules");
+    err = mounts_root(&c, uevents, &guest.layer, e);
+    if (!err)
+        err = mounts_switch(e);
+    if (err)
+        return err;
+    kmsg_trace("root");
+    setup_defaults();
+    return port_find(PORT_CONTROL, uevents, guest.port_path, e);
+}
+
+/* ---- the control port ---- */
+
+static void serve(void)
+{
+    struct err e = ERR_INIT;
+
+    if (control_attach(&guest.control, guest.port, &e))
+        fatal(&e);
+}
+
+static void host_came(struct loop_source *s, uint32_t events)
+{
+    (void)events;
+    if (!port_connected(s->fd))
+        return;
+    loop_remove(&guest.loop, s);
+    serve();
+}
+
+/* The session is over. When the host broke the protocol the port is closed for a moment, which
+ * drops what it still holds of the old session. */
+static void host_lost(void *arg, const char *why)
+{
+    struct err e = ERR_INIT;
+
+    (void)arg;
+    if (*why) {
+        kmsg(KMSG_WARNING, "control port: %s", why);
+        fd_closep(&guest.port);
+        if (port_open(guest.port_path, &guest.port, &e))
+            fatal(&e);
+    }
+    guest.waiting = (struct loop_source){ guest.port, host_came };
+    if (port_watch(&guest.loop, &guest.waiting, &e))
+        fatal(&e);
+}
+
+static int apply_setup(void *arg, const struct request *r, struct err *e)
+{
+    (void)arg;
+    return setup_apply(r, e);
+}
+
+static void power_asked(void *arg, uint32_t grace_ms)
+{
+    (void)arg;
+    power_begin(&guest.power, grace_ms);
+}
+
+static void power_signalled(void *arg)
+{
+    (void)arg;
+    power_begin(&guest.power, GRACE_MS);
+}
+
+static const struct control_host host = {
+    .setup = apply_setup,
+    .poweroff = power_asked,
+    .lost = host_lost,
+};
+
+static int start(struct err *e)
+{
+    int err = loop_init(&guest.loop, e);
+
+    if (!err)
+        err = alarms_init(&guest.alarms, &guest.loop, e);
+    if (err)
+        return err;
+    control_init(&guest.control, &guest.loop, &guest.alarms, &host);
+    err = reaper_init(&guest.reaper, &guest.loop, &guest.control.jobs, e);
+    if (err)
+        return err;
+    guest.reaper.power = power_signalled;
+    power_init(&guest.power, &guest.loop, &guest.alarms, &guest.control, &guest.reaper);
+    guest.power.layer = guest.layer;
+    err = port_open(guest.port_path, &guest.port, e);
+    if (err)
+        return err;
+    serve();
+    return 0;
+}
+
+int main(void)
+{
+    struct err e = ERR_INIT;
+
+    /* Its steps are not for a running system. */
+    if (getpid() != 1) {
+        fputs("carrel-init: is the first process of a guest, nothing else\n", stderr);
+        return 2;
+    }
+    guest.layer = guest.port = -1;
+    kmsg_trace("");
+    umask(0);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)reboot(RB_DISABLE_CAD);
+    if (boot(&e) || start(&e))
+        fatal(&e);
+    kmsg_trace("ready");
+    for (;;) {
+        if (loop_once(&guest.loop, -1, &e))
+            fatal(&e);
+        control_settle(&guest.control);
+        power_settle(&guest.power);
+    }
+}

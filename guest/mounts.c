@@ -1,0 +1,209 @@
+/* mounts.c - see mounts.h. */
+#include "guest/mounts.h"
+
+#include "guest/kmsg.h"
+#include "guest/uevent.h"
+
+#include "base/fd.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+
+/* Paths in the initramfs. */
+#define IMAGE "/image"
+#define LAYER "/layer"
+#define ROOT  "/root"
+
+#define INODE_BYTES 8192u /* one inode for each page of the half of RAM that the layer may fill */
+
+#define CLOSED (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+struct mount_point {
+    const char *path, *type, *options;
+    unsigned long flags;
+    mode_t mode; /* of the directory, where it has to be made */
+};
+
+static const struct mount_point early[] = {
+    { "/dev", "devtmpfs", "mode=755", MS_NOSUID | MS_NOEXEC, 0755 },
+    { "/proc", "proc", NULL, CLOSED, 0555 },
+    { "/sys", "sysfs", NULL, CLOSED | MS_RDONLY, 0555 },
+};
+
+/* /tmp is a directory of the writable layer, so that one budget covers it and not two. */
+static const struct mount_point late[] = {
+    { "/dev/pts", "devpts", "gid=5,mode=620,ptmxmode=666", MS_NOSUID | MS_NOEXEC, 0755 },
+    { "/dev/shm", "tmpfs", "mode=1777", CLOSED, 01777 },
+    { "/run", "tmpfs", "mode=755,size=20%", MS_NOSUID | MS_NODEV, 0755 },
+};
+
+static const struct {
+    const char *path, *target;
+} links[] = {
+    { "/dev/fd", "/proc/self/fd" },
+    { "/dev/stdin", "/proc/self/fd/0" },
+    { "/dev/stdout", "/proc/self/fd/1" },
+    { "/dev/stderr", "/proc/self/fd/2" },
+};
+
+static int mount_at(const struct mount_point *m, struct err *e)
+{
+    if (mkdir(m->path, m->mode) && errno != EEXIST)
+        return err_sys(e, "%s", m->path);
+    if (mount(m->type, m->path, m->type, m->flags, m->options))
+        return err_sys(e, "mounting %s", m->path);
+    return 0;
+}
+
+int mounts_early(struct err *e)
+{
+    for (unsigned i = 0; i < array_len(early); i++) {
+        int err = mount_at(&early[i], e);
+
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static bool exists(void *arg)
+{
+    return access(arg, F_OK) == 0;
+}
+
+/* Waits for a disk and says which filesystem it has. */
+static const char *disk_type(int uevents, char *disk, struct err *e)
+{
+    unsigned char head[MOUNTS_MAGIC_BYTES];
+    auto_fd int fd = -1;
+    const char *type;
+    ssize_t n;
+
+    if (uevent_wait(uevents, exists, disk, disk, e))
+        return NULL;
+    fd = open(disk, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -errno : io_read_full(fd, head, sizeof(head));
+    if (n < 0) {
+        errno = (int)-n;
+        err_sys(e, "reading %s", disk);
+        return NULL;
+    }
+    type = mounts_fs_type(head, (unsigned long)n);
+    if (!type)
+        err_set(e, EINVAL, "%s holds neither squashfs nor erofs nor ext4", disk);
+    return type;
+}
+
+static int mount_image(int uevents, struct err *e)
+{
+    char disk[] = "/dev/vda";
+    const char *type = disk_type(uevents, disk, e);
+
+    if (!type)
+        return e->code ? -e->code : -EINVAL;
+    if (mkdir(IMAGE, 0755) || mount(disk, IMAGE, type, MS_RDONLY | MS_NODEV, NULL))
+        return err_sys(e, "mounting the image, %s", type);
+    return 0;
+}
+
+static int mount_layer(const struct cmdline *c, int uevents, int *layer, struct err *e)
+{
+    char disk[] = "/dev/vdb";
+    char options[80];
+    struct sysinfo si;
+
+    if (mkdir(LAYER, 0755))
+        return err_sys(e, LAYER);
+    if (c->overlay == OVERLAY_TMPFS) {
+        if (sysinfo(&si))
+            return err_sys(e, "size of memory");
+        snprintf(options, sizeof(options), "mode=755,size=50%%,nr_inodes=%llu",
+                 (unsigned long long)si.totalram * si.mem_unit / INODE_BYTES);
+        if (mount("tmpfs", LAYER, "tmpfs", MS_NODEV, options))
+            return err_sys(e, "mounting the writable layer in memory");
+    } else {
+        const char *type = disk_type(uevents, disk, e);
+
+        if (!type)
+            return e->code ? -e->code : -EINVAL;
+        if (mount(disk, LAYER, type, MS_NODEV | MS_NOATIME, NULL))
+            return err_sys(e, "mounting the writable layer %s, %s", disk, type);
+        *layer = open(LAYER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (*layer < 0)
+            return err_sys(e, LAYER);
+    }
+    if ((mkdir(LAYER "/upper", 0755) || mkdir(LAYER "/work", 0700)) && errno != EEXIST)
+        return err_sys(e, "preparing the writable layer");
+    return 0;
+}
+
+int mounts_root(const struct cmdline *c, int uevents, int *layer, struct err *e)
+{
+    int err = mount_image(uevents, e);
+
+    *layer = -1;
+    if (!err)
+        kmsg_trace("image");
+    if (!err)
+        err = mount_layer(c, uevents, layer, e);
+    if (err)
+        return err;
+    if (mkdir(ROOT, 0755) && errno != EEXIST)
+        return err_sys(e, ROOT);
+    if (mount("overlay", ROOT, "overlay", MS_NODEV,
+              "lowerdir=" IMAGE ",upperdir=" LAYER "/upper,workdir=" LAYER "/work"))
+        return err_sys(e, "mounting the overlay");
+    return 0;
+}
+
+/* The image decides nothing here: a mount point that is not a directory of its own is refused. */
+static int move_in(const struct mount_point *m, struct err *e)
+{
+    char to[64];
+    struct stat st;
+
+    snprintf(to, sizeof(to), ROOT "%s", m->path);
+    if (mkdir(to, m->mode) && errno != EEXIST)
+        return err_sys(e, "making %s", m->path);
+    if (lstat(to, &st) || !S_ISDIR(st.st_mode))
+        return err_set(e, ENOTDIR, "the image's %s is not a directory", m->path);
+    return mount(m->path, to, NULL, MS_MOVE, NULL) ? err_sys(e, "moving %s", m->path) : 0;
+}
+
+static void make_tmp(void)
+{
+    struct stat st;
+
+    if (mkdir("/tmp", 01777) && errno != EEXIST)
+        kmsg(KMSG_WARNING, "/tmp cannot be made");
+    if (lstat("/tmp", &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 07777) != 01777)
+        (void)chmod("/tmp", 01777);
+}
+
+int mounts_switch(struct err *e)
+{
+    int err;
+
+    for (unsigned i = 0; i < array_len(early); i++) {
+        err = move_in(&early[i], e);
+        if (err)
+            return err;
+    }
+    if (chdir(ROOT) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+        return err_sys(e, "switching to the image");
+    for (unsigned i = 0; i < array_len(late); i++) {
+        err = mount_at(&late[i], e);
+        if (err)
+            return err;
+    }
+    for (unsigned i = 0; i < array_len(links); i++)
+        if (symlink(links[i].target, links[i].path) && errno != EEXIST)
+            kmsg(KMSG_WARNING, "%s cannot be made", links[i].path);
+    make_tmp();
+    return 0;
+}

@@ -1,0 +1,27 @@
+/*
+ * mounts.h - from the initramfs to the root that tools see: the image, read-only, under a writable
+ * layer.
+ *
+ * Steps in the order they are called; each failure is final for the guest. Afterwards neither the
+ * image nor the writable layer is reachable by a path of their own.
+ */
+#ifndef GUEST_MOUNTS_H
+#define GUEST_MOUNTS_H
+
+#include "guest/cmdline.h"
+
+/* /dev, /proc and /sys of the initramfs; they move along later. */
+must_check int mounts_early(struct err *e);
+
+/* Waits for the disks on the uevent socket and mounts the root below the initramfs. *layer: the
+ * writable layer's root, close-on-exec, the caller's; -1 when it is in memory. */
+must_check int mounts_root(const struct cmdline *c, int uevents, int *layer, struct err *e);
+
+/* Makes that root the only one and mounts what belongs into it, with the flags of a container. */
+must_check int mounts_switch(struct err *e);
+
+/* What a filesystem's first bytes say it is, or NULL. Pure; len as far as it was read. */
+#define MOUNTS_MAGIC_BYTES 2048u
+const char *mounts_fs_type(const unsigned char *head, unsigned long len);
+
+#endif

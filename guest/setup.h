@@ -1,0 +1,14 @@
+/* setup.h - what a fresh guest needs beside its mounts, and what the host tells it once. */
+#ifndef GUEST_SETUP_H
+#define GUEST_SETUP_H
+
+#include "guest/request.h"
+
+/* Loopback, kernel settings, files of /etc that the image lacks. What fails is reported and passed
+ * over: a guest without a host name still runs. */
+void setup_defaults(void);
+
+/* MSG_SETUP: the clock, entropy, the host name. */
+must_check int setup_apply(const struct request *r, struct err *e);
+
+#endif
