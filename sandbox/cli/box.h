@@ -1,0 +1,36 @@
+/* box.h - one sandbox, found by what the user calls it and brought up to date. */
+#ifndef SANDBOX_CLI_BOX_H
+#define SANDBOX_CLI_BOX_H
+
+#include "sandbox/cli/cli.h"
+#include "sandbox/client.h"
+#include "sandbox/store.h"
+
+struct box {
+    int fd; /* owned: its directory */
+    char id[BOX_ID_LEN + 1];
+    struct box_config config;
+    struct box_state state;
+};
+
+/* Finds, reconciles and loads. -ENOENT when there is none; hint may get a near name. box_fini in
+ * either case. */
+must_check int box_open(struct box *b, struct store *s, const char *what, char hint[HINT_MAX],
+                        struct err *e);
+void box_fini(struct box *b);
+
+/* Has a keeper that listens, or is about to. */
+bool box_lives(const struct box_state *s);
+
+/* Connects to its keeper; -ECONNREFUSED says how it is instead. */
+must_check int box_connect(const struct box *b, char hint[HINT_MAX], struct err *e);
+
+/* A request without a session, and its answer: 0 for DONE, 1 for ENDED with *end, or negative for
+ * ERROR and all else. end may be NULL. */
+must_check int box_ask(const struct box *b, struct msg_builder *request, struct box_state *end,
+                       char hint[HINT_MAX], struct err *e);
+
+/* Runs one for each operand; all are tried. The exit status: that of the last that failed. */
+int box_each(struct cli *c, int (*one)(struct cli *c, struct store *s, const char *what));
+
+#endif

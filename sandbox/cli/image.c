@@ -1,0 +1,156 @@
+/* image.c - image ls, rm, inspect. What makes images is in job.c. */
+#include "sandbox/image/image.h"
+
+#include "base/fd.h"
+#include "sandbox/cli/grid.h"
+#include "sandbox/cli/size.h"
+#include "sandbox/cli/tell.h"
+#include "sandbox/cli/verbs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *texts(char *const *list)
+{
+    json_t *a = json_array();
+
+    for (size_t i = 0; list && list[i]; i++)
+        json_array_append_new(a, cli_json_text(list[i]));
+    return a;
+}
+
+static json_t *image_object(const struct image *img)
+{
+    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:{s:s?, s:s?, s:o, s:o}}", "name", img->name,
+                     "digest", img->digest, "bytes", (json_int_t)img->bytes, "created",
+                     cli_json_time(img->created_ns), "source",
+                     img->source ? cli_json_text(img->source) : json_null(), "config", "user",
+                     img->user, "cwd", img->cwd, "env", texts(img->env), "cmd", texts(img->cmd));
+}
+
+static void add_row(struct grid *g, const struct image *img)
+{
+    char buf[64];
+
+    grid_add(g, img->name);
+    snprintf(buf, sizeof(buf), "%.12s", img->digest);
+    grid_add(g, buf);
+    grid_add(g, size_text(img->bytes, buf, sizeof(buf)));
+    grid_add(g, time_text(img->created_ns, buf, sizeof(buf)));
+    grid_add(g, img->source ? img->source : "");
+}
+
+int tell_image(struct cli *c, const char *name)
+{
+    struct err e = ERR_INIT;
+    struct image img;
+    char size[32];
+    int status = 0;
+
+    cli_progress_end(c);
+    if (image_load(name, &img, &e))
+        return cli_fail(c, "image", &e, NULL);
+    if (c->json) {
+        status = cli_json(c, image_object(&img)) ? 0 : EXIT_NO;
+    } else {
+        puts(img.name);
+        cli_note(c, "image %s: %s, sha256 %.12s", img.name, size_text(img.bytes, size, sizeof(size)),
+                 img.digest);
+    }
+    image_fini(&img);
+    return status ? status : cli_finish(c);
+}
+
+int verb_image_ls(struct cli *c)
+{
+    static const char *const columns[] = { "name", "digest", "size", "created", "source", NULL };
+    const char *chosen = args_text(c->args, OPT_FORMAT);
+    struct image *all = NULL;
+    char hint[HINT_MAX] = "";
+    struct err e = ERR_INIT;
+    struct grid g;
+    json_t *array;
+    size_t n = 0;
+    int status = 0;
+
+    if (grid_init(&g, columns, chosen ? chosen : "name,digest,size,created,source", hint, &e))
+        return cli_fail_usage(c, &e, hint);
+    if (image_list(&all, &n, &e)) {
+        grid_fini(&g);
+        return cli_fail(c, "image", &e, NULL);
+    }
+    array = json_array();
+    for (size_t i = 0; i < n; i++) {
+        if (c->json)
+            json_array_append_new(array, image_object(&all[i]));
+        else if (args_has(c->args, OPT_IDS))
+            puts(all[i].name);
+        else
+            add_row(&g, &all[i]);
+        image_fini(&all[i]);
+    }
+    free(all);
+    if (c->json)
+        status = cli_json(c, json_incref(array)) ? 0 : EXIT_NO;
+    else if (!args_has(c->args, OPT_IDS) && grid_print(&g, &e))
+        status = cli_fail(c, "output", &e, NULL);
+    json_decref(array);
+    grid_fini(&g);
+    return status ? status : cli_finish(c);
+}
+
+int verb_image_rm(struct cli *c)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < c->args->noperands; i++) {
+        const char *name = c->args->operands[i];
+        struct err e = ERR_INIT;
+        int err = image_remove(name, &e);
+
+        if (err == -ENOENT && args_has(c->args, OPT_FORCE))
+            continue;
+        if (err)
+            status = cli_fail(c, "image", &e, "carrel image ls");
+        else if (c->json)
+            status = cli_json(c, json_pack("{s:s}", "name", name)) ? status : EXIT_NO;
+        else
+            puts(name);
+    }
+    return status ? status : cli_finish(c);
+}
+
+int verb_image_inspect(struct cli *c)
+{
+    bool verify = args_has(c->args, OPT_VERIFY);
+    json_t *all = json_array();
+    size_t n = c->args->noperands;
+    int status = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct err e = ERR_INIT;
+        struct image img;
+
+        if (image_load(c->args->operands[i], &img, &e)) {
+            status = cli_fail(c, "image", &e, "carrel image ls");
+            continue;
+        }
+
+        auto_fd int fd = verify ? image_open(&img, true, &e) : -1;
+
+        if (verify && fd < 0)
+            status = cli_fail(c, "image", &e, "import or build it again");
+        else
+            json_array_append_new(all, image_object(&img));
+        image_fini(&img);
+    }
+    for (size_t i = 0; i < (n > 1 ? 1 : json_array_size(all)); i++) {
+        json_t *shown = n > 1 ? all : json_array_get(all, 0);
+
+        json_dumpf(shown, stdout, c->json ? JSON_COMPACT : JSON_INDENT(2));
+        putchar('\n');
+    }
+    json_decref(all);
+    return status ? status : cli_finish(c);
+}

@@ -1,0 +1,283 @@
+/* run.c - run and create: from options to a sandbox, and its first command. */
+#include "sandbox/cli/asked.h"
+#include "sandbox/cli/box.h"
+#include "sandbox/cli/session.h"
+#include "sandbox/cli/shell.h"
+#include "sandbox/cli/signals.h"
+#include "sandbox/cli/size.h"
+#include "sandbox/cli/suggest.h"
+#include "sandbox/cli/verbs.h"
+#include "sandbox/engine/engine.h"
+#include "sandbox/image/image.h"
+#include "sandbox/image/kernel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Everything one `run` needs; freed at the one place where it ends. */
+struct birth {
+    struct store *store;
+    struct box_config cfg;
+    struct asked_session session;
+    int fd; /* the sandbox's directory */
+    const char *room; /* where it failed, for the error's code */
+    char hint[HINT_MAX];
+};
+
+static void birth_fini(struct birth *b)
+{
+    box_config_fini(&b->cfg);
+    store_close(b->store);
+    if (b->fd >= 0)
+        close(b->fd);
+}
+
+/* The image is not there: how to get it, or the one that was meant. */
+static void hint_image(const char *name, char hint[HINT_MAX])
+{
+    struct image *all = NULL;
+    const char *best = NULL;
+    size_t n = 0;
+
+    if (strcmp(name, "mini") == 0 || strcmp(name, "base") == 0) {
+        snprintf(hint, HINT_MAX, "carrel image build %s", name);
+        return;
+    }
+    if (image_list(&all, &n, NULL) == 0)
+        for (size_t i = 0; i < n; i++)
+            suggest_offer(name, all[i].name, &best);
+    if (best)
+        snprintf(hint, HINT_MAX, "did you mean \"%s\"? `carrel image ls` lists all", best);
+    else
+        snprintf(hint, HINT_MAX, "carrel image import %s DIR|TAR   or   carrel image build mini",
+                 name);
+    for (size_t i = 0; i < n; i++)
+        image_fini(&all[i]);
+    free(all);
+}
+
+static int load_image(struct birth *b, struct err *e)
+{
+    struct image img;
+    int err;
+
+    b->room = "image";
+    if (strchr(b->cfg.image, '/')) {
+        img = (struct image){ 0 };
+        return asked_image_defaults(&b->cfg, &img, e);
+    }
+    err = image_load(b->cfg.image, &img, e);
+    if (err) {
+        if (err == -ENOENT)
+            hint_image(b->cfg.image, b->hint);
+        return err;
+    }
+    err = asked_image_defaults(&b->cfg, &img, e);
+    image_fini(&img);
+    return err;
+}
+
+static int check_kernel(struct birth *b, struct err *e)
+{
+    struct kernel k;
+    int err = kernel_load(b->cfg.kernel, &k, e);
+
+    b->room = "kernel";
+    if (err == 0)
+        kernel_fini(&k);
+    else if (err == -ENOENT)
+        snprintf(b->hint, HINT_MAX, "%s", b->cfg.kernel ? "carrel kernel ls" : "carrel kernel fetch");
+    return err;
+}
+
+static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e)
+{
+    const struct asked_stdio io = { isatty(STDIN_FILENO), isatty(STDOUT_FILENO),
+                                    session_stdin_is_piped() };
+    int err = asked_config(c->args, detached, &io, c->json, &b->cfg, &b->session, b->hint, e);
+
+    b->room = NULL; /* a mistake in the command line */
+    if (!err)
+        err = load_image(b, e);
+    if (!err && !b->cfg.argv && c->args->verb->id == VERB_RUN && !detached)
+        err = asked_argv(&b->cfg, shell_argv, e);
+    if (!err)
+        err = check_kernel(b, e);
+    if (err)
+        return err;
+    b->room = "state";
+    b->store = store_open(e);
+    if (!b->store)
+        return e->code ? -e->code : -EIO;
+    b->room = "sandbox";
+    err = store_create(b->store, &b->cfg, e);
+    if (err == -EEXIST)
+        snprintf(b->hint, HINT_MAX, "carrel rm %s   or another --name", b->cfg.name);
+    if (err)
+        return err;
+    b->fd = store_find(b->store, b->cfg.id, b->cfg.id, e);
+    return b->fd < 0 ? b->fd : 0;
+}
+
+static int fail(struct cli *c, struct birth *b, const struct err *e)
+{
+    int status = b->room ? cli_fail(c, b->room, e, b->hint) : cli_fail_usage(c, e, b->hint);
+
+    /* A sandbox that never started is of no use to anybody, and its name is wanted again. */
+    if (b->store && b->cfg.id[0] && b->fd >= 0)
+        (void)!store_remove(b->store, b->cfg.id, NULL);
+    birth_fini(b);
+    return status;
+}
+
+static int print_name(struct cli *c, const struct birth *b)
+{
+    if (c->json) {
+        if (!cli_json(c, json_pack("{s:s, s:s}", "id", b->cfg.id, "name", b->cfg.name)))
+            return EXIT_CARREL;
+    } else {
+        puts(b->cfg.name);
+    }
+    return cli_finish(c);
+}
+
+/* "starting quiet-otter (qemu: …)": the machine is chosen again by the keeper, which decides. */
+static void tell_start(struct cli *c, const struct birth *b)
+{
+    char why[240] = "", hint[240] = "", line[400];
+    const struct engine *engine;
+
+    if (c->quiet || !c->terminal_err)
+        return;
+    engine = engine_choose(b->cfg.engine, why, hint, NULL);
+    if (engine)
+        snprintf(line, sizeof(line), "starting %s (%s: %s)", b->cfg.name, engine->name, why);
+    else
+        snprintf(line, sizeof(line), "starting %s", b->cfg.name);
+    cli_progress(c, line);
+}
+
+static void detach_keys(struct cli *c, const struct birth *b, struct tty_keys *k)
+{
+    const char *text = args_text(c->args, OPT_DETACH_KEYS);
+    int n;
+
+    /* What nobody could find again cannot be left. */
+    if (b->cfg.ephemeral || !b->session.tty)
+        return;
+    n = tty_parse_keys(text ? text : "ctrl-p,ctrl-q", k->keys);
+    k->nkeys = n > 0 ? (unsigned)n : 0;
+}
+
+static int run_attached(struct cli *c, struct birth *b)
+{
+    struct session_ask ask = { .name = b->cfg.name, .boxfd = b->fd, .owns_box = true,
+                               .wait_end = true, .tty = b->session.tty,
+                               .forward_stdin = b->session.forward_stdin };
+    const struct asked_command cmd = {
+        .argv = b->cfg.argv, .env = b->cfg.env, .cwd = b->cfg.cwd, .user = b->cfg.user,
+        .timeout_ms = b->cfg.timeout_ms,
+        .flags = MSG_F_MAIN | (b->cfg.ephemeral ? MSG_F_HANGUP : 0u),
+    };
+    struct session_result r;
+    struct err e = ERR_INIT;
+    struct msg_builder *request;
+    int sock, err;
+
+    detach_keys(c, b, &ask.detach);
+    b->room = "engine";
+    tell_start(c, b);
+    err = client_start_for_main(b->fd, b->hint, &e);
+    if (err)
+        return fail(c, b, &e);
+    b->room = "keeper";
+    sock = client_connect(b->fd, &e);
+    request = malloc(sizeof(*request));
+    if (sock < 0 || !request)
+        return fail(c, b, &e);
+    asked_exec(request, &cmd, &b->session);
+    err = session_run(c, sock, request, &ask, &r, &e);
+    free(request);
+
+    int status = err ? cli_fail(c, "output", &e, NULL) : session_finish(c, &ask, &r);
+
+    /* Whatever became of the keeper: an ephemeral sandbox leaves nothing behind. */
+    if (b->cfg.ephemeral)
+        (void)!store_reconcile(b->store, b->cfg.id, NULL);
+    birth_fini(b);
+    return status;
+}
+
+static int run_detached(struct cli *c, struct birth *b)
+{
+    struct err e = ERR_INIT;
+
+    b->room = "engine";
+    tell_start(c, b);
+    if (client_start(b->fd, b->hint, &e))
+        return fail(c, b, &e);
+    cli_progress_end(c);
+
+    int status = print_name(c, b);
+
+    birth_fini(b);
+    return status;
+}
+
+int verb_run(struct cli *c)
+{
+    bool detached = args_has(c->args, OPT_DETACH);
+    struct birth b = { .fd = -1 };
+    struct err e = ERR_INIT;
+
+    /* From here on an interrupt is remembered, and obeyed once there is somebody to tell. */
+    if (signals_catch(&e) < 0)
+        return cli_fail(c, "host", &e, NULL);
+    if (conceive(c, &b, detached, &e))
+        return fail(c, &b, &e);
+    return detached ? run_detached(c, &b) : run_attached(c, &b);
+}
+
+int verb_create(struct cli *c)
+{
+    struct birth b = { .fd = -1 };
+    struct err e = ERR_INIT;
+
+    if (conceive(c, &b, true, &e))
+        return fail(c, &b, &e);
+
+    int status = print_name(c, &b);
+
+    birth_fini(&b);
+    return status;
+}
+
+static int start_one(struct cli *c, struct store *s, const char *what)
+{
+    char hint[HINT_MAX];
+    struct err e = ERR_INIT;
+    struct box b;
+    int status = 0, err = box_open(&b, s, what, hint, &e);
+
+    if (!err && box_lives(&b.state))
+        err = err_set(&e, EBUSY, "%s is already %s", b.config.name, box_phase_name(b.state.phase));
+    if (!err)
+        err = client_start(b.fd, hint, &e);
+    if (err)
+        status = cli_fail(c, "sandbox", &e, hint);
+    else if (c->json)
+        status = cli_json(c, json_pack("{s:s, s:s}", "id", b.id, "name", b.config.name))
+                     ? 0
+                     : EXIT_CARREL;
+    else
+        puts(b.config.name);
+    box_fini(&b);
+    return status;
+}
+
+int verb_start(struct cli *c)
+{
+    return box_each(c, start_one);
+}

@@ -1,0 +1,192 @@
+/* table.c - see table.h. */
+#include "sandbox/cli/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+static const struct opt opts[OPT_COUNT] = {
+    [OPT_HELP]         = { OPT_HELP, 'h', "help", WORD_NOTHING, NULL, NULL, "show help and exit" },
+    [OPT_JSON]         = { OPT_JSON, 0, "json", WORD_NOTHING, NULL, NULL, "machine-readable output: one JSON value, or one a line for streams" },
+    [OPT_COLOR]        = { OPT_COLOR, 0, "color", WORD_ONE_OF, "WHEN", "auto always never", "colour: auto (default), always or never" },
+    [OPT_QUIET]        = { OPT_QUIET, 'q', "quiet", WORD_NOTHING, NULL, NULL, "no progress messages" },
+    [OPT_DETACH]       = { OPT_DETACH, 'd', "detach", WORD_NOTHING, NULL, NULL, "run in the background and print the name" },
+    [OPT_INTERACTIVE]  = { OPT_INTERACTIVE, 'i', "interactive", WORD_NOTHING, NULL, NULL, "forward standard input also from a terminal" },
+    [OPT_TTY]          = { OPT_TTY, 't', "tty", WORD_NOTHING, NULL, NULL, "give the command a terminal (default: when stdin and stdout are terminals)" },
+    [OPT_NO_TTY]       = { OPT_NO_TTY, 'T', "no-tty", WORD_NOTHING, NULL, NULL, "give the command no terminal" },
+    [OPT_RM]           = { OPT_RM, 0, "rm", WORD_NOTHING, NULL, NULL, "remove the sandbox when it ends, also when it has a name" },
+    [OPT_KEEP]         = { OPT_KEEP, 0, "keep", WORD_NOTHING, NULL, NULL, "keep the sandbox when it ends, also when it has no name" },
+    [OPT_NAME]         = { OPT_NAME, 0, "name", WORD_TEXT, "NAME", NULL, "name of the sandbox (default: two words)" },
+    [OPT_LABEL]        = { OPT_LABEL, 'l', "label", WORD_TEXT, "KEY=VALUE", NULL, "attach a label; may be repeated" },
+    [OPT_ENV]          = { OPT_ENV, 'e', "env", WORD_TEXT, "NAME[=VALUE]", NULL, "set an environment variable, or pass on your own; may be repeated" },
+    [OPT_ENV_FILE]     = { OPT_ENV_FILE, 0, "env-file", WORD_FILE, "FILE", NULL, "read environment variables from a file of NAME=VALUE lines" },
+    [OPT_WORKDIR]      = { OPT_WORKDIR, 'w', "workdir", WORD_TEXT, "DIR", NULL, "working directory, an absolute path in the guest" },
+    [OPT_USER]         = { OPT_USER, 'u', "user", WORD_TEXT, "USER[:GROUP]", NULL, "user, by name or number (default: the image's)" },
+    [OPT_MEMORY]       = { OPT_MEMORY, 'm', "memory", WORD_TEXT, "SIZE", NULL, "memory, e.g. 512M or 2G (default: 512M)" },
+    [OPT_CPUS]         = { OPT_CPUS, 'c', "cpus", WORD_TEXT, "N", NULL, "number of CPUs, 1 to 32 (default: 1)" },
+    [OPT_DISK]         = { OPT_DISK, 0, "disk", WORD_TEXT, "SIZE", NULL, "keep what the guest writes on a disk of this size, not in its memory" },
+    [OPT_TIMEOUT]      = { OPT_TIMEOUT, 0, "timeout", WORD_TEXT, "DURATION", NULL, "end the command after e.g. 30s, 5m or 1h; the exit status is then 124" },
+    [OPT_STOP_TIMEOUT] = { OPT_STOP_TIMEOUT, 0, "stop-timeout", WORD_TEXT, "DURATION", NULL, "time between asking the command to stop and killing it (default: 10s)" },
+    [OPT_KERNEL]       = { OPT_KERNEL, 0, "kernel", WORD_KERNEL, "NAME", NULL, "guest kernel (default: $CARREL_KERNEL, or the one marked as default)" },
+    [OPT_ENGINE]       = { OPT_ENGINE, 0, "engine", WORD_ONE_OF, "ENGINE", "kvm qemu", "kvm or qemu (default: the faster one that works here)" },
+    [OPT_DETACH_KEYS]  = { OPT_DETACH_KEYS, 0, "detach-keys", WORD_TEXT, "KEYS", NULL, "keys that leave the sandbox running (default: ctrl-p,ctrl-q)" },
+    [OPT_ALL]          = { OPT_ALL, 'a', "all", WORD_NOTHING, NULL, NULL, "also those that do not run, as ls does" },
+    [OPT_IDS]          = { OPT_IDS, 'q', "quiet", WORD_NOTHING, NULL, NULL, "names only" },
+    [OPT_FILTER]       = { OPT_FILTER, 'l', "label", WORD_TEXT, "KEY[=VALUE]", NULL, "only sandboxes with this label; may be repeated" },
+    [OPT_FORMAT]       = { OPT_FORMAT, 0, "format", WORD_TEXT, "COLUMNS", NULL, "columns to show, e.g. name,id,state" },
+    [OPT_FOLLOW]       = { OPT_FOLLOW, 'f', "follow", WORD_NOTHING, NULL, NULL, "go on until the sandbox ends" },
+    [OPT_SOURCE]       = { OPT_SOURCE, 0, "source", WORD_ONE_OF, "SOURCE", "output console keeper", "output (of the command, default), console (guest kernel) or keeper" },
+    [OPT_TAIL]         = { OPT_TAIL, 0, "tail", WORD_TEXT, "N", NULL, "only the last N lines" },
+    [OPT_RAW]          = { OPT_RAW, 0, "raw", WORD_NOTHING, NULL, NULL, "do not neutralise terminal escapes" },
+    [OPT_GRACE]        = { OPT_GRACE, 't', "time", WORD_TEXT, "DURATION", NULL, "time to end before being killed (default: the sandbox's, 10s)" },
+    [OPT_SIGNAL]       = { OPT_SIGNAL, 's', "signal", WORD_SIGNAL, "SIGNAL", NULL, "send this signal to the main command (default: end the machine at once)" },
+    [OPT_FORCE]        = { OPT_FORCE, 'f', "force", WORD_NOTHING, NULL, NULL, "also when it runs; not an error when it does not exist" },
+    [OPT_REBUILD]      = { OPT_REBUILD, 'f', "force", WORD_NOTHING, NULL, NULL, "build again even when it is there" },
+    [OPT_MODULES]      = { OPT_MODULES, 0, "modules", WORD_DIR, "DIR", NULL, "its modules, like /lib/modules/VERSION" },
+    [OPT_PACKAGE]      = { OPT_PACKAGE, 0, "package", WORD_TEXT, "PACKAGE", NULL, "package to take it from (default: linux-image-cloud-amd64)" },
+    [OPT_VERIFY]       = { OPT_VERIFY, 0, "verify", WORD_NOTHING, NULL, NULL, "check the digest of the whole image" },
+};
+
+#define BOX_OPTS                                                                                   \
+    OPT_NAME, OPT_LABEL, OPT_ENV, OPT_ENV_FILE, OPT_WORKDIR, OPT_USER, OPT_MEMORY, OPT_CPUS,       \
+        OPT_DISK, OPT_TIMEOUT, OPT_STOP_TIMEOUT, OPT_KERNEL, OPT_ENGINE
+
+const struct verb verbs[VERB_COUNT] = {
+    [VERB_RUN] = { VERB_RUN, "run", "IMAGE [--] [COMMAND...]", "run a command in a new sandbox",
+        "Boots a micro-VM from IMAGE, runs COMMAND in it (default: the image's), passes on its\n"
+        "output and exit status. Without a name the sandbox is removed when the command ends.",
+        VERB_COUNT, 1, ANY_MANY, true, true, WORD_IMAGE, WORD_COMMAND,
+        { OPT_DETACH, OPT_INTERACTIVE, OPT_TTY, OPT_NO_TTY, OPT_RM, OPT_KEEP, BOX_OPTS,
+          OPT_DETACH_KEYS, OPT_QUIET } },
+    [VERB_CREATE] = { VERB_CREATE, "create", "IMAGE [--] [COMMAND...]", "make a sandbox without starting it",
+        "Prints the name. `carrel start` boots it; it is kept when it ends, unless --rm is given.",
+        VERB_COUNT, 1, ANY_MANY, true, true, WORD_IMAGE, WORD_COMMAND,
+        { OPT_INTERACTIVE, OPT_TTY, OPT_NO_TTY, OPT_RM, BOX_OPTS, OPT_QUIET } },
+    [VERB_START] = { VERB_START, "start", "NAME...", "boot sandboxes that were created or have ended",
+        "Prints each name once its machine is booting. `carrel attach` joins its command.",
+        VERB_COUNT, 1, ANY_MANY, false, true, WORD_BOX, WORD_BOX, { OPT_QUIET } },
+    [VERB_EXEC] = { VERB_EXEC, "exec", "NAME [--] COMMAND...", "run another command in a running sandbox", NULL,
+        VERB_COUNT, 2, ANY_MANY, true, true, WORD_RUNNING, WORD_COMMAND,
+        { OPT_DETACH, OPT_INTERACTIVE, OPT_TTY, OPT_NO_TTY, OPT_ENV, OPT_ENV_FILE, OPT_WORKDIR, OPT_USER,
+          OPT_TIMEOUT, OPT_QUIET } },
+    [VERB_SHELL] = { VERB_SHELL, "shell", "NAME", "open a shell in a running sandbox",
+        "Runs bash, or sh where there is none.",
+        VERB_COUNT, 1, 1, false, true, WORD_RUNNING, WORD_NOTHING,
+        { OPT_ENV, OPT_ENV_FILE, OPT_WORKDIR, OPT_USER, OPT_QUIET } },
+    [VERB_ATTACH] = { VERB_ATTACH, "attach", "NAME", "join the main command of a running sandbox",
+        "Shows its output from now on and, when it was made with -i or a terminal, sends it your\n"
+        "input. The detach keys, ctrl-p ctrl-q, leave it running.",
+        VERB_COUNT, 1, 1, false, true, WORD_RUNNING, WORD_NOTHING,
+        { OPT_DETACH_KEYS, OPT_QUIET } },
+    [VERB_PS] = { VERB_PS, "ps", "", "list running sandboxes", NULL,
+        VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING,
+        { OPT_ALL, OPT_IDS, OPT_FILTER, OPT_FORMAT } },
+    [VERB_LS] = { VERB_LS, "ls", "", "list all sandboxes", NULL,
+        VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING,
+        { OPT_IDS, OPT_FILTER, OPT_FORMAT } },
+    [VERB_LOGS] = { VERB_LOGS, "logs", "NAME", "show what a sandbox printed",
+        "On a terminal, escapes in what the guest printed are made visible instead of obeyed.",
+        VERB_COUNT, 1, 1, false, false, WORD_BOX, WORD_NOTHING,
+        { OPT_FOLLOW, OPT_SOURCE, OPT_TAIL, OPT_RAW } },
+    [VERB_CP] = { VERB_CP, "cp", "SRC DST", "copy files into and out of a running sandbox",
+        "One of SRC and DST is NAME:PATH, the other a path of yours, or - for a tar stream on stdin\n"
+        "or stdout. SRC ending in /. means a directory's contents. Files become owned by the user\n"
+        "on the receiving side; devices, set-user-ID bits and extended attributes are not copied.",
+        VERB_COUNT, 2, 2, false, false, WORD_COPY, WORD_COPY, { OPT_USER, OPT_QUIET } },
+    [VERB_STOP] = { VERB_STOP, "stop", "NAME...", "stop sandboxes: ask, wait, then kill", NULL,
+        VERB_COUNT, 1, ANY_MANY, false, false, WORD_RUNNING, WORD_RUNNING, { OPT_GRACE, OPT_QUIET } },
+    [VERB_KILL] = { VERB_KILL, "kill", "NAME...", "end sandboxes at once, or send a signal to their command", NULL,
+        VERB_COUNT, 1, ANY_MANY, false, false, WORD_RUNNING, WORD_RUNNING, { OPT_SIGNAL, OPT_QUIET } },
+    [VERB_RM] = { VERB_RM, "rm", "NAME...", "remove sandboxes and all they wrote", NULL,
+        VERB_COUNT, 1, ANY_MANY, false, false, WORD_BOX, WORD_BOX, { OPT_FORCE, OPT_QUIET } },
+    [VERB_WAIT] = { VERB_WAIT, "wait", "NAME...", "wait until sandboxes end and print their exit status", NULL,
+        VERB_COUNT, 1, ANY_MANY, false, false, WORD_BOX, WORD_BOX, { OPT_NONE } },
+    [VERB_INSPECT] = { VERB_INSPECT, "inspect", "NAME...", "show all that is known of sandboxes, as JSON", NULL,
+        VERB_COUNT, 1, ANY_MANY, false, false, WORD_BOX, WORD_BOX, { OPT_NONE } },
+
+    [VERB_IMAGE] = { VERB_IMAGE, "image", "VERB ...", "images: what sandboxes boot from", NULL,
+        VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },
+    [VERB_IMAGE_LS] = { VERB_IMAGE_LS, "ls", "", "list images", NULL,
+        VERB_IMAGE, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_IDS, OPT_FORMAT } },
+    [VERB_IMAGE_IMPORT] = { VERB_IMAGE_IMPORT, "import", "NAME SOURCE", "make an image from a directory or a tar file",
+        "SOURCE is a directory or a tar file, plain or compressed. Nothing is unpacked to disk.",
+        VERB_IMAGE, 2, 2, false, false, WORD_TEXT, WORD_FILE, { OPT_QUIET } },
+    [VERB_IMAGE_BUILD] = { VERB_IMAGE_BUILD, "build", "NAME", "build a shipped image: mini or base", NULL,
+        VERB_IMAGE, 1, 1, false, false, WORD_IMAGE, WORD_NOTHING, { OPT_REBUILD, OPT_QUIET } },
+    [VERB_IMAGE_RM] = { VERB_IMAGE_RM, "rm", "NAME...", "remove images", NULL,
+        VERB_IMAGE, 1, ANY_MANY, false, false, WORD_IMAGE, WORD_IMAGE, { OPT_FORCE, OPT_QUIET } },
+    [VERB_IMAGE_INSPECT] = { VERB_IMAGE_INSPECT, "inspect", "NAME...", "show all that is known of images, as JSON", NULL,
+        VERB_IMAGE, 1, ANY_MANY, false, false, WORD_IMAGE, WORD_IMAGE, { OPT_VERIFY } },
+
+    [VERB_KERNEL] = { VERB_KERNEL, "kernel", "VERB ...", "guest kernels", NULL,
+        VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },
+    [VERB_KERNEL_LS] = { VERB_KERNEL_LS, "ls", "", "list guest kernels", NULL,
+        VERB_KERNEL, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_IDS, OPT_FORMAT } },
+    [VERB_KERNEL_ADD] = { VERB_KERNEL_ADD, "add", "NAME FILE", "add a kernel: a vmlinuz or an ELF vmlinux",
+        "It is unpacked here, once. Give --modules unless all it needs is built in.",
+        VERB_KERNEL, 2, 2, false, false, WORD_TEXT, WORD_FILE, { OPT_MODULES, OPT_QUIET } },
+    [VERB_KERNEL_FETCH] = { VERB_KERNEL_FETCH, "fetch", "[NAME]", "download a distribution's kernel and add it",
+        "Takes it from a package of your distribution without installing it. NAME is \"debian\"\n"
+        "when not given.",
+        VERB_KERNEL, 0, 1, false, false, WORD_TEXT, WORD_NOTHING, { OPT_PACKAGE, OPT_QUIET } },
+    [VERB_KERNEL_DEFAULT] = { VERB_KERNEL_DEFAULT, "default", "[NAME]", "show or choose the default kernel", NULL,
+        VERB_KERNEL, 0, 1, false, false, WORD_KERNEL, WORD_NOTHING, { OPT_QUIET } },
+    [VERB_KERNEL_RM] = { VERB_KERNEL_RM, "rm", "NAME...", "remove kernels", NULL,
+        VERB_KERNEL, 1, ANY_MANY, false, false, WORD_KERNEL, WORD_KERNEL, { OPT_FORCE, OPT_QUIET } },
+
+    [VERB_DOCTOR] = { VERB_DOCTOR, "doctor", "", "check this host and say what is missing",
+        "The exit status is 1 when something that is required is missing.",
+        VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },
+    [VERB_VERSION] = { VERB_VERSION, "version", "", "show the version", NULL,
+        VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },
+    [VERB_COMPLETION] = { VERB_COMPLETION, "completion", "bash|zsh|fish", "print a completion script for a shell", NULL,
+        VERB_COUNT, 1, 1, false, false, WORD_TEXT, WORD_NOTHING, { OPT_NONE } },
+    [VERB_HELP] = { VERB_HELP, "help", "[VERB...]", "show the manual of a verb", NULL,
+        VERB_COUNT, 0, 2, false, false, WORD_VERB, WORD_NOTHING, { OPT_NONE } },
+};
+/* clang-format on */
+
+static const enum opt_id everywhere[] = { OPT_JSON, OPT_COLOR, OPT_HELP };
+
+const struct opt *opt_by_id(enum opt_id id)
+{
+    return &opts[id];
+}
+
+bool verb_takes(const struct verb *v, enum opt_id id)
+{
+    for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++)
+        if (everywhere[i] == id)
+            return true;
+    for (size_t i = 0; v && i < VERB_OPTS && v->opts[i]; i++)
+        if (v->opts[i] == id)
+            return true;
+    return false;
+}
+
+const char *verb_path(const struct verb *v, char *buf, size_t len)
+{
+    if (v->parent != VERB_COUNT)
+        snprintf(buf, len, "%s %s", verbs[v->parent].name, v->name);
+    else
+        snprintf(buf, len, "%s", v->name);
+    return buf;
+}
+
+bool verb_is_group(const struct verb *v)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (verbs[i].parent == v->id)
+            return true;
+    return false;
+}
+
+const struct verb *verb_find(const struct verb *parent, const char *name)
+{
+    enum verb_id under = parent ? parent->id : VERB_COUNT;
+
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (verbs[i].parent == under && strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}

@@ -1,0 +1,37 @@
+/* verbs.h - what each verb does. Each returns the exit status. */
+#ifndef SANDBOX_CLI_VERBS_H
+#define SANDBOX_CLI_VERBS_H
+
+#include "sandbox/cli/cli.h"
+
+int verb_run(struct cli *c);
+int verb_create(struct cli *c);
+int verb_start(struct cli *c);
+int verb_exec(struct cli *c);
+int verb_shell(struct cli *c);
+int verb_attach(struct cli *c);
+int verb_ps(struct cli *c);
+int verb_ls(struct cli *c);
+int verb_logs(struct cli *c);
+int verb_cp(struct cli *c);
+int verb_stop(struct cli *c);
+int verb_kill(struct cli *c);
+int verb_rm(struct cli *c);
+int verb_wait(struct cli *c);
+int verb_inspect(struct cli *c);
+int verb_image_ls(struct cli *c);
+int verb_image_import(struct cli *c);
+int verb_image_build(struct cli *c);
+int verb_image_rm(struct cli *c);
+int verb_image_inspect(struct cli *c);
+int verb_kernel_ls(struct cli *c);
+int verb_kernel_add(struct cli *c);
+int verb_kernel_fetch(struct cli *c);
+int verb_kernel_default(struct cli *c);
+int verb_kernel_rm(struct cli *c);
+int verb_doctor(struct cli *c);
+int verb_version(struct cli *c);
+int verb_completion(struct cli *c);
+int verb_help(struct cli *c);
+
+#endif
