@@ -62,7 +62,7 @@ struct vmm_launch {
     int32_t kernel_fd;           /* ELF vmlinux: PVH note, or 64-bit entry */
     int32_t initrd_fd;           /* -1: none */
     int32_t serial_fd;           /* receives guest serial output; -1 without VMM_F_SERIAL */
-    int32_t report_fd;           /* one struct vmm_report at the end */
+    int32_t report_fd;           /* a pipe or socket: one struct vmm_report at the end */
     uint32_t serial_bytes_per_s; /* above this, serial output is dropped and counted; 0: no cap */
     uint32_t ndisks, nports;
     uint32_t reserved; /* 0 */

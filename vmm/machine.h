@@ -1,0 +1,29 @@
+/*
+ * machine.h - the whole virtual machine: made out of a checked launch record, run once, ended once.
+ *
+ * Threads: the caller's runs vCPU 0; every other vCPU has one; one more serves the devices. Only
+ * machine_end stops them, all together, each between two instructions or callbacks.
+ */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include "base/err.h"
+#include "base/launch.h"
+
+struct machine;
+
+/*
+ * Takes the descriptors of the record, which passed launch_check and launch_check_fds. SIGTERM is
+ * blocked in the calling thread: it is read from a descriptor while the machine runs.
+ */
+struct machine *machine_new(const struct vmm_launch *l, struct err *e);
+
+/* Runs until the guest or somebody on the host ends it; *report says which. */
+void machine_run(struct machine *m, struct vmm_report *report);
+
+/* Ends the machine for this reason, unless it has one already. Any thread of it. */
+void machine_end(struct machine *m, enum vmm_reason reason, uint64_t detail, const char *text);
+
+void machine_free(struct machine *m);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * vm.h - the KVM virtual machine: guest RAM and the interrupt controller, no CPUs, no devices.
+ *
+ * RAM is one private anonymous mapping, 2 MiB aligned, between guard pages, so that a later fork of
+ * the process inherits it copy-on-write in huge pages. Nothing but struct vm refers to KVM objects:
+ * everything else reaches them through it, and a copy can be given new ones.
+ */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include "base/err.h"
+#include "vmm/gmem.h"
+
+#include <stdint.h>
+
+/* The guest's address space. RAM fills [0, HOLE), and goes on at 4 GiB; the hole holds the rest. */
+#define VM_HOLE_BASE 0xc0000000ull
+#define VM_HOLE_END  0x100000000ull
+#define VM_MMIO_BASE 0xc0000000ull /* PCI BARs … */
+#define VM_MMIO_SIZE 0x20000000ull
+#define VM_ECAM_BASE 0xe0000000ull /* … the configuration space of bus 0 … */
+#define VM_ECAM_SIZE 0x00100000ull
+#define VM_APIC_BASE 0xfee00000ull /* … and the local APIC */
+
+struct vm {
+    int kvm; /* borrowed: /dev/kvm */
+    int fd;  /* owned */
+    struct gmem mem;
+    void *reserved; /* owned: the mapping with its guards */
+    size_t reserved_len;
+};
+
+/* mem is whole MiB. The machine has split interrupt control and mem bytes of zeroed RAM. */
+must_check int vm_open(struct vm *vm, int kvm, uint64_t mem, struct err *e);
+void vm_close(struct vm *vm);
+
+/* The first guest physical address above everything that is RAM or hole. */
+uint64_t vm_top(const struct vm *vm);
+
+/* Delivers a message-signalled interrupt. Any thread. */
+void vm_msi(const struct vm *vm, uint64_t addr, uint32_t data);
+
+/* Guest writes of any width at addr ring efd inside the kernel; or no longer. */
+must_check int vm_doorbell(const struct vm *vm, uint64_t addr, int efd, bool on);
+
+/*
+ * host pages as guest memory in the slot-th of the extra memory slots; NULL: gone. Where it is not
+ * writable, guest writes leave KVM_RUN as MMIO.
+ */
+must_check int vm_map(const struct vm *vm, unsigned slot, uint64_t gpa, void *host, uint64_t len,
+                      bool writable);
+
+/* Guest writes inside [gpa, gpa + len) go into a ring that vcpu.c empties unread; or no longer. */
+must_check int vm_swallow(const struct vm *vm, uint64_t gpa, uint64_t len, bool on);
+
+#endif
