@@ -1,4 +1,6 @@
+# shellcheck shell=bash
 # host.sh - sourced by l1: the parts of the emulated host. Sets kernel, initrd, tree_image.
+# shellcheck disable=SC2034,SC2154 # its variables are l1's
 
 quoted() { # for a POSIX shell
     printf "'%s'" "${1//\'/\'\\\'\'}"
@@ -39,8 +41,7 @@ host_initrd() {
     mkdir -p "$tree"/{bin,lib,dev,proc,sys,root,mnt}
     cp "$busybox" "$tree/bin/busybox"
     ln -s busybox "$tree/bin/sh"
-    sed '/^# stage 2$/,$d' "$here/init" >"$tree/init"
-    chmod +x "$tree/init"
+    cp "$here/init" "$tree/init"
     for m in virtio_pci virtio_blk virtio_console squashfs overlay loop kvm-amd; do
         modprobe -d "$kernel_dir" -S "$kernel_version" --show-depends "$m" || die "no module $m in $kernel_version"
     done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' >"$work/modules"
@@ -109,8 +110,7 @@ host_root() { # ROOT
         [ "$dest" != "$a" ] || dest=$(realpath "$src")
         host_add "$src" "$dest" "$r"
     done
-    sed '1,/^# stage 2$/d' "$here/init" >"$r/l1/run"
-    chmod +x "$r/l1/run"
+    cp "$here/run" "$r/l1/run"
 }
 
 # Unpacks what came out, each to its place.

@@ -1,0 +1,137 @@
+#!/bin/sh
+# setup.sh - makes Carrel ready to run from this directory: packages, build, guest kernel, images.
+#
+#   ./setup.sh           what is needed to build and run
+#   ./setup.sh --dev     also what the tests and linters need
+#   ./setup.sh --lean    also builds the lean guest kernel (ten minutes; sandboxes start faster)
+#   ./setup.sh --tools   packages only, nothing is built
+#
+# For Debian 12. Packages are installed as root or with sudo; everything else is done as you.
+# Running it again is quick and changes nothing.
+set -eu
+cd "$(dirname "$0")"
+
+# The one list of what Carrel needs from Debian.
+build_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-tools
+    libarchive-dev libjansson-dev libssl-dev libseccomp-dev libcap-dev libyaml-dev"
+run_packages="qemu-system-x86 squashfs-tools mmdebstrap busybox-static kmod ca-certificates"
+lean_packages="make bc bison flex libelf-dev xz-utils"
+dev_packages="git clang clang-format clang-tidy libclang-rt-14-dev llvm libcmocka-dev cppcheck
+    shellcheck bats expect tmux acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps"
+
+dev='' lean='' tools=''
+for arg; do
+    case $arg in
+    --dev) dev=1 ;;
+    --lean) lean=1 ;;
+    --tools) tools=1 ;;
+    -h | --help)
+        sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"
+        exit 0
+        ;;
+    *)
+        echo "setup: unknown option $arg (see --help)" >&2
+        exit 2
+        ;;
+    esac
+done
+
+say() { echo "setup: $*"; }
+die() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        command -v sudo >/dev/null || die "not root and no sudo; as root, run: $*"
+        sudo "$@"
+    fi
+}
+
+# Under `sudo ./setup.sh` the build, the kernels and the images still belong to whoever called.
+as_user() {
+    if [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
+        sudo -H -u "$SUDO_USER" "$@"
+    else
+        "$@"
+    fi
+}
+
+packages="$build_packages $run_packages"
+[ -z "$dev" ] || packages="$packages $dev_packages"
+[ -z "$lean" ] || packages="$packages $lean_packages"
+
+if command -v dpkg-query >/dev/null; then
+    missing=''
+    # shellcheck disable=SC2086 # a list
+    have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $packages 2>/dev/null || true)
+    for p in $packages; do
+        case "
+$have
+" in *"
+installed $p
+"*) ;; *) missing="$missing $p" ;; esac
+    done
+    # Newer Debian's nodejs brings its own npm.
+    if command -v npm >/dev/null; then
+        missing=$(echo "$missing " | sed 's/ npm / /')
+    fi
+    # shellcheck disable=SC2086
+    set -- $missing
+    if [ $# -gt 0 ]; then
+        say "installing $# packages: $*"
+        as_root apt-get -q update >/dev/null || die "apt-get update failed: is there a network?"
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 install \
+            --no-install-recommends "$@" >/tmp/carrel-setup.$$ 2>&1 || {
+            tail -n 15 /tmp/carrel-setup.$$ >&2
+            rm -f /tmp/carrel-setup.$$
+            die "apt-get install failed (above)"
+        }
+        rm -f /tmp/carrel-setup.$$
+    fi
+else
+    say "this is not Debian; these packages, or their like, are needed:"
+    echo "$packages" | tr -s ' \n' ' ' | fold -s -w 90 | sed 's/^/    /'
+fi
+[ -z "$tools" ] || exit 0
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+quietly() { # WHAT COMMAND...
+    what=$1
+    shift
+    "$@" >"$log" 2>&1 || {
+        tail -n 25 "$log" >&2
+        die "$what failed (above)"
+    }
+}
+
+chmod go+r "$log"
+[ -e build/release/build.ninja ] || say "building (a minute or two)"
+quietly "cmake" as_user cmake --preset release
+quietly "the build" as_user ninja -C build/release -j "$(nproc)"
+carrel=build/release/bin/carrel
+
+has() { # kernel|image NAME
+    as_user "$carrel" "$1" ls -q 2>/dev/null | grep -qx "$2"
+}
+if [ -z "$(as_user "$carrel" kernel ls -q 2>/dev/null)" ]; then
+    say "fetching a guest kernel"
+    quietly "carrel kernel fetch" as_user "$carrel" kernel fetch
+fi
+for image in mini base; do
+    has image $image && continue
+    case $image in
+    mini) say "making the image mini" ;;
+    base) say "making the image base (a minute)" ;;
+    esac
+    quietly "carrel image build $image" as_user "$carrel" image build "$image"
+done
+if [ -n "$lean" ] && ! has kernel lean; then
+    say "building the lean kernel (ten minutes)"
+    quietly "guest/kernel/build" as_user guest/kernel/build
+fi
+say "ready: $carrel run base"
