@@ -70,8 +70,7 @@ int store_delete_tree(struct store *s, const char *dir, struct err *e)
     return 0;
 }
 
-/* With the lock held: the sandbox vanishes by one rename, then its files go. */
-static int remove_locked(struct store *s, const char *id, int dir, struct err *e)
+int store_remove_locked(struct store *s, const char *id, int dir, struct err *e)
 {
     char dying[BOX_ID_LEN + 2];
     struct box_config c;
@@ -97,7 +96,7 @@ int store_remove(struct store *s, const char *id, struct err *e)
 
     if (lock == -EWOULDBLOCK)
         return err_set(e, EBUSY, "sandbox %s is running", id);
-    return lock < 0 ? lock : remove_locked(s, id, dir, e);
+    return lock < 0 ? lock : store_remove_locked(s, id, dir, e);
 }
 
 static bool is_abandoned(int dir)
@@ -150,7 +149,7 @@ static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct
             err = record_loss(dir, &st, e);
     }
     if (!err && ephemeral)
-        err = remove_locked(s, id, dir, e);
+        err = store_remove_locked(s, id, dir, e);
     return err ? err : 1;
 }
 

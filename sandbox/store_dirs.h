@@ -26,4 +26,7 @@ DIR *store_open_list(struct store *s, const char *dir);
 /* Deletes a directory of plain files under sandboxes/, and it. */
 must_check int store_delete_tree(struct store *s, const char *dir, struct err *e);
 
+/* With its lock held by this process: the sandbox vanishes, then its files go. */
+must_check int store_remove_locked(struct store *s, const char *id, int dir, struct err *e);
+
 #endif

@@ -1,0 +1,180 @@
+/*
+ * keeper.h - the keeper's own parts and how they meet. One thread, one loop.
+ *
+ *     link     a client's connection: one request
+ *     session  one conversation with the guest, on a yamux stream
+ *     wire     the control port that carries all sessions
+ *     life     what becomes of the machine (lifecycle.h), and why
+ *
+ * Bytes flow link -> session -> wire and back. Each has room for one or two frames; whoever finds
+ * no room stops reading, so that back pressure reaches from a stuck client to the guest's program
+ * and the other way, and memory stays bounded.
+ */
+#ifndef SANDBOX_KEEPER_KEEPER_H
+#define SANDBOX_KEEPER_KEEPER_H
+
+#include "base/loop.h"
+#include "base/msg.h"
+#include "base/yamux.h"
+#include "sandbox/engine/engine.h"
+#include "sandbox/keeper/journal.h"
+#include "sandbox/keeper/lifecycle.h"
+#include "sandbox/keeper/request.h"
+#include "sandbox/keeper/talk.h"
+#include "sandbox/store.h"
+
+#define KEEPER_SESSIONS 64u /* live conversations with the guest */
+#define KEEPER_LINKS    64u /* clients at once */
+#define FRAME_MAX       (MSG_HEADER + MSG_MAX)
+
+struct keeper;
+
+/* ---- session.c ---- */
+
+struct session {
+    struct keeper *k;
+    uint32_t id; /* yamux stream; 0: the slot is free */
+    struct talk talk;
+    int64_t partial_since; /* a frame begun but not finished, ms; 0: none */
+    size_t have;
+    uint8_t *buf; /* owned, FRAME_MAX: what came from the guest and is not delivered yet */
+};
+
+/* Opens a stream and writes the request, sealed in b. NULL: *e says why. */
+struct session *session_open(struct keeper *k, const struct request *r, struct msg_builder *b,
+                             struct err *e);
+/* Moves what can be moved from the guest to whoever listens. */
+void session_pull(struct session *s);
+/* The stream's end as the wire saw it (EOF or reset) without a last frame. */
+void session_lost(struct session *s, const char *why);
+/* One whole frame for the guest: false when there is no room now. */
+must_check bool session_send(struct session *s, const struct msg_frame *f);
+/* Ends it from our side; nobody is told. */
+void session_drop(struct session *s);
+
+/* ---- wire.c ---- */
+
+struct wire {
+    struct loop_source src; /* fd owned: our end of the port */
+    struct yamux *y;        /* owned */
+    bool dead;              /* closed or broken */
+    uint32_t events;        /* what src waits for now */
+    size_t in_at, in_end, out_at, out_end;
+    uint8_t in[65536], out[65536];
+};
+
+/* Takes fd. */
+must_check int wire_open(struct keeper *k, int fd, struct err *e);
+void wire_close(struct wire *w);
+/* Takes what the engine left in the port; for the end. */
+void wire_drain(struct keeper *k);
+/* Moves everything that can be moved; call after anything that wrote to a stream. */
+void wire_pump(struct keeper *k);
+
+/* ---- link.c ---- */
+
+enum link_state {
+    LINK_ASKING,  /* the request has not come yet */
+    LINK_TALKING, /* its session lives */
+    LINK_WAITING, /* will get ENDED */
+    LINK_LEAVING, /* the last frame is queued */
+};
+
+struct link {
+    struct keeper *k;
+    struct link *next;
+    struct loop_source src; /* fd owned */
+    enum link_state state;
+    struct session *session; /* borrowed; TALKING only */
+    bool is_main;            /* sent the main command, or attached to it */
+    bool is_origin;          /* sent it */
+    bool may_stdin;          /* its STDIN is the session's */
+    uint32_t events;
+    int64_t partial_since; /* ms; since the connection, or since a frame began */
+    size_t have, out_at, out_end;
+    uint8_t in[FRAME_MAX], out[2 * FRAME_MAX];
+};
+
+must_check int link_listen(struct keeper *k, struct err *e);
+bool link_has_room(const struct link *l, uint32_t payload);
+/* Queues a frame for the client; there must be room. */
+void link_put(struct link *l, enum msg_type type, const void *body, size_t len);
+/* ERROR as the last frame. */
+void link_fail(struct link *l, int code, const char *text);
+/* Leaves once what is queued is sent. */
+void link_leave(struct link *l);
+/* Handles what was read before and could not be passed on. */
+void link_retry(struct link *l);
+void link_free(struct link *l);
+/* Closes clients that began something and never went on. The next such moment, or INT64_MAX. */
+int64_t link_expire(struct keeper *k, int64_t now);
+
+/* ---- keeper.c ---- */
+
+struct keeper {
+    struct loop loop;
+    int boxfd, lock; /* owned */
+    struct store *store;
+    struct box_config cfg;
+    struct box_state state;
+    bool await_main, trace;
+    int64_t t0; /* ms, monotonic; start of this process */
+
+    /* life */
+    enum life_state life;
+    int64_t deadline;     /* of this life state, ms; 0: none */
+    int64_t main_due;     /* a client should have sent the main command by then; 0: no */
+    int64_t next_ping;    /* 0: not yet */
+    int64_t silent_since; /* an unanswered ping was sent then; 0: none */
+    uint32_t grace_ms;    /* between asking the main command to end and insisting */
+    uint8_t ask_signal;   /* TERM, or HUP when its client went away */
+    int64_t reaped_at;    /* the engine is gone; what it said is still being passed on; 0: no */
+
+    /* machine */
+    const struct engine *engine;
+    struct engine_run run;
+    struct loop_source engine_gone, engine_report, signals; /* their fds: run's; owned */
+    struct journal console, engine_log, output;
+    uint64_t log_left;
+
+    /* talk */
+    struct wire wire;
+    struct session sessions[KEEPER_SESSIONS];
+    struct session *setup, *main, *poweroff; /* borrowed from sessions; NULL: not (any more) */
+    bool had_main;
+    struct loop_source listener;
+    struct link *links;
+    unsigned nlinks;
+    struct msg_builder builder; /* scratch */
+};
+
+int64_t keeper_now(void); /* ms, monotonic */
+void keeper_log(struct keeper *k, const char *fmt, ...) printf_like(2, 3);
+void keeper_trace(struct keeper *k, const char *what);
+
+void keeper_event(struct keeper *k, enum life_event ev);
+/* The first reason is the one that stays. */
+void keeper_reason(struct keeper *k, const char *reason, const char *text);
+/* A guest that broke the protocol is ended. */
+void keeper_broken(struct keeper *k, const char *why);
+
+void keeper_session_over(struct keeper *k, struct session *s, const struct msg_frame *last);
+must_check int keeper_start_main(struct keeper *k, const struct request *r, struct msg_builder *b,
+                                 struct err *e);
+/* The client that had sent the main command went away. */
+void keeper_client_gone(struct keeper *k);
+
+/* Until the sandbox has ended. */
+must_check int keeper_run(struct keeper *k, struct err *e);
+
+/* ---- launch.c ---- */
+
+/* Everything up to a machine that is booting; hint is for a person. What was begun is undone by
+ * keeper_undo. */
+must_check int keeper_launch(struct keeper *k, char hint[240], struct err *e);
+void keeper_undo(struct keeper *k);
+
+/* From the environment, for tests; milliseconds. */
+int64_t keeper_setting(const char *name, int64_t otherwise);
+
+#endif

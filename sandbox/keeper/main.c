@@ -1,0 +1,171 @@
+/*
+ * carrel-keeper - one sandbox's state, lock and lifetime: `carrel-keeper BOXFD READYFD
+ * [await-main]`.
+ *
+ * Started by client_start in a session of its own, with its log as standard output and error. It
+ * says on READYFD whether the machine boots (ready.h), and from then on ends only when the sandbox
+ * has.
+ */
+#include "sandbox/keeper/keeper.h"
+
+#include "base/fd.h"
+#include "sandbox/keeper/ready.h"
+#include "sandbox/store_dirs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define KEEPER_LOG_CAP (1u << 20)
+
+/* A descriptor from the command line; -1 when it is none. */
+static int fd_arg(const char *text)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    if (*text == '\0' || *end != '\0' || n < 3 || n > 1024 || fcntl((int)n, F_SETFD, FD_CLOEXEC))
+        return -1;
+    return (int)n;
+}
+
+static void tell(int readyfd, const struct err *e, const char *hint)
+{
+    struct keeper_ready r = { .magic = KEEPER_READY_MAGIC, .code = e->code };
+
+    snprintf(r.msg, sizeof(r.msg), "%s", e->msg);
+    snprintf(r.hint, sizeof(r.hint), "%s", hint);
+    if (write(readyfd, &r, sizeof(r)) != sizeof(r))
+        return; /* whoever wanted to know is gone; its sandbox may live all the same */
+}
+
+/* Signals wait for the loop; a reader that goes away is an error of one write. */
+static void set_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static struct keeper *keeper_new(int boxfd, bool await_main, struct err *e)
+{
+    struct keeper *k = calloc(1, sizeof(*k));
+    struct timespec t;
+
+    if (!k) {
+        err_set(e, ENOMEM, "out of memory");
+        return NULL;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    k->t0 = t.tv_sec * 1000000000ll + t.tv_nsec;
+    k->boxfd = boxfd;
+    k->lock = k->listener.fd = k->wire.src.fd = k->signals.fd = -1;
+    k->engine_report.fd = k->engine_gone.fd = -1;
+    k->await_main = await_main;
+    k->trace = keeper_setting("CARREL_TRACE", 0);
+    k->log_left = KEEPER_LOG_CAP;
+    k->ask_signal = SIGTERM;
+    engine_run_init(&k->run);
+    journal_init(&k->console, -1, 0);
+    journal_init(&k->engine_log, -1, 0);
+    journal_init(&k->output, -1, 0);
+    k->store = store_open(e);
+    if (!k->store || loop_init(&k->loop, e)) {
+        store_close(k->store);
+        free(k);
+        return NULL;
+    }
+    return k;
+}
+
+static void keeper_free(struct keeper *k)
+{
+    while (k->links)
+        link_free(k->links);
+    journal_fini(&k->console);
+    journal_fini(&k->engine_log);
+    journal_fini(&k->output);
+    for (size_t i = 0; i < KEEPER_SESSIONS; i++)
+        free(k->sessions[i].buf);
+    wire_close(&k->wire);
+    fd_closep(&k->listener.fd);
+    fd_closep(&k->signals.fd);
+    engine_run_fini(&k->run);
+    box_config_fini(&k->cfg);
+    loop_fini(&k->loop);
+    fd_closep(&k->lock);
+    store_close(k->store);
+    free(k);
+}
+
+/* A failed start leaves what it found, and nothing of an ephemeral sandbox. */
+static int fail(struct keeper *k, int readyfd, const struct err *e, const char *hint)
+{
+    struct box_state st;
+
+    keeper_log(k, "failed: %s", e->msg);
+    keeper_undo(k);
+    if (k->lock >= 0) {
+        unlinkat(k->boxfd, "keeper.sock", 0);
+        if (k->cfg.ephemeral) {
+            if (store_remove_locked(k->store, k->cfg.id, k->boxfd, NULL))
+                keeper_log(k, "removal failed");
+        } else if (k->run.pid > 0 && box_load_state(k->boxfd, &st, NULL) == 0) {
+            st = (struct box_state){ .phase = BOX_ENDED, .exit_code = -1 };
+            snprintf(st.reason, sizeof(st.reason), "refused");
+            snprintf(st.text, sizeof(st.text), "%s", e->msg);
+            if (box_save_state(k->boxfd, &st, NULL))
+                keeper_log(k, "state could not be written");
+        }
+        fd_closep(&k->lock);
+    }
+    tell(readyfd, e, hint);
+    keeper_free(k);
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    char hint[240] = "";
+    struct err e = ERR_INIT;
+    int box = argc >= 3 ? fd_arg(argv[1]) : -1;
+    int ready = argc >= 3 ? fd_arg(argv[2]) : -1;
+    bool await_main = argc == 4 && !strcmp(argv[3], KEEPER_AWAIT_MAIN);
+    struct keeper *k;
+    int err;
+
+    if (box < 0 || ready < 0 || argc > 4 || (argc == 4 && !await_main)) {
+        fprintf(stderr, "carrel-keeper is started by carrel, not by hand\n");
+        return 125;
+    }
+    umask(077);
+    set_signals();
+    k = keeper_new(box, await_main, &e);
+    if (!k) {
+        tell(ready, &e, hint);
+        return 1;
+    }
+    keeper_trace(k, "keeper started");
+    if (keeper_launch(k, hint, &e))
+        return fail(k, ready, &e, hint);
+    tell(ready, &(struct err){ 0 }, "");
+    close(ready);
+    keeper_trace(k, "ready");
+    err = keeper_run(k, &e);
+    if (err) {
+        keeper_log(k, "failed: %s", e.msg);
+        keeper_undo(k);
+    }
+    keeper_free(k);
+    return err != 0;
+}

@@ -1,0 +1,180 @@
+/* wire.c - the control port: bytes between its socket and yamux, events to sessions. */
+#include "sandbox/keeper/keeper.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define DRAIN_ROUNDS 64 /* of 64 KiB: more than a socket holds */
+
+static void die(struct keeper *k, const char *why)
+{
+    struct wire *w = &k->wire;
+
+    if (w->dead)
+        return;
+    w->dead = true;
+    loop_remove(&k->loop, &w->src);
+    keeper_broken(k, why);
+}
+
+/* Reads while there is room; false when nothing came. */
+static bool fill(struct keeper *k)
+{
+    struct wire *w = &k->wire;
+
+    if (w->dead || w->in_end > w->in_at)
+        return false;
+
+    ssize_t n = recv(w->src.fd, w->in, sizeof(w->in), MSG_DONTWAIT);
+
+    if (n == 0)
+        die(k, "the control port was closed");
+    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        die(k, "the control port failed");
+    w->in_at = 0;
+    w->in_end = n > 0 ? (size_t)n : 0;
+    return n > 0;
+}
+
+/* Hands what was read to yamux, as far as it takes it. */
+static bool digest(struct keeper *k)
+{
+    struct wire *w = &k->wire;
+
+    if (w->dead || w->in_end == w->in_at)
+        return false;
+
+    ssize_t n = yamux_input(w->y, w->in + w->in_at, w->in_end - w->in_at);
+
+    if (n > 0)
+        w->in_at += (size_t)n;
+    return n != 0;
+}
+
+static bool flush(struct keeper *k)
+{
+    struct wire *w = &k->wire;
+
+    if (w->dead)
+        return false;
+    if (w->out_at == w->out_end) {
+        w->out_at = 0;
+        w->out_end = yamux_output(w->y, w->out, sizeof(w->out));
+    }
+    if (w->out_at == w->out_end)
+        return false;
+
+    ssize_t n =
+        send(w->src.fd, w->out + w->out_at, w->out_end - w->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        die(k, "the control port failed");
+    if (n > 0)
+        w->out_at += (size_t)n;
+    return n > 0;
+}
+
+static struct session *find(struct keeper *k, uint32_t id)
+{
+    for (size_t i = 0; i < KEEPER_SESSIONS; i++)
+        if (k->sessions[i].id == id)
+            return &k->sessions[i];
+    return NULL;
+}
+
+static void deliver(struct keeper *k, const struct yamux_event *ev)
+{
+    struct session *s = ev->id ? find(k, ev->id) : NULL;
+
+    if (ev->type == YAMUX_PONG) {
+        k->silent_since = 0;
+        return;
+    }
+    if (!s)
+        return;                /* R06: late words of a conversation that is over */
+    if (ev->type == YAMUX_EOF) /* close ours too: what is still unread then stays readable */
+        yamux_close(k->wire.y, ev->id);
+    if (ev->type == YAMUX_RESET)
+        session_lost(s, "the guest dropped the request");
+    else
+        session_pull(s);
+}
+
+static void watch(struct keeper *k)
+{
+    struct wire *w = &k->wire;
+    uint32_t want = w->in_end > w->in_at ? 0 : EPOLLIN;
+
+    if (w->out_at < w->out_end || yamux_has_output(w->y))
+        want |= EPOLLOUT;
+    if (w->dead || want == w->events)
+        return;
+    w->events = want;
+    if (loop_change(&k->loop, &w->src, want, NULL))
+        die(k, "the control port failed");
+}
+
+void wire_pump(struct keeper *k)
+{
+    struct wire *w = &k->wire;
+    struct yamux_event ev;
+    bool moved;
+
+    if (!w->y)
+        return;
+    do {
+        moved = digest(k);
+        while (yamux_next_event(w->y, &ev))
+            deliver(k, &ev);
+        for (struct link *l = k->links, *next; l; l = next) {
+            next = l->next;
+            link_retry(l); /* a client's frame may fit now */
+        }
+        moved |= flush(k);
+    } while (moved && !w->dead);
+    if (yamux_why(w->y)[0])
+        die(k, yamux_why(w->y)); /* R10; the go-away is on its way */
+    watch(k);
+}
+
+static void ready(struct loop_source *s, uint32_t events)
+{
+    struct keeper *k = container_of(s, struct keeper, wire.src);
+
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        fill(k);
+    wire_pump(k);
+}
+
+void wire_drain(struct keeper *k)
+{
+    for (int i = 0; i < DRAIN_ROUNDS && fill(k); i++)
+        wire_pump(k);
+    wire_pump(k);
+}
+
+int wire_open(struct keeper *k, int fd, struct err *e)
+{
+    static const struct yamux_config cfg = { .client = true, .max_streams = KEEPER_SESSIONS + 8 };
+    struct wire *w = &k->wire;
+
+    w->src = (struct loop_source){ .fd = fd, .ready = ready };
+    w->events = EPOLLIN;
+    w->y = yamux_new(&cfg);
+    if (!w->y)
+        return err_set(e, ENOMEM, "out of memory");
+    return loop_add(&k->loop, &w->src, EPOLLIN, e);
+}
+
+void wire_close(struct wire *w)
+{
+    w->dead = true;
+    fd_closep(&w->src.fd);
+    yamux_free(w->y);
+    w->y = NULL;
+}
