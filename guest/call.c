@@ -243,13 +243,21 @@ void call_pump(struct call *c)
         take_eof(c);
 }
 
+/* Once both sides have closed it, a stream may be gone before we look again. */
+static bool is_gone(const struct call *c)
+{
+    uint8_t none;
+
+    return yamux_read(c->control->mux, c->id, &none, 0) == -ENOENT;
+}
+
 bool call_sweep(struct call *c)
 {
     if (c->state == CALL_JOB)
         job_resume(c->job);
     if (c->state == CALL_ENDED) {
         call_pump(c);
-        return yamux_at_eof(c->control->mux, c->id);
+        return is_gone(c) || yamux_at_eof(c->control->mux, c->id);
     }
     if (c->state == CALL_BROKEN)
         yamux_reset(c->control->mux, c->id);

@@ -17,13 +17,13 @@
 #include "base/fd.h"
 #include "base/io.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 static struct guest {
     struct loop loop;
@@ -55,28 +55,36 @@ static void open_stdio(void)
         close(fd);
 }
 
+/* A file of /proc has no size to go by. */
+static int load_cmdline(struct cmdline *c, struct err *e)
+{
+    auto_fd int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+    char text[4096];
+    ssize_t n = fd < 0 ? -errno : io_read_full(fd, text, sizeof(text) - 1);
+
+    if (n < 0)
+        return err_set(e, (int)-n, "/proc/cmdline: %s", strerror((int)-n));
+    text[n] = '\0';
+    return cmdline_parse(text, c, e);
+}
+
 /* From power-on to the root that tools see. */
 static int boot(struct err *e)
 {
     struct cmdline c;
     auto_fd int uevents = -1;
-    size_t len;
-    char *text;
     int err = mounts_early(e);
 
     kmsg_open();
     if (err)
         return err;
     open_stdio();
-    text = io_load(AT_FDCWD, "/proc/cmdline", 4096, &len, e);
-    if (!text)
-        return -e->code;
-    err = cmdline_parse(text, &c, e);
-    free(text);
+    err = load_cmdline(&c, e);
+    if (err)
+        return err;
     if (c.trace)
         kmsg_trace_on();
-    if (!err)
-        err = uevent_open(&uevents, e);
+    err = uevent_open(&uevents, e);
     if (err)
         return err;
     kmsg_trace("start");
