@@ -5,9 +5,10 @@
  * registers, status and interrupts and never looks inside a device. Neither writes to the other's
  * table.
  *
- * Threads: notify, start, reset and a device's own loop callbacks run with dev->lock held, by the
- * transport or by virtio_dev_lock; config_read and features read only what start-up fixed or
- * atomics.
+ * Threads: start and reset run on the vCPU that asked for them, notify on the I/O thread; all with
+ * dev->lock held. So a device touches the event loop from notify and from its own loop callbacks
+ * only. A callback that has news for the guest (a readable socket, a timer) notes it under the lock
+ * and calls dev->serve. config_read and features read only what start-up fixed or atomics.
  */
 #ifndef VMM_VIRTIO_VIRTIO_H
 #define VMM_VIRTIO_VIRTIO_H
@@ -16,6 +17,19 @@
 #include "vmm/virtio/virtq.h"
 
 #include <pthread.h>
+
+/* Device types, virtio 1.2 section 5. */
+#define VIRTIO_ID_BLOCK   2u
+#define VIRTIO_ID_CONSOLE 3u
+#define VIRTIO_ID_ENTROPY 4u
+#define VIRTIO_ID_BALLOON 5u
+
+/* Feature bits of the transport and the rings, section 6; offered for every device. */
+#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
+#define VIRTIO_F_EVENT_IDX     (1ull << 29)
+#define VIRTIO_F_VERSION_1     (1ull << 32)
+
+#define VIRTIO_QUEUES_MAX 18u /* a console of eight ports */
 
 struct virtio_dev;
 
@@ -33,17 +47,21 @@ struct virtio_ops {
     void (*config_write)(struct virtio_dev *dev, uint32_t off, const void *src,
                          uint32_t len); /* or NULL */
 
-    /* The guest said DRIVER_OK: queues and features are final until reset. May be NULL. */
+    /* The guest said DRIVER_OK: queues and features are final until reset; notify follows on the
+     * I/O thread. May be NULL. */
     void (*start)(struct virtio_dev *dev);
 
-    /* Serve every queue that has work, until empty. VIRTQ_BAD_GUEST asks for NEEDS_RESET. On the
-     * I/O thread. */
+    /*
+     * Serve every queue that has work. VIRTQ_EMPTY: until there was none, and the doorbell is armed
+     * (virtq_wait) where the device waits for the guest. VIRTQ_CHAIN: enough for one turn, call
+     * again after other devices had theirs. VIRTQ_BAD_GUEST asks for NEEDS_RESET.
+     */
     enum virtq_verdict (*notify)(struct virtio_dev *dev);
 
     /* Forget the guest's state, keep the host's (files, sockets). */
     void (*reset)(struct virtio_dev *dev);
 
-    /* Give the host's state back. The device is not used again. */
+    /* Give the host's state back, and dev itself. */
     void (*free)(struct virtio_dev *dev);
 };
 
@@ -51,14 +69,29 @@ struct virtio_dev {
     const struct virtio_ops *ops;
     struct host *host;    /* borrowed from the machine, outlives the device */
     struct virtq *queues; /* nqueues of them, owned by the device */
-    uint16_t nqueues;     /* fixed when the device is made */
+    uint16_t nqueues;     /* fixed when the device is made; at most VIRTIO_QUEUES_MAX */
     uint64_t features;    /* negotiated; valid from start to reset */
     pthread_mutex_t lock; /* guards queues and the device's own state */
-    /* Set by the transport: asks for a used-buffer interrupt, after virtq_push; applies the
-     * notification rules of the queue (EVENT_IDX, NO_INTERRUPT). config: configuration change. */
+    void *transport;      /* the transport's; a device does not look */
+
+    /* Set by the transport. All but serve are called with the lock held. */
+
+    /* Asks for a used-buffer interrupt, after virtq_push; applies the notification rules of the
+     * queue (EVENT_IDX, NO_INTERRUPT). */
     void (*interrupt)(struct virtio_dev *dev, uint16_t queue);
+    /* The device's config space reads differently now. */
     void (*config_changed)(struct virtio_dev *dev);
-    void (*broken)(struct virtio_dev *dev, const char *what); /* NEEDS_RESET and silence */
+    /* On the I/O thread, without the lock: runs notify if there is a driver to be served. */
+    void (*serve)(struct virtio_dev *dev);
 };
+
+/* The part that is the same for every device: lock and pointers. The transport's functions do
+ * nothing until there is a transport. */
+void virtio_dev_init(struct virtio_dev *dev, const struct virtio_ops *ops, struct host *host,
+                     struct virtq *queues, uint16_t nqueues);
+void virtio_dev_fini(struct virtio_dev *dev);
+
+void virtio_dev_lock(struct virtio_dev *dev);
+void virtio_dev_unlock(struct virtio_dev *dev);
 
 #endif
