@@ -197,9 +197,6 @@ static int receive_tree(struct copy *k, struct transfer *t, struct err *e)
     if (dir < 0)
         return err_sys(e, "%s", to.dir);
     ask.dirfd = dir;
-    /* Names in the archive are bytes of UTF-8, whatever the user's language is. */
-    if (!setlocale(LC_CTYPE, "C.UTF-8"))
-        setlocale(LC_CTYPE, "");
     confine_to_directory(dir);
     return untar(&ask, e);
 }
@@ -257,6 +254,9 @@ int verb_cp(struct cli *c)
     int err = parse(&k, &e), status = 0;
 
     signal(SIGPIPE, SIG_IGN);
+    /* Names in archives are UTF-8, whatever the user's language is. */
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        setlocale(LC_CTYPE, "");
     k.request = malloc(sizeof(*k.request));
     if (!err && !k.request)
         err = err_set(&e, ENOMEM, "out of memory");

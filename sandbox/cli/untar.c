@@ -41,8 +41,9 @@ struct untar {
 
 static int open_beneath(int dirfd, const char *path, uint64_t flags, mode_t mode)
 {
+    /* No O_NOFOLLOW: with O_PATH it would let a last link through. */
     const struct open_how how = {
-        .flags = flags | O_CLOEXEC | O_NOFOLLOW,
+        .flags = flags | O_CLOEXEC,
         .mode = flags & O_CREAT ? mode : 0,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
