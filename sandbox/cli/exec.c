@@ -145,7 +145,7 @@ int verb_attach(struct cli *c)
     const char *keys = args_text(c->args, OPT_DETACH_KEYS);
     struct visit v = { 0 };
     struct err e = ERR_INIT;
-    struct session_ask ask = { .owns_box = true, .wait_end = true };
+    struct session_ask ask = { .owns_box = true, .wait_end = true, .joins = true };
 
     if (visit_open(c, &v, &e))
         return fail(c, &v, &e);

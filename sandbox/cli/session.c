@@ -183,12 +183,8 @@ static int on_frame(struct session *s, const struct msg_frame *f, struct err *e)
     case MSG_STARTED: return on_started(s, e);
     case MSG_STDOUT:
     case MSG_STDERR:
-        if (!s->started) {
-            int err = on_started(s, e); /* joined a command that has run for long */
-
-            if (err)
-                return err;
-        }
+        if (!s->started)
+            return err_set(e, EBADMSG, "the keeper sent output before the command started");
         on_output(s, f->type == MSG_STDOUT ? OUTPUT_OUT : OUTPUT_ERR, f);
         return 0;
     case MSG_EXIT: return on_exit_frame(s, f, e);
@@ -283,6 +279,8 @@ int session_run(struct cli *c, int sock, struct msg_builder *request,
         err = err_set(e, E2BIG, "the command and its environment are longer than 64 KiB");
     output_init(&s.out, c, take_signals, &s);
     escalate_init(&s.escalate);
+    if (!err && ask->joins)
+        err = on_started(&s, e);
     while (!err && !s.over) {
         err = pump(&s, sigfd, e);
         if (err && !s.exited) {

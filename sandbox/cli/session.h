@@ -20,6 +20,7 @@ struct session_ask {
     bool tty;            /* the guest has a terminal */
     bool forward_stdin;  /* ours is the command's */
     bool leaves_when_started; /* exec -d */
+    bool joins;               /* attach: the command may have started long ago */
     struct tty_keys detach;
 };
 

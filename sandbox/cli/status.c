@@ -61,9 +61,10 @@ static int finish_ended(struct cli *c, const struct session_ask *ask,
 
     if (!r->has_state)
         err_set(&e, EPIPE, "%s ended: its keeper went away", ask->name);
-    else if (st->exit_code >= 0)
+    else if (st->exit_code >= 0) {
+        cli_note(c, "%s ended: %s%s%s", ask->name, st->reason, *st->text ? ": " : "", st->text);
         return c->json ? exit_object(c, st->exit_code, st->reason, 0) : st->exit_code;
-    else
+    } else
         err_set(&e, EIO, "%s ended before its command did: %s%s%s", ask->name,
                 *st->reason ? st->reason : "no reason known", *st->text ? ": " : "", st->text);
     return cli_fail(c, "machine", &e, "");
