@@ -96,7 +96,8 @@ static bool add_default(char **env, unsigned *n, const char *name, const char *v
     return asprintf(&env[(*n)++], "%s=%s", name, value) >= 0;
 }
 
-/* The request's environment and what a login would have set besides. Never freed: execve takes it. */
+/* The request's environment and what a login would have set besides. Never freed: execve takes it.
+ */
 static char **make_env(const struct request *r, const struct user *u)
 {
     char **env = calloc(r->envc + DEFAULTS, sizeof(*env));

@@ -31,11 +31,11 @@ struct control {
     struct yamux *mux; /* owned; NULL: no session */
     struct call *calls;
     unsigned ncalls;
-    bool closing;              /* new jobs are refused */
-    struct loop_source port;   /* fd borrowed during a session */
-    uint32_t watched;          /* its events */
-    size_t in_at, in_len;      /* read from the port, not yet taken by mux */
-    size_t out_at, out_len;    /* taken from mux, not yet written */
+    bool closing;            /* new jobs are refused */
+    struct loop_source port; /* fd borrowed during a session */
+    uint32_t watched;        /* its events */
+    size_t in_at, in_len;    /* read from the port, not yet taken by mux */
+    size_t out_at, out_len;  /* taken from mux, not yet written */
     uint8_t in[65536], out[65536];
 };
 

@@ -30,9 +30,8 @@ static int open_terminal(const struct request *r, struct ends *x, struct err *e)
     x->ours.in = fcntl(x->ours.out, F_DUPFD_CLOEXEC, 0);
     x->childs.out = fcntl(x->childs.in, F_DUPFD_CLOEXEC, 0);
     x->childs.err = fcntl(x->childs.in, F_DUPFD_CLOEXEC, 0);
-    return x->ours.in < 0 || x->childs.out < 0 || x->childs.err < 0
-               ? err_sys(e, "pseudo-terminal")
-               : 0;
+    return x->ours.in < 0 || x->childs.out < 0 || x->childs.err < 0 ? err_sys(e, "pseudo-terminal")
+                                                                    : 0;
 }
 
 static int open_all(const struct request *r, struct ends *x, struct err *e)

@@ -8,9 +8,9 @@ static const struct {
     unsigned at, len;
     unsigned char magic[4];
 } known[] = {
-    { "squashfs", 0, 4, { 'h', 's', 'q', 's' } },           /* fs/squashfs: "hsqs" */
-    { "erofs", 1024, 4, { 0xe2, 0xe1, 0xf5, 0xe0 } },       /* EROFS_SUPER_MAGIC_V1 */
-    { "ext4", 1024 + 56, 2, { 0x53, 0xef } },               /* EXT4_SUPER_MAGIC, s_magic */
+    { "squashfs", 0, 4, { 'h', 's', 'q', 's' } },     /* fs/squashfs: "hsqs" */
+    { "erofs", 1024, 4, { 0xe2, 0xe1, 0xf5, 0xe0 } }, /* EROFS_SUPER_MAGIC_V1 */
+    { "ext4", 1024 + 56, 2, { 0x53, 0xef } },         /* EXT4_SUPER_MAGIC, s_magic */
 };
 
 const char *mounts_fs_type(const unsigned char *head, unsigned long len)

@@ -97,6 +97,7 @@ static int boot(struct err *e)
         return err;
     kmsg_trace("root");
     setup_defaults();
+    kmsg_trace("settings");
     return port_find(PORT_CONTROL, uevents, guest.port_path, e);
 }
 

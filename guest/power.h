@@ -11,7 +11,7 @@
 #include "guest/reaper.h"
 
 struct power {
-    struct loop *loop;       /* borrowed, as all here; they outlive this */
+    struct loop *loop; /* borrowed, as all here; they outlive this */
     struct alarms *alarms;
     struct control *control;
     struct reaper *reaper;
@@ -26,7 +26,8 @@ void power_init(struct power *p, struct loop *l, struct alarms *a, struct contro
 /* Starts the end; once is enough. */
 void power_begin(struct power *p, uint32_t grace_ms);
 
-/* After each round of the loop: ends the machine when no process is left; then it does not return. */
+/* After each round of the loop: ends the machine when no process is left; then it does not return.
+ */
 void power_settle(struct power *p);
 
 /* Ends the machine now, after sync. */

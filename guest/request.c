@@ -7,7 +7,8 @@
 
 #define BIT(tag) (1u << (tag))
 
-static const char name_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+static const char name_chars[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 
 /* Which fields and flags each request may have, and which it must. */
 static const struct {

@@ -8,11 +8,11 @@
 #include "base/err.h"
 #include "base/msg.h"
 
-#define SETUP_SEED_MAX  256u
-#define HOSTNAME_BYTES  64u /* utsname(2): 63 and the NUL */
-#define GRACE_MS        2000u
-#define TERMINAL_ROWS   24u
-#define TERMINAL_COLS   80u
+#define SETUP_SEED_MAX 256u
+#define HOSTNAME_BYTES 64u /* utsname(2): 63 and the NUL */
+#define GRACE_MS       2000u
+#define TERMINAL_ROWS  24u
+#define TERMINAL_COLS  80u
 
 /* One request; texts point into block. Fields that the type does not know stay zero. */
 struct request {

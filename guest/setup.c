@@ -29,7 +29,6 @@ static const struct {
     { "/proc/sys/kernel/hostname", "carrel" },
     { "/proc/sys/kernel/dmesg_restrict", "1" },
     { "/proc/sys/kernel/kptr_restrict", "1" },
-    { "/proc/sys/kernel/sysrq", "0" },
     { "/proc/sys/kernel/ctrl-alt-del", "0" }, /* a signal to PID 1, not a reset */
     { "/proc/sys/kernel/unprivileged_bpf_disabled", "1" },
     { "/proc/sys/fs/protected_symlinks", "1" },

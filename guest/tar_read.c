@@ -166,8 +166,8 @@ static bool key_is(const char *key, size_t len, const char *text)
     return strlen(text) == len && memcmp(key, text, len) == 0;
 }
 
-/* One pax record's key and value. Unknown keys mean nothing to us; sparse maps would change what the
- * data is, so they are refused. */
+/* One pax record's key and value. Unknown keys mean nothing to us; sparse maps would change what
+ * the data is, so they are refused. */
 static int take_record(const char *key, size_t klen, const char *val, size_t vlen,
                        struct tar_entry *t, struct extra *x)
 {
@@ -209,8 +209,8 @@ static int take_records(const char *p, size_t len, struct tar_entry *t, struct e
         if (!equals || equals == key)
             return -EINVAL;
 
-        int err = take_record(key, (size_t)(equals - key), equals + 1, (size_t)(end - equals - 1),
-                              t, x);
+        int err =
+            take_record(key, (size_t)(equals - key), equals + 1, (size_t)(end - equals - 1), t, x);
 
         if (err)
             return err;
@@ -273,8 +273,7 @@ static int take_header(struct tar_reader *r, const uint8_t *h, struct tar_entry 
         return -EINVAL;
     if (!x->has_path) {
         t->path[0] = '\0';
-        if (posix && h[PREFIX] &&
-            (!append(t->path, h + PREFIX, 155) || !append(t->path, "/", 1)))
+        if (posix && h[PREFIX] && (!append(t->path, h + PREFIX, 155) || !append(t->path, "/", 1)))
             return -EINVAL;
         if (!append(t->path, h + NAME, 100))
             return -EINVAL;

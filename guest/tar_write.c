@@ -34,8 +34,9 @@ static void finish(uint8_t *h, char type)
     uint32_t sum = 0;
 
     h[156] = (uint8_t)type;
-    memcpy(h + 257, "ustar\0"
-                    "00",
+    memcpy(h + 257,
+           "ustar\0"
+           "00",
            8);
     memset(h + 148, ' ', 8);
     for (unsigned i = 0; i < TAR_BLOCK; i++)
@@ -109,7 +110,8 @@ static void add_extras(const struct tar_entry *t, const char *path, bool fits, s
 size_t tar_header(const struct tar_entry *t, uint8_t out[TAR_HEADER_MAX])
 {
     char path[TAR_PATH_MAX + 1];
-    size_t len = (size_t)snprintf(path, sizeof(path), "%s%s", t->path, t->type == TAR_DIR ? "/" : "");
+    size_t len =
+        (size_t)snprintf(path, sizeof(path), "%s%s", t->path, t->type == TAR_DIR ? "/" : "");
     size_t cut = len > NAME_MAX_USTAR ? split(path, len) : 0;
     bool fits = len <= NAME_MAX_USTAR || cut;
     struct records r = { .at = (char *)out + TAR_BLOCK };

@@ -14,8 +14,8 @@
 int uevent_open(int *fd, struct err *e)
 {
     struct sockaddr_nl to = { .nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP };
-    auto_fd int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                           NETLINK_KOBJECT_UEVENT);
+    auto_fd int s =
+        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
 
     if (s < 0 || bind(s, (struct sockaddr *)&to, sizeof(to)))
         return err_sys(e, "device events");

@@ -14,9 +14,9 @@
 
 /* One directory on the way to the current entry. */
 struct level {
-    int fd;                /* owned */
-    size_t end;            /* its path is the first `end` bytes of unpacker.path */
-    bool timed;            /* made by this archive: gets mtime when we leave it */
+    int fd;     /* owned */
+    size_t end; /* its path is the first `end` bytes of unpacker.path */
+    bool timed; /* made by this archive: gets mtime when we leave it */
     struct timespec mtime;
 };
 
@@ -89,8 +89,8 @@ static int enter(struct unpacker *u, const char *name, size_t len, bool is_entry
         u->path[start++] = '/';
     memcpy(u->path + start, component, len + 1);
     *l = (struct level){
-        .fd = fd_steal(&fd), .end = start + len, .timed = made && is_entry,
-        .mtime = u->entry.mtime };
+        .fd = fd_steal(&fd), .end = start + len, .timed = made && is_entry, .mtime = u->entry.mtime
+    };
     u->depth++;
     return 0;
 }
@@ -200,8 +200,8 @@ static int copy_data(struct tar_reader *r, int fd)
 static int make_file(struct unpacker *u, struct tar_reader *r, const char *name)
 {
     struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, u->entry.mtime };
-    auto_fd int fd = openat(innermost(u), name,
-                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    auto_fd int fd =
+        openat(innermost(u), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     int err;
 
     if (fd < 0)
@@ -306,8 +306,7 @@ int unpack(struct tar_reader *r, int dirfd, const struct unpack_owner *owner, st
         int err = make(&u, r);
 
         if (err == -EXDEV)
-            got = err_set(e, EPERM, "\"%.128s\" leads outside the target directory",
-                          u.entry.path);
+            got = err_set(e, EPERM, "\"%.128s\" leads outside the target directory", u.entry.path);
         else if (err)
             got = err_set(e, -err, "\"%.128s\": %s", u.entry.path, strerror(-err));
         if (err)

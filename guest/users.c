@@ -83,8 +83,7 @@ static bool find_user(const char *passwd, struct span who, struct user *out)
     while ((n = next_line(&passwd, col)) > 0) {
         if (n < COLUMNS || col[0].len == 0 || !span_id(col[2], &uid) || !span_id(col[3], &gid))
             continue;
-        if (number ? uid != id
-                   : (col[0].len != who.len || memcmp(col[0].at, who.at, who.len) != 0))
+        if (number ? uid != id : (col[0].len != who.len || memcmp(col[0].at, who.at, who.len) != 0))
             continue;
         out->uid = uid;
         out->gid = gid;

@@ -355,10 +355,9 @@ void client_finish(struct client *c, uint32_t id, const struct client_exec *x,
         int got;
 
         while (sending) {
-            size_t n = at < x->in_len
-                           ? client_offer(c, id, MSG_STDIN, (const uint8_t *)x->in + at,
-                                          x->in_len - at)
-                           : 0;
+            size_t n = at < x->in_len ? client_offer(c, id, MSG_STDIN, (const uint8_t *)x->in + at,
+                                                     x->in_len - at)
+                                      : 0;
 
             at += n;
             if (at == x->in_len) {

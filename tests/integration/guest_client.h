@@ -76,8 +76,7 @@ void client_result_fini(struct client_result *r);
 /* PUT and GET: 0, or the errno of the ERROR, whose text goes to text. */
 uint32_t client_put(struct client *c, const char *path, const char *user, const void *tar,
                     size_t len, char text[256]);
-uint32_t client_get(struct client *c, const char *path, uint8_t **tar, size_t *len,
-                    char text[256]);
+uint32_t client_get(struct client *c, const char *path, uint8_t **tar, size_t *len, char text[256]);
 
 /* A request of no fields but these, answered DONE (0) or ERROR (errno). */
 uint32_t client_simple(struct client *c, struct msg_builder *b, char text[256]);
