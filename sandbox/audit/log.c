@@ -19,6 +19,7 @@ struct audit_log {
     struct audit_chain chain;
     off_t end;            /* of the log: where the next line goes */
     off_t notes_end;      /* of the checkpoints */
+    bool closed;          /* nothing was added since a closing checkpoint */
     uint64_t noted;       /* records in the last checkpoint */
     uint64_t noted_ns;    /* when, CLOCK_BOOTTIME */
     uint64_t unsynced_ns; /* since when a line waits for the disk; 0 = none does */
@@ -120,6 +121,7 @@ int audit_log_append(struct audit_log *l, struct audit_record *r, bool durable, 
         l->end = was;
         return ftruncate(l->fd, was) ? err_sys(e, "audit log: taking back a record") : err;
     }
+    l->closed = false;
     audit_chain_add(&l->chain, line, len - 1);
     return l->chain.size - l->noted >= AUDIT_CHECKPOINT_RECORDS ? checkpoint(l, false, e) : 0;
 }
@@ -155,7 +157,7 @@ int audit_log_close(struct audit_log *l, struct err *e)
 
     if (!l)
         return 0;
-    err = checkpoint(l, true, e);
+    err = l->closed ? 0 : checkpoint(l, true, e);
     release(l);
     return err;
 }
@@ -246,6 +248,7 @@ struct audit_log *audit_log_open(int dirfd, const char *sandbox, const struct au
     if (!err)
         err = audit_log_verify(dirfd, key, rebuild, &l->chain, &v, e);
     if (!err) {
+        l->closed = v.closed;
         l->noted = v.covered;
         l->noted_ns = now_ns(CLOCK_BOOTTIME);
         err = cut ? record_cut(l, cut, e) : 0;
