@@ -11,6 +11,38 @@ int field_index(const struct table *t, const char *key)
     return -1;
 }
 
+const struct field *field_by_path(const char *path)
+{
+    const struct table *t = &policy_table;
+    const struct field *f = NULL;
+
+    for (const char *p = path; *p;) {
+        char key[64];
+        size_t n = strcspn(p, ".");
+
+        if (!t || n == 0 || n >= sizeof(key))
+            return NULL;
+        memcpy(key, p, n);
+        key[n] = '\0';
+
+        int i = field_index(t, key);
+
+        if (i < 0)
+            return NULL;
+        f = &t->fields[i];
+        t = f->table;
+        p += n + (p[n] == '.');
+    }
+    return f;
+}
+
+const struct table *table_by_path(const char *path)
+{
+    const struct field *f = field_by_path(path);
+
+    return f ? f->table : NULL;
+}
+
 void *field_of(const struct field *f, void *object)
 {
     return (char *)object + f->offset;

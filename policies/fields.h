@@ -115,6 +115,10 @@ static inline bool object_has(const struct object *o, uint32_t i)
 /* The field with this key, or -1. */
 int field_index(const struct table *t, const char *key);
 
+/* The table of the map or list at a dotted path, or NULL; the field itself, or NULL. */
+const struct table *table_by_path(const char *path);
+const struct field *field_by_path(const char *path);
+
 /* The member that a field describes. */
 void *field_of(const struct field *f, void *object);
 const void *field_in(const struct field *f, const void *object);

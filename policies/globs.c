@@ -67,14 +67,16 @@ static bool at_segment_end(const char *s)
 static void compile(struct arena *a, enum glob_kind kind, const char *s, struct glob *g)
 {
     bool names = kind == GLOB_NAME || kind == GLOB_ENV;
-    uint16_t *items = arena_get(a, (strlen(s) + 1) * sizeof(*items));
+    uint16_t *items = arena_get(a, (strlen(s) * 3 / 2 + 2) * sizeof(*items));
 
     *g = (struct glob){ .text = s, .items = items, .kind = (uint8_t)kind, .literal = true };
     while (*s) {
         uint16_t item = (unsigned char)*s;
 
         if (strncmp(s, "/**", 3) == 0 && at_segment_end(s + 3)) {
-            item = ITEM_TREE;
+            items[g->n++] = ITEM_TREE;
+            g->literal = false;
+            item = ITEM_ALL;
             s += 2;
         } else if (*s == '/' && s[1] == '*' && at_segment_end(s + 2) && !names) {
             /* A segment that is only a star is not empty. */
@@ -99,6 +101,21 @@ static void compile(struct arena *a, enum glob_kind kind, const char *s, struct 
 void glob_tree(struct arena *a, enum glob_kind kind, const char *path, struct glob *g)
 {
     compile(a, kind, arena_printf(a, "%s/**", strcmp(path, "/") == 0 ? "" : path), g);
+}
+
+void glob_literal(struct arena *a, enum glob_kind kind, const char *text, struct glob *g)
+{
+    size_t n = strlen(text);
+    uint16_t *items = arena_get(a, (n + 1) * sizeof(*items));
+
+    for (size_t i = 0; i < n; i++)
+        items[i] = (unsigned char)text[i];
+    *g = (struct glob){ .text = text,
+                        .items = items,
+                        .n = (uint16_t)n,
+                        .prefix = (uint16_t)n,
+                        .kind = (uint8_t)kind,
+                        .literal = true };
 }
 
 /* ** only as a whole segment, first or last; single stars do not touch. */
@@ -203,11 +220,11 @@ bool glob_matches(const struct glob *g, const char *s, size_t len)
         uint16_t item = i < g->n ? g->items[i] : 0;
 
         if (i < g->n && item == ITEM_TREE && (at == len || s[at] == '/')) {
-            if (i + 1 == g->n)
+            if (i + 2 == g->n)
                 return true;
-            tree = (struct point_of_return){ i + 1, at, true };
+            tree = (struct point_of_return){ i + 2, at, true };
             star.set = false;
-            i++;
+            i += 2;
             continue;
         }
         if (i < g->n && (item == ITEM_STAR || item == ITEM_ALL)) {
@@ -239,4 +256,59 @@ bool glob_matches(const struct glob *g, const char *s, size_t len)
         i = tree.item;
         at = tree.at;
     }
+}
+
+/* Stars may take nothing, and so may a tree: whatever follows them is reached as well. */
+static void reach(const struct glob *g, uint64_t *set, uint16_t i)
+{
+    for (;;) {
+        set[i / 64] |= 1ull << (i % 64);
+        if (i >= g->n)
+            return;
+        if (g->items[i] == ITEM_TREE)
+            i += 2;
+        else if (g->items[i] == ITEM_STAR || g->items[i] == ITEM_ALL)
+            i++;
+        else
+            return;
+    }
+}
+
+void glob_start(const struct glob *g, uint64_t *out)
+{
+    memset(out, 0, GLOB_REACH_WORDS * sizeof(*out));
+    reach(g, out, 0);
+}
+
+void glob_step(const struct glob *g, const uint64_t *from, unsigned char c, uint64_t *to)
+{
+    memset(to, 0, GLOB_REACH_WORDS * sizeof(*to));
+    for (uint16_t i = 0; i < g->n; i++) {
+        if (!(from[i / 64] >> (i % 64) & 1))
+            continue;
+
+        uint16_t item = g->items[i];
+
+        if (item == c || item == ITEM_BYTE || (item == ITEM_ONE && c != '/') ||
+            (item == ITEM_TREE && c == '/'))
+            reach(g, to, (uint16_t)(i + 1));
+        else if (item == ITEM_ALL || (item == ITEM_STAR && c != '/'))
+            reach(g, to, i);
+    }
+}
+
+void glob_reach(const struct glob *g, const char *s, size_t len, uint64_t *out)
+{
+    uint64_t other[GLOB_REACH_WORDS];
+
+    glob_start(g, out);
+    for (size_t i = 0; i < len; i++) {
+        memcpy(other, out, sizeof(other));
+        glob_step(g, other, (unsigned char)s[i], out);
+    }
+}
+
+bool glob_is_tree(const struct glob *g)
+{
+    return g->n == g->prefix + 2 && g->items[g->prefix] == ITEM_TREE;
 }

@@ -49,7 +49,23 @@ must_check const char *glob_parse(struct arena *a, enum glob_kind kind, const ch
 /* The glob of a directory and everything below it; path is canonical. */
 void glob_tree(struct arena *a, enum glob_kind kind, const char *path, struct glob *g);
 
+/* The glob of exactly this text, whatever bytes it has. */
+void glob_literal(struct arena *a, enum glob_kind kind, const char *text, struct glob *g);
+
 bool glob_matches(const struct glob *g, const char *s, size_t len);
+
+/* A pattern as an automaton: the set of items that can come next, as bits; bit n is the end. */
+#define GLOB_ITEMS_MAX   384u
+#define GLOB_REACH_WORDS (GLOB_ITEMS_MAX / 64)
+
+void glob_start(const struct glob *g, uint64_t *out);
+void glob_step(const struct glob *g, const uint64_t *from, unsigned char c, uint64_t *to);
+
+/* The set after all of s. */
+void glob_reach(const struct glob *g, const char *s, size_t len, uint64_t *out);
+
+/* One directory and all below it, nothing else? */
+bool glob_is_tree(const struct glob *g);
 
 /* Is s a value that a request of this kind may carry? */
 bool glob_value_ok(enum glob_kind kind, const char *s, size_t len);

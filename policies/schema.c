@@ -271,26 +271,8 @@ void schema_keys(struct text *out)
 
 bool schema_explain(const char *path, struct text *out)
 {
-    const struct table *t = &policy_table;
-    const struct field *f = NULL;
+    const struct field *f = field_by_path(path);
 
-    for (const char *p = path; *p;) {
-        char key[64];
-        size_t n = strcspn(p, ".");
-
-        if (!t || n == 0 || n >= sizeof(key))
-            return false;
-        memcpy(key, p, n);
-        key[n] = '\0';
-
-        int i = field_index(t, key);
-
-        if (i < 0)
-            return false;
-        f = &t->fields[i];
-        t = f->table;
-        p += n + (p[n] == '.');
-    }
     if (!f)
         return false;
     text_add(out, "%s\n%s\n", path, f->says);

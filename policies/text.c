@@ -97,7 +97,7 @@ void text_json(struct text *t, const char *s)
 static bool is_plain(const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (s[i] <= ' ' || s[i] >= 0x7f || strchr("'\"\\,={}", s[i]))
+        if (s[i] <= ' ' || s[i] >= 0x7f || strchr("'\"\\", s[i]))
             return false;
     return len > 0;
 }

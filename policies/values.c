@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define ITEMS_MAX 4096u /* in one set */
+#define ITEMS_MAX      4096u /* in one set */
+#define PAIR_VALUE_MAX 300u  /* with its name it is a pattern (GLOB_ITEMS_MAX) */
 
 bool texts_add(struct arena *a, struct texts *t, const char *s)
 {
@@ -213,8 +214,8 @@ static void load_pairs(struct loader *l, const struct field *f, const struct nod
                        c->key);
             continue;
         }
-        if (strlen(v) > 4096) {
-            load_error(l, c, "%s: a value longer than 4096 bytes", f->key);
+        if (strlen(v) > PAIR_VALUE_MAX) {
+            load_error(l, c, "%s: a value longer than %u bytes", f->key, PAIR_VALUE_MAX);
             continue;
         }
         while (at < m->n && strcmp(m->v[at].key, c->key) < 0)

@@ -203,7 +203,7 @@ static void p02_implicit_types(void **state)
     refused(HEAD "mode: enforced\n", "f:3:7:", "did you mean \"enforce\"");
     refused(HEAD "network: {allow: [{id: a, methods: [get]}]}\n", "f:3:37:", "unknown word");
     refused(HEAD "network: {allow: [{id: a, methods: [GET, GET]}]}\n", "f:3:42:", "twice");
-    refused(HEAD "tools: {commands: [{id: a, capabilities: [net_admn]}]}\n",
+    refused(HEAD "tools: {commands: [{id: a, capabilities: [cap_net_admn]}]}\n",
             "f:3:43:", "did you mean \"cap_net_admin\"");
     refused(HEAD "tools: {commands: [{id: a, syscalls: {remove: [pbf]}}]}\n",
             "f:3:48:", "no system call \"pbf\" (did you mean \"bpf\"?)");

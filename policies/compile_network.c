@@ -1,0 +1,239 @@
+/* compile_network.c - clauses for names, ports, addresses, requests, and the secrets put into them.
+ */
+#include "policies/classes.h"
+#include "policies/ruleset.h"
+#include "policies/words.h"
+
+#include <string.h>
+
+static const struct cell *hosts_cell(struct ruleset *rs, const struct net_rule *r)
+{
+    struct cell *c = cell_new(rs, DIM_HOST);
+
+    if (r->any_host) {
+        c->hosts.v = arena_get(&rs->arena, sizeof(*c->hosts.v));
+        c->hosts.v[0] = (struct host_pattern){ HOST_DEEP, "", 0 };
+        c->hosts.n = 1;
+        return c;
+    }
+    c->hosts.v = arena_get(&rs->arena, (r->hosts.n + 1) * sizeof(*c->hosts.v));
+    for (uint32_t i = 0; i < r->hosts.n; i++)
+        if (!host_pattern_parse(&rs->arena, r->hosts.v[i], &c->hosts.v[c->hosts.n]))
+            c->hosts.n++;
+    return c;
+}
+
+static const struct cell *ports_cell(struct ruleset *rs, const struct net_rule *r)
+{
+    struct cell *c = cell_new(rs, DIM_NUM);
+
+    c->ranges = r->ports;
+    return c;
+}
+
+static const struct cell *addrs_cell(struct ruleset *rs, const struct net_rule *r,
+                                     const struct addr_set *own)
+{
+    struct cell *c = cell_new(rs, DIM_ADDR);
+    struct addr_range range;
+
+    if (!r->addresses.n)
+        addr_set_public(&rs->arena, &c->addrs);
+    for (uint32_t i = 0; i < r->addresses.n; i++)
+        if (!cidr_parse(r->addresses.v[i], &range))
+            addr_set_add(&rs->arena, &c->addrs, &range);
+    addr_set_remove_never(&rs->arena, &c->addrs);
+    for (uint32_t i = 0; own && i < own->n; i++)
+        addr_set_remove(&rs->arena, &c->addrs, &own->v[i]);
+    return c;
+}
+
+static const struct cell *paths_cell(struct ruleset *rs, const struct texts *paths)
+{
+    struct cell *c = cell_new(rs, DIM_GLOB);
+
+    c->globs.pos.v = arena_get(&rs->arena, (paths->n + 1) * sizeof(*c->globs.pos.v));
+    for (uint32_t i = 0; i < paths->n; i++)
+        if (!glob_parse(&rs->arena, GLOB_HTTP, NULL, paths->v[i], &c->globs.pos.v[c->globs.pos.n]))
+            c->globs.pos.n++;
+    return c;
+}
+
+/* The machine itself, and the commands that name the rule. */
+static const struct cell *tools_cell(struct ruleset *rs, const char *id)
+{
+    const struct list *commands = &rs->policy->tools.commands;
+    struct cell *c = cell_new(rs, DIM_WORD);
+
+    c->absent_ok = true;
+    for (uint32_t i = 0; i < commands->n; i++) {
+        const struct command *cmd = commands->v[i];
+        uint32_t at = 0;
+
+        if (!texts_have(&cmd->network, id))
+            continue;
+        while (at < c->words.n && strcmp(c->words.v[at], cmd->id) < 0)
+            at++;
+        arena_push(&rs->arena, (void **)&c->words.v, c->words.n, sizeof(*c->words.v));
+        memmove(c->words.v + at + 1, c->words.v + at, (c->words.n - at) * sizeof(*c->words.v));
+        c->words.v[at] = cmd->id;
+        c->words.n++;
+    }
+    return c;
+}
+
+struct net_cells {
+    const struct cell *host, *port, *addr, *protocol, *method, *path, *up, *rate, *tool;
+};
+
+static void allow_rule(struct ruleset *rs, const struct net_rule *r, const struct net_cells *x)
+{
+    uint32_t rule = rule_new(rs, "network", "", r->id, r->o.spot, 'H', false);
+    struct clause *c = clause_new(rs, SPACE_CONNECT, rule);
+
+    c->cell[CONNECT_HOST] = x->host;
+    c->cell[CONNECT_PORT] = x->port;
+    c->cell[CONNECT_TOOL] = x->tool;
+    c = clause_new(rs, SPACE_DIAL, rule);
+    c->cell[DIAL_HOST] = x->host;
+    c->cell[DIAL_PORT] = x->port;
+    c->cell[DIAL_ADDR] = x->addr;
+    c->cell[DIAL_TOOL] = x->tool;
+    c = clause_new(rs, SPACE_HTTP, rule);
+    c->cell[HTTP_HOST] = x->host;
+    c->cell[HTTP_PORT] = x->port;
+    c->cell[HTTP_PROTOCOL] = x->protocol;
+    c->cell[HTTP_METHOD] = x->method;
+    c->cell[HTTP_PATH] = x->path;
+    c->cell[HTTP_UP] = x->up;
+    c->cell[HTTP_RATE] = x->rate;
+    c->cell[HTTP_TOOL] = x->tool;
+}
+
+static void allow(struct ruleset *rs, const struct net_rule *r, const struct addr_set *own)
+{
+    /* A rule for opaque bytes also covers what could be seen in them: tcp has tls has https. */
+    struct net_cells x = { .host = hosts_cell(rs, r),
+                           .port = ports_cell(rs, r),
+                           .addr = addrs_cell(rs, r, own),
+                           .protocol = cell_bits(rs, (2ull << r->protocol) - 1),
+                           .up = cell_number_to(rs, r->limits.up_per_request),
+                           .rate = cell_number_to(rs, r->limits.rate),
+                           .tool = tools_cell(rs, r->id) };
+
+    if (r->protocol == PROTO_HTTPS) {
+        x.method = cell_bits(rs, r->methods);
+        x.path = paths_cell(rs, &r->paths);
+    }
+    allow_rule(rs, r, &x);
+}
+
+/* What a denial does not say, it does not restrict itself to. */
+static bool says(const struct net_rule *r, const char *key)
+{
+    const struct table *t = table_by_path("network.deny");
+    int i = t ? field_index(t, key) : -1;
+
+    return i >= 0 && object_has(&r->o, (uint32_t)i);
+}
+
+static void deny(struct ruleset *rs, const struct net_rule *r)
+{
+    uint32_t rule = rule_new(rs, "network", "deny", r->id, r->o.spot, 'H', true);
+    bool request = says(r, "methods") || says(r, "paths"), address = r->addresses.n > 0;
+    const struct cell *host = r->hosts.n ? hosts_cell(rs, r) : NULL;
+    const struct cell *port = says(r, "ports") ? ports_cell(rs, r) : NULL;
+    struct clause *c;
+
+    if (!request && !address) {
+        c = clause_new(rs, SPACE_CONNECT, rule);
+        c->cell[CONNECT_HOST] = host;
+        c->cell[CONNECT_PORT] = port;
+    }
+    if (!request) {
+        struct cell *addrs = address ? cell_new(rs, DIM_ADDR) : NULL;
+        struct addr_range range;
+
+        for (uint32_t i = 0; i < r->addresses.n; i++)
+            if (!cidr_parse(r->addresses.v[i], &range))
+                addr_set_add(&rs->arena, &addrs->addrs, &range);
+        c = clause_new(rs, SPACE_DIAL, rule);
+        c->cell[DIAL_HOST] = host;
+        c->cell[DIAL_PORT] = port;
+        c->cell[DIAL_ADDR] = addrs;
+    }
+    if (!address) {
+        c = clause_new(rs, SPACE_HTTP, rule);
+        c->cell[HTTP_HOST] = host;
+        c->cell[HTTP_PORT] = port;
+        c->cell[HTTP_METHOD] = says(r, "methods") ? cell_bits(rs, r->methods) : NULL;
+        c->cell[HTTP_PATH] = says(r, "paths") ? paths_cell(rs, &r->paths) : NULL;
+    }
+}
+
+static void publish(struct ruleset *rs, const struct publish *p)
+{
+    uint32_t rule =
+        rule_new(rs, "network", "publish", p->host ? p->host : "", p->o.spot, 'H', false);
+    struct clause *c = clause_new(rs, SPACE_PUBLISH, rule);
+    struct cell *addr = cell_new(rs, DIM_ADDR);
+    struct addr_range r;
+    uint64_t port = 0;
+
+    if (p->host && !listen_parse(p->host, &r.lo, &port)) {
+        r.hi = r.lo;
+        addr_set_add(&rs->arena, &addr->addrs, &r);
+    }
+    c->cell[PUBLISH_GUEST] = cell_number(rs, p->guest, p->guest);
+    c->cell[PUBLISH_ADDR] = addr;
+    c->cell[PUBLISH_PORT] = cell_number(rs, port, port);
+}
+
+static const struct net_rule *rule_by_id(const struct policy *p, const char *id)
+{
+    for (uint32_t i = 0; id && i < p->network.allow.n; i++) {
+        const struct net_rule *r = p->network.allow.v[i];
+
+        if (strcmp(r->id, id) == 0)
+            return r;
+    }
+    return NULL;
+}
+
+/* A secret goes where its rule goes, whatever the rule is called. */
+static void secret(struct ruleset *rs, const struct secret *s)
+{
+    const struct net_rule *r = rule_by_id(rs->policy, s->inject.rule);
+    uint32_t rule = rule_new(rs, "secrets", "", s->id, s->o.spot, 'H', false);
+    const char *source = s->from.file
+                             ? arena_printf(&rs->arena, "file:%s", s->from.file)
+                             : arena_printf(&rs->arena, "env:%s", s->from.env ? s->from.env : "");
+
+    if (!r || !s->inject.header || !s->inject.format)
+        return;
+
+    struct clause *c = clause_new(rs, SPACE_SECRET, rule);
+
+    c->cell[SECRET_ID] = cell_word(rs, s->id);
+    c->cell[SECRET_SOURCE] = cell_word(rs, source);
+    c->cell[SECRET_HEADER] = cell_word(rs, s->inject.header);
+    c->cell[SECRET_FORMAT] = cell_word(rs, s->inject.format);
+    c->cell[SECRET_HOST] = hosts_cell(rs, r);
+    c->cell[SECRET_PORT] = ports_cell(rs, r);
+    c->cell[SECRET_METHOD] = cell_bits(rs, r->methods);
+    c->cell[SECRET_PATH] = paths_cell(rs, &r->paths);
+}
+
+void compile_network(struct ruleset *rs, const struct addr_set *own)
+{
+    const struct policy *p = rs->policy;
+
+    for (uint32_t i = 0; i < p->network.allow.n; i++)
+        allow(rs, p->network.allow.v[i], own);
+    for (uint32_t i = 0; i < p->network.deny.n; i++)
+        deny(rs, p->network.deny.v[i]);
+    for (uint32_t i = 0; i < p->network.publish.n; i++)
+        publish(rs, p->network.publish.v[i]);
+    for (uint32_t i = 0; i < p->secrets.n; i++)
+        secret(rs, p->secrets.v[i]);
+}
