@@ -1,15 +1,71 @@
 /* squash.c - see squash.h. */
 #include "sandbox/image/squash.h"
 
+#include "base/fd.h"
+#include "base/io.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { TAR_BLOCK = 1 << 16 };
+/* Offsets of the squashfs 4.0 superblock and inode header, Documentation/filesystems/squashfs.rst
+ * and fs/squashfs/squashfs_fs.h. */
+enum {
+    SUPER_BYTES = 96,
+    SUPER_ROOT = 32,   /* u64: (metadata block's offset in the inode table << 16) | offset in it */
+    SUPER_INODES = 64, /* u64: where the inode table begins */
+    META_HEADER = 2,   /* u16: length, bit 15 = not compressed */
+    META_BYTES = 8192, /* of a full block's content */
+    META_PLAIN = 0x8000,
+    INODE_MTIME = 8,
+    TAR_BLOCK = 1 << 16,
+};
 
 #define COMPRESSION "lz4"
 
-const char squash_recipe[] = "squashfs " COMPRESSION " 1";
+const char squash_recipe[] = "squashfs " COMPRESSION " 2";
+
+static uint64_t get64(const uint8_t *p)
+{
+    uint64_t v = 0;
+
+    for (int i = 7; i >= 0; i--)
+        v = v << 8 | p[i];
+    return v;
+}
+
+/*
+ * sqfstar 4.5 gives the root directory the time of day, whatever it is told: the one thing that
+ * keeps two runs from being the same. Inodes are not compressed (-noI), so it can be set to 0.
+ */
+static int settle_root(int fd, struct err *e)
+{
+    static const uint8_t zero[4];
+    uint8_t super[SUPER_BYTES], head[META_HEADER];
+
+    if (io_pread_full(fd, super, sizeof(super), 0) != (ssize_t)sizeof(super) ||
+        memcmp(super, "hsqs", 4) != 0)
+        return err_set(e, EIO, "sqfstar made no squashfs");
+
+    uint64_t root = get64(super + SUPER_ROOT);
+    off_t block = (off_t)(get64(super + SUPER_INODES) + (root >> 16));
+
+    if (io_pread_full(fd, head, sizeof(head), block) != (ssize_t)sizeof(head) ||
+        !((head[0] | head[1] << 8) & META_PLAIN))
+        return err_set(e, EIO, "sqfstar compressed its inodes");
+
+    /* The four bytes may lie across the end of their block; then the next one's header is between.
+     */
+    for (size_t i = 0; i < sizeof(zero); i++) {
+        size_t at = (root & 0xffff) + INODE_MTIME + i;
+        off_t skip = at >= META_BYTES ? META_HEADER : 0;
+
+        if (pwrite(fd, zero, 1, block + META_HEADER + (off_t)at + skip) != 1)
+            return err_sys(e, "squashfs");
+    }
+    return 0;
+}
 
 static la_ssize_t write_tool(struct archive *a, void *arg, const void *buf, size_t len)
 {
@@ -26,13 +82,16 @@ int squash_start(struct squash *s, const char *path, struct err *e)
 {
     /* clang-format off */
     const char *const argv[] = {
-        "sqfstar", "-comp", COMPRESSION, "-Xhc", "-no-xattrs", "-reproducible", "-mkfs-time", "0",
-        "-root-time", "0", "-root-mode", "755", "-root-uid", "0", "-root-gid", "0",
+        "sqfstar", "-comp", COMPRESSION, "-Xhc", "-noI", "-no-xattrs", "-reproducible",
+        "-mkfs-time", "0", "-root-mode", "755", "-root-uid", "0", "-root-gid", "0",
         "-exit-on-error", "-no-progress", "-quiet", path, NULL,
     };
     /* clang-format on */
-    int err = tool_start(&s->tool, argv, TOOL_IN, NULL, NULL, NULL, NULL, e);
+    int err;
 
+    if (snprintf(s->path, sizeof(s->path), "%s", path) >= (int)sizeof(s->path))
+        return err_set(e, ENAMETOOLONG, "%s: path too long", path);
+    err = tool_start(&s->tool, argv, TOOL_IN, NULL, NULL, NULL, NULL, e);
     if (err)
         return err;
     s->tar = archive_write_new();
@@ -72,7 +131,12 @@ int squash_finish(struct squash *s, struct err *e)
         return err_set(e, ENOENT, "sqfstar not found: install squashfs-tools (4.5 or newer)");
     if (!err && closed != ARCHIVE_OK)
         err = err_set(e, EIO, "tar stream: %s", why);
-    return err;
+    if (err)
+        return err;
+
+    auto_fd int fd = open(s->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    return fd < 0 ? err_sys(e, "squashfs") : settle_root(fd, e);
 }
 
 void squash_stop(struct squash *s)

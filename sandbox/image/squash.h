@@ -11,10 +11,12 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <limits.h>
 
 struct squash {
     struct tool tool;
     struct archive *tar; /* owned */
+    char path[PATH_MAX];
 };
 
 #define SQUASH_INIT ((struct squash){ .tool = TOOL_INIT })
@@ -30,7 +32,7 @@ must_check int squash_start(struct squash *s, const char *path, struct err *e);
 must_check int squash_header(struct squash *s, struct archive_entry *entry);
 must_check int squash_data(struct squash *s, const void *buf, size_t len);
 
-/* Ends the stream and waits. The file is complete and on disk when 0. */
+/* Ends the stream and waits. The file is complete when 0. */
 must_check int squash_finish(struct squash *s, struct err *e);
 void squash_stop(struct squash *s);
 
