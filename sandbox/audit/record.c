@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The one-shot and EVP interfaces look an implementation up, and allocate, for every digest: for
+ * lines of a few hundred bytes that costs more than hashing them. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 
 /* ---- text ---- */
@@ -84,38 +87,61 @@ static void put_text(struct out *o, const char *text)
     put(o, text, strlen(text));
 }
 
+/* How many bytes at s need no escape. */
+static size_t plain_run(const char *s)
+{
+    size_t n = 0;
+
+    while ((unsigned char)s[n] >= 0x20 && s[n] != '"' && s[n] != '\\')
+        n++;
+    return n;
+}
+
+static void put_escape(struct out *o, char c)
+{
+    static const char escaped[] = "\b\t\n\f\r\"\\", letter[] = "btnfr\"\\";
+    const char *e = strchr(escaped, c);
+    char esc[8] = { '\\' };
+
+    if (e)
+        esc[1] = letter[e - escaped];
+    else
+        snprintf(esc, sizeof(esc), "\\u%04x", (unsigned)(unsigned char)c);
+    put_text(o, esc);
+}
+
 /* RFC 8785 section 3.2.2.2: the two-character escapes where there is one, \u00xx for other
  * controls. */
 static void put_string(struct out *o, const char *key, const char *s)
 {
     put_text(o, key);
     put(o, "\"", 1);
-    for (; *s; s++) {
-        static const char escaped[] = "\b\t\n\f\r\"\\", letter[] = "btnfr\"\\";
-        const char *e = strchr(escaped, *s);
-        char esc[8];
+    while (*s) {
+        size_t plain = plain_run(s);
 
-        if (e) {
-            esc[0] = '\\';
-            esc[1] = letter[e - escaped];
-            put(o, esc, 2);
-        } else if ((unsigned char)*s < 0x20) {
-            snprintf(esc, sizeof(esc), "\\u%04x", (unsigned)*s);
-            put(o, esc, 6);
-        } else {
-            put(o, s, 1);
-        }
+        put(o, s, plain);
+        s += plain;
+        if (*s)
+            put_escape(o, *s++);
     }
     put(o, "\"", 1);
 }
 
+static void put_digits(struct out *o, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do
+        digits[--at] = (char)('0' + v % 10);
+    while (v /= 10);
+    put(o, digits + at, sizeof(digits) - at);
+}
+
 static void put_number(struct out *o, const char *key, uint64_t v)
 {
-    char digits[24];
-
     put_text(o, key);
-    snprintf(digits, sizeof(digits), "%llu", (unsigned long long)v);
-    put_text(o, digits);
+    put_digits(o, v);
 }
 
 static void put_hash(struct out *o, const char *key, const uint8_t h[AUDIT_HASH])
@@ -141,10 +167,10 @@ const char *audit_decision_name(enum audit_decision d)
 /* Times are strings: nanoseconds since 1970 do not fit the 53 bits of a JSON number. */
 static void put_time(struct out *o, const char *key, uint64_t ns)
 {
-    char digits[24];
-
-    snprintf(digits, sizeof(digits), "%llu", (unsigned long long)ns);
-    put_string(o, key, digits);
+    put_text(o, key);
+    put(o, "\"", 1);
+    put_digits(o, ns);
+    put(o, "\"", 1);
 }
 
 size_t audit_line(const struct audit_record *r, char out[AUDIT_LINE_MAX])
@@ -193,6 +219,7 @@ static void get_escape(struct in *in, char *c)
     const char *l;
     unsigned v = 0;
 
+    *c = '\0';
     if (in->end - in->at < 2) {
         in->at = NULL;
         return;
@@ -220,13 +247,22 @@ static void get_string(struct in *in, const char *key, char *field, size_t room)
     expect(in, key);
     expect(in, "\"");
     while (in->at && in->at < in->end && *in->at != '"') {
-        char c = *in->at;
+        size_t run = 0, left = (size_t)(in->end - in->at);
+        char c;
 
-        if (c == '\\')
-            get_escape(in, &c);
-        else
-            in->at++;
-        if (!c || n + 1 >= room)
+        while (run < left && in->at[run] != '"' && in->at[run] != '\\')
+            run++;
+        if (run >= room - n || memchr(in->at, 0, run)) {
+            in->at = NULL;
+            break;
+        }
+        memcpy(field + n, in->at, run);
+        n += run;
+        in->at += run;
+        if (run == left || *in->at != '\\')
+            continue;
+        get_escape(in, &c);
+        if (!in->at || !c || n + 1 >= room)
             in->at = NULL;
         else
             field[n++] = c;
@@ -336,25 +372,23 @@ int audit_parse(const char *line, size_t len, struct audit_record *r)
 
 /* ---- the chain and the tree ---- */
 
-/* SHA-256 of a prefix and a line; the line is no longer than AUDIT_LINE_MAX. */
-static void hash_line(uint8_t out[AUDIT_HASH], const uint8_t *prefix, size_t n, const char *line,
-                      size_t len)
+static void hash_two(uint8_t out[AUDIT_HASH], const void *a, size_t na, const void *b, size_t nb)
 {
-    uint8_t all[AUDIT_HASH + AUDIT_LINE_MAX];
+    SHA256_CTX ctx;
 
-    memcpy(all, prefix, n);
-    memcpy(all + n, line, len);
-    SHA256(all, n + len, out);
+    SHA256_Init(&ctx);
+    SHA256_Update(&ctx, a, na);
+    SHA256_Update(&ctx, b, nb);
+    SHA256_Final(out, &ctx);
 }
 
 /* RFC 6962 section 2.1: 0 before a leaf, 1 before a pair. */
 static void hash_pair(uint8_t out[AUDIT_HASH], const uint8_t *left, const uint8_t *right)
 {
-    uint8_t both[1 + 2 * AUDIT_HASH] = { 1 };
+    uint8_t first[1 + AUDIT_HASH] = { 1 };
 
-    memcpy(both + 1, left, AUDIT_HASH);
-    memcpy(both + 1 + AUDIT_HASH, right, AUDIT_HASH);
-    SHA256(both, sizeof(both), out);
+    memcpy(first + 1, left, AUDIT_HASH);
+    hash_two(out, first, sizeof(first), right, AUDIT_HASH);
 }
 
 void audit_chain_add(struct audit_chain *c, const char *line, size_t len)
@@ -362,8 +396,8 @@ void audit_chain_add(struct audit_chain *c, const char *line, size_t len)
     static const uint8_t leaf = 0;
     uint8_t node[AUDIT_HASH];
 
-    hash_line(c->head, c->head, AUDIT_HASH, line, len);
-    hash_line(node, &leaf, 1, line, len);
+    hash_two(c->head, c->head, AUDIT_HASH, line, len);
+    hash_two(node, &leaf, 1, line, len);
     /* As in binary counting: each trailing one-bit of size is a subtree to be joined. */
     for (uint64_t bits = c->size; bits & 1; bits >>= 1)
         hash_pair(node, c->root[--c->nroots], node);
@@ -374,7 +408,7 @@ void audit_chain_add(struct audit_chain *c, const char *line, size_t len)
 void audit_chain_root(const struct audit_chain *c, uint8_t out[AUDIT_HASH])
 {
     if (c->nroots == 0) {
-        SHA256((const uint8_t *)"", 0, out);
+        hash_two(out, "", 0, "", 0);
         return;
     }
     memcpy(out, c->root[c->nroots - 1], AUDIT_HASH);

@@ -67,7 +67,7 @@ struct audit_chain {
     uint8_t root[64][AUDIT_HASH];
 };
 
-/* Adds a line (without its newline, shorter than AUDIT_LINE_MAX) to the chain and to the tree. */
+/* Adds a line (without its newline) to the chain and to the tree. */
 void audit_chain_add(struct audit_chain *c, const char *line, size_t len);
 
 /* Root of the Merkle tree (RFC 6962 section 2.1) over the lines so far; of nothing: SHA-256(""). */

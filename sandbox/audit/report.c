@@ -1,0 +1,372 @@
+/* report.c - the page; see report.h. Everything that comes from a record goes through text(). */
+#include "sandbox/audit/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char style[] =
+    "<style>"
+    ":root{--ink:#1d2733;--dim:#66758a;--line:#dfe5ec;--paper:#fff;--back:#f4f6f9;--ok:#2f7d5b;"
+    "--no:#c0392b;--event:#5b7db1}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e4e9f0;--dim:#93a1b5;--line:#323d4c;"
+    "--paper:#1b222c;--back:#12171e;--ok:#58b48a;--no:#ef6f61;--event:#86a8dc}}"
+    "*{box-sizing:border-box}body{margin:0;background:var(--back);color:var(--ink);"
+    "font:14px/1.5 system-ui,sans-serif}main{max-width:1080px;margin:0 auto;padding:24px}"
+    "h1{font-size:22px;margin:0}h2{font-size:15px;margin:0 0 12px}p{margin:4px 0}"
+    "section{background:var(--paper);border:1px solid var(--line);border-radius:8px;padding:16px;"
+    "margin-top:16px}.dim{color:var(--dim)}.cards{display:flex;flex-wrap:wrap;gap:12px;"
+    "margin-top:16px}.card{flex:1 1 120px;background:var(--paper);border:1px solid var(--line);"
+    "border-radius:8px;padding:12px 16px}.card b{display:block;font-size:22px}"
+    ".ok{color:var(--ok)}.no{color:var(--no)}table{border-collapse:collapse;width:100%}"
+    "th{text-align:left;color:var(--dim);font-weight:500}td,th{padding:4px 10px 4px 0;"
+    "border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}"
+    "td.n,th.n{text-align:right;white-space:nowrap}code{font:12px ui-monospace,monospace}"
+    "svg{display:block;width:100%;height:auto}svg text{fill:var(--dim);font:11px system-ui,"
+    "sans-serif}.a{fill:var(--ok)}.d{fill:var(--no)}.e{fill:var(--event)}"
+    ".grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:6px}"
+    ".cell{border:1px solid var(--line);border-left:4px solid var(--dim);border-radius:4px;"
+    "padding:4px "
+    "8px}.cell.used{border-left-color:var(--ok)}.cell.denied{border-left-color:var(--no)}"
+    ".cell.never{border-left-style:dotted;border-left-color:var(--dim)}</style>";
+
+/* HTML text and attribute values. */
+static void text(FILE *out, const char *s)
+{
+    for (; *s; s++) {
+        switch (*s) {
+        case '<': fputs("&lt;", out); break;
+        case '>': fputs("&gt;", out); break;
+        case '&': fputs("&amp;", out); break;
+        case '"': fputs("&quot;", out); break;
+        case '\'': fputs("&#39;", out); break;
+        default:
+            if ((unsigned char)*s < 0x20 || *s == 0x7f)
+                fprintf(out, "\\x%02x", (unsigned char)*s);
+            else
+                fputc(*s, out);
+        }
+    }
+}
+
+static void utc(FILE *out, uint64_t ns)
+{
+    time_t s = (time_t)(ns / 1000000000u);
+    struct tm tm;
+    char buf[32];
+
+    gmtime_r(&s, &tm);
+    strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S", &tm);
+    fprintf(out, "%s.%03u UTC", buf, (unsigned)(ns / 1000000u % 1000u));
+}
+
+static void duration(FILE *out, uint64_t ns)
+{
+    if (ns < 1000000000u)
+        fprintf(out, "%u ms", (unsigned)(ns / 1000000u));
+    else if (ns < 120000000000u)
+        fprintf(out, "%.1f s", (double)ns / 1e9);
+    else
+        fprintf(out, "%.1f min", (double)ns / 6e10);
+}
+
+static void bytes(FILE *out, uint64_t n)
+{
+    static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+    double v = (double)n;
+    unsigned u = 0;
+
+    while (v >= 1024 && u + 1 < array_len(unit)) {
+        v /= 1024;
+        u++;
+    }
+    fprintf(out, u ? "%.1f %s" : "%.0f %s", v, unit[u]);
+}
+
+static void card(FILE *out, const char *name, uint64_t n, const char *class)
+{
+    fprintf(out, "<div class=card><span class=dim>%s</span><b class=\"%s\">%llu</b></div>", name,
+            class, (unsigned long long)n);
+}
+
+static void head(FILE *out, const struct tally *t, const struct report_proof *p)
+{
+    fputs("<!doctype html><html lang=en><meta charset=utf-8>"
+          "<meta name=viewport content=\"width=device-width\"><title>Audit of ",
+          out);
+    text(out, t->sandbox);
+    fprintf(out, "</title>%s<main><h1>Audit of <code style=\"font-size:inherit\">", style);
+    text(out, t->sandbox);
+    fputs("</code></h1><p class=dim>", out);
+    if (t->records) {
+        utc(out, t->first_ns);
+        fputs(" to ", out);
+        utc(out, t->last_ns);
+        fputs(" &middot; ", out);
+        duration(out, t->last_mono - t->first_mono);
+    }
+    if (t->policy[0])
+        fprintf(out, " &middot; policy <code>%.16s</code>", t->policy);
+    fputs("</p><p>", out);
+    if (p->verified) {
+        fputs("<b class=no>&#10006; The log does not verify:</b> ", out);
+        text(out, p->fault);
+    } else {
+        fprintf(
+            out,
+            "<span class=ok>&#10004; The log verifies</span> <span class=dim>%llu records, %llu "
+            "signed checkpoints, %s</span>",
+            (unsigned long long)p->verdict.records, (unsigned long long)p->verdict.checkpoints,
+            p->verdict.closed ? "closed and complete" : "not closed: it may go on");
+    }
+    fputs("</p><div class=cards>", out);
+    card(out, "records", t->records, "");
+    card(out, "allowed", t->allowed, "ok");
+    card(out, "denied", t->denied, t->denied ? "no" : "");
+    card(out, "events", t->events, "");
+    fputs("</div>", out);
+}
+
+/* ---- timeline: a lane each; height of a bar = how much happened, denials on top with a cross ----
+ */
+
+enum { LEFT = 70, LANE = 36, WIDTH = 1040 };
+
+static double bar(FILE *out, const char *class, double x, double y, double h, double w)
+{
+    if (h > 0)
+        fprintf(out, "<rect class=%s x=%.1f y=%.1f width=%.1f height=%.1f />", class, x, y - h, w,
+                h);
+    return y - h;
+}
+
+static double log2_of(uint32_t n)
+{
+    double v = 0;
+
+    while (n > 1) {
+        v++;
+        n /= 2;
+    }
+    return v;
+}
+
+static void timeline_lane(FILE *out, const struct tally *t, unsigned lane, unsigned used)
+{
+    const double w = (double)(WIDTH - LEFT) / used;
+    const double base = (lane + 1) * LANE;
+
+    fprintf(out,
+            "<text x=0 y=%.0f>%s</text><line x1=%d x2=%d y1=%.1f y2=%.1f "
+            "stroke=\"currentColor\" stroke-opacity=.15 />",
+            base - 6, tally_lane_name((enum tally_lane)lane), LEFT, WIDTH, base, base);
+    for (unsigned i = 0; i < used; i++) {
+        const struct tally_tick *k = &t->tick[lane][i];
+        double x = LEFT + i * w, y = base, bw = w < 2 ? 2 : w * 0.85;
+
+        if (!k->allowed && !k->denied && !k->events)
+            continue;
+        fprintf(out, "<g><title>%u allowed, %u denied, %u events</title>", k->allowed, k->denied,
+                k->events);
+        y = bar(out, "a", x, y, k->allowed ? 4 + log2_of(k->allowed) * 1.2 : 0, bw);
+        y = bar(out, "e", x, y, k->events ? 4 + log2_of(k->events) * 1.2 : 0, bw);
+        bar(out, "d", x, y, k->denied ? 5 + log2_of(k->denied) * 1.2 : 0, bw);
+        fputs("</g>", out);
+    }
+}
+
+static void timeline(FILE *out, const struct tally *t)
+{
+    uint64_t span = t->last_mono - t->first_mono;
+    unsigned used = (unsigned)(span / t->tick_ns) + 1;
+
+    if (!t->records)
+        return;
+    fprintf(out,
+            "<section><h2>Timeline</h2><svg viewBox=\"0 0 %d %d\" role=img "
+            "aria-label=\"what happened when\">",
+            WIDTH, (int)(TALLY_LANES * LANE + 24));
+    for (unsigned l = 0; l < TALLY_LANES; l++)
+        timeline_lane(out, t, l, used);
+    for (unsigned i = 0; i <= 4; i++) {
+        fprintf(out, "<text x=%d y=%d text-anchor=%s>", LEFT + (int)i * (WIDTH - LEFT) / 4,
+                (int)(TALLY_LANES * LANE + 18),
+                i == 0   ? "start"
+                : i == 4 ? "end"
+                         : "middle");
+        duration(out, (uint64_t)used * t->tick_ns * i / 4);
+        fputs("</text>", out);
+    }
+    fputs("</svg><p class=dim><span class=ok>&#9632;</span> allowed <span class=no>&#9632;</span> "
+          "denied <span style=\"color:var(--event)\">&#9632;</span> events; bars grow with the "
+          "logarithm</p></section>",
+          out);
+}
+
+/* ---- egress: sandbox -> destinations ---- */
+
+static int by_weight(const void *a, const void *b)
+{
+    const struct tally_host *x = *(const struct tally_host *const *)a;
+    const struct tally_host *y = *(const struct tally_host *const *)b;
+    uint64_t wx = x->bytes + x->allowed + x->denied, wy = y->bytes + y->allowed + y->denied;
+
+    return wx < wy ? 1 : wx > wy ? -1 : strcmp(x->name, y->name);
+}
+
+static void egress(FILE *out, const struct tally *t)
+{
+    enum { SHOWN = 24, ROW = 26 };
+    const struct tally_host *host[TALLY_HOSTS];
+    unsigned n = t->nhosts < SHOWN ? t->nhosts : SHOWN;
+    double mid;
+
+    fputs("<section><h2>Egress</h2>", out);
+    if (!t->nhosts) {
+        fputs("<p class=dim>No connection was asked for.</p></section>", out);
+        return;
+    }
+    for (unsigned i = 0; i < t->nhosts; i++)
+        host[i] = &t->host[i];
+    qsort(host, t->nhosts, sizeof(host[0]), by_weight);
+    mid = n * ROW / 2.0;
+    fprintf(out,
+            "<svg viewBox=\"0 0 %d %u\" role=img aria-label=\"where data could go\">"
+            "<text x=0 y=%.0f style=\"fill:var(--ink)\">sandbox</text>",
+            WIDTH, n * ROW, mid + 4);
+    for (unsigned i = 0; i < n; i++) {
+        const struct tally_host *h = host[i];
+        double y = i * ROW + ROW / 2.0, w = 1 + log2_of((uint32_t)(h->bytes >> 10)) * 0.7;
+
+        fprintf(out,
+                "<path d=\"M60 %.1f C240 %.1f 240 %.1f 420 %.1f\" fill=none stroke=\"var(--%s)\" "
+                "stroke-width=%.1f %s/><text x=430 y=%.1f style=\"fill:var(--ink)\">",
+                mid, mid, y, y, h->allowed ? "ok" : "no", w,
+                h->allowed ? "" : "stroke-dasharray=\"4 4\" ", y + 4);
+        text(out, h->name);
+        fprintf(out, "</text><text x=%d y=%.1f text-anchor=end>", WIDTH, y + 4);
+        bytes(out, h->bytes);
+        fprintf(out, " &#183; %llu allowed &#183; %llu denied &#183; ",
+                (unsigned long long)h->allowed, (unsigned long long)h->denied);
+        text(out, h->rule);
+        fputs("</text>", out);
+    }
+    fputs("</svg>", out);
+    if (t->nhosts > n || t->other_hosts)
+        fprintf(out, "<p class=dim>and %u more destinations</p>",
+                t->nhosts - n + (t->other_hosts ? 1 : 0));
+    fputs("</section>", out);
+}
+
+/* ---- least privilege: every grant, and what became of it ---- */
+
+static const struct tally_rule *find_rule(const struct tally *t, const char *id)
+{
+    for (unsigned i = 0; i < t->nrules; i++)
+        if (!strcmp(t->rule[i].id, id))
+            return &t->rule[i];
+    return NULL;
+}
+
+static void cell(FILE *out, const char *class, const char *id, const char *what, uint64_t allowed,
+                 uint64_t denied)
+{
+    fprintf(out, "<div class=\"cell %s\"><code>", class);
+    text(out, id);
+    fputs("</code><br>", out);
+    if (what) {
+        text(out, what);
+        fputs("<br>", out);
+    }
+    fputs("<span class=dim>", out);
+    if (allowed || denied)
+        fprintf(out, "%llu allowed, %llu denied", (unsigned long long)allowed,
+                (unsigned long long)denied);
+    else
+        fputs("never used", out);
+    fputs("</span></div>", out);
+}
+
+static void privilege(FILE *out, const struct tally *t, const struct report_grant *g, size_t n)
+{
+    size_t never = 0;
+
+    fputs("<section><h2>Least privilege</h2>", out);
+    for (size_t i = 0; i < n; i++) {
+        const struct tally_rule *r = find_rule(t, g[i].rule);
+
+        never += !r || !r->allowed;
+    }
+    if (n && never)
+        fprintf(out,
+                "<p>%zu of %zu grants were never used in this run: remove them, or learn from "
+                "more runs.</p>",
+                never, n);
+    fputs("<div class=grid>", out);
+    for (size_t i = 0; i < n; i++) {
+        const struct tally_rule *r = find_rule(t, g[i].rule);
+
+        cell(out,
+             !r           ? "never"
+             : r->allowed ? "used"
+                          : "denied",
+             g[i].rule, g[i].text, r ? r->allowed : 0, r ? r->denied : 0);
+    }
+    for (unsigned i = 0; i < t->nrules; i++) {
+        bool listed = false;
+
+        for (size_t k = 0; k < n && !listed; k++)
+            listed = !strcmp(g[k].rule, t->rule[i].id);
+        if (!listed)
+            cell(out, t->rule[i].allowed ? "used" : "denied", t->rule[i].id, NULL,
+                 t->rule[i].allowed, t->rule[i].denied);
+    }
+    fputs("</div>", out);
+    if (!n && !t->nrules)
+        fputs("<p class=dim>No rule decided anything.</p>", out);
+    fputs("</section>", out);
+}
+
+static void denials(FILE *out, const struct tally *t)
+{
+    uint64_t shown = t->nlatest < TALLY_LATEST ? t->nlatest : TALLY_LATEST;
+
+    fputs("<section><h2>Denials</h2>", out);
+    if (!shown)
+        fputs("<p class=dim>Nothing was denied.</p>", out);
+    else
+        fputs("<table><tr><th class=n>#<th>time<th>what<th>object<th>rule<th>grade", out);
+    for (uint64_t i = 0; i < shown; i++) {
+        const struct audit_record *r = &t->latest[(t->nlatest - 1 - i) % TALLY_LATEST];
+
+        fprintf(out, "<tr><td class=n>%llu<td>", (unsigned long long)r->seq);
+        utc(out, r->time_ns);
+        fputs("<td>", out);
+        text(out, r->kind);
+        fputs("<td><code>", out);
+        text(out, r->object);
+        fprintf(out, "</code>%s<td><code>",
+                r->untrusted ? " <span class=dim>(the guest's words)</span>" : "");
+        text(out, r->rule);
+        fprintf(out, "</code><td>%c", r->grade);
+    }
+    if (shown)
+        fputs("</table>", out);
+    if (t->nlatest > shown)
+        fprintf(out, "<p class=dim>the last %u of %llu</p>", TALLY_LATEST,
+                (unsigned long long)t->nlatest);
+    fputs("</section>", out);
+}
+
+int report_write(FILE *out, const struct tally *t, const struct report_grant *grants,
+                 size_t ngrants, const struct report_proof *proof)
+{
+    head(out, t, proof);
+    timeline(out, t);
+    egress(out, t);
+    privilege(out, t, grants, ngrants);
+    denials(out, t);
+    fputs("</main></html>\n", out);
+    return fflush(out) || ferror(out) ? -(errno ? errno : EIO) : 0;
+}

@@ -1,0 +1,32 @@
+/*
+ * report.h - a log for people: one self-contained HTML file, no script, no network.
+ */
+#ifndef SANDBOX_AUDIT_REPORT_H
+#define SANDBOX_AUDIT_REPORT_H
+
+#include "sandbox/audit/log.h"
+#include "sandbox/audit/tally.h"
+
+#include <stdio.h>
+
+/* A grant of the policy, so that the report can tell which were never used. Borrowed. */
+struct report_grant {
+    const char *rule; /* id as in the records */
+    const char *text; /* what it grants, for a person */
+};
+
+/* What the report says about the log's own soundness. */
+struct report_proof {
+    int verified;      /* 0, or the -errno of audit_log_verify */
+    const char *fault; /* its message */
+    struct audit_verdict verdict;
+};
+
+/* Writes the page. -errno of the stream when it failed. */
+must_check int report_write(FILE *out, const struct tally *t, const struct report_grant *grants,
+                            size_t ngrants, const struct report_proof *proof);
+
+/* One record as an OCSF 1.x event (API Activity, class 6003), one line of JSON with its newline. */
+must_check int report_ocsf(FILE *out, const struct audit_record *r);
+
+#endif
