@@ -80,7 +80,7 @@ host_add() { # FILE DEST ROOT
     mkdir -p "$3$(dirname "$2")"
     cp -aL --no-target-directory "$1" "$3$2"
     [ -f "$1" ] && [ -x "$1" ] || return 0
-    ldd "$1" 2>/dev/null | grep -o '/[^ ]*' | while read -r lib; do
+    { ldd "$1" 2>/dev/null || true; } | sed -n 's,^[^/]*\(/[^ ]*\).*,\1,p' | while read -r lib; do
         [ -e "$3$lib" ] || { mkdir -p "$3$(dirname "$lib")" && cp -L "$lib" "$3$lib"; }
     done
 }
