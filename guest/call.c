@@ -71,12 +71,8 @@ static void send_error(struct call *c, const struct err *e)
 
 /* ---- requests ---- */
 
-static void answer(struct call *c, int err, const struct err *e)
+static void send_done(struct call *c)
 {
-    if (err) {
-        send_error(c, e);
-        return;
-    }
     call_send(c, MSG_DONE, NULL, 0);
     call_end(c);
 }
@@ -88,9 +84,14 @@ static void dispatch(struct call *c, const struct request *r)
 
     c->request = r->type;
     switch (r->type) {
-    case MSG_SETUP: answer(c, host->setup(host->arg, r, &e), &e); break;
+    case MSG_SETUP:
+        if (host->setup(host->arg, r, &e))
+            send_error(c, &e);
+        else
+            send_done(c);
+        break;
     case MSG_POWEROFF:
-        answer(c, 0, NULL);
+        send_done(c);
         host->poweroff(host->arg, r->grace_ms);
         break;
     default:

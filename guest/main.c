@@ -71,7 +71,7 @@ static int load_cmdline(struct cmdline *c, struct err *e)
 /* From power-on to the root that tools see. */
 static int boot(struct err *e)
 {
-    struct cmdline c;
+    struct cmdline c = { 0 };
     auto_fd int uevents = -1;
     int err = mounts_early(e);
 

@@ -146,7 +146,8 @@ static int put_dir(struct packer *p, int dirfd, const char *name, struct err *e)
     dir = fdopendir(fd);
     if (!dir)
         return fail(p, errno, e);
-    fd = -1; /* closedir closes it */
+    if (fd_steal(&fd) < 0) /* closedir's now */
+        return -EBADF;
     p->levels[p->depth++] = (struct level){ .dir = dir, .end = strlen(p->entry.path) };
     return 0;
 }

@@ -154,7 +154,7 @@ int request_parse(const struct msg_frame *m, struct request *out, struct err *e)
     out->argc = out->envc = 0;
 
     err = take_fields(m, out, kind, out->block + pointers, e);
-    if (!err && out->type == MSG_EXEC && !out->argv[0][0])
+    if (!err && out->argc && !out->argv[0][0])
         err = err_set(e, EINVAL, "the command's name is empty");
     if (err)
         request_fini(out);

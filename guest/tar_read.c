@@ -320,9 +320,13 @@ static int next(struct tar_reader *r, struct tar_entry *t)
 
         if (n < 0)
             return (int)n;
-        if (n == 0 || is_zero(h))
+        if (n == 0)
             return 0;
-        if ((size_t)n < sizeof(h) || !sum_is_right(h) || !field_number(h + SIZE, 12, &r->left))
+        if ((size_t)n < sizeof(h))
+            return -EINVAL;
+        if (is_zero(h))
+            return 0;
+        if (!sum_is_right(h) || !field_number(h + SIZE, 12, &r->left))
             return -EINVAL;
         if (x.has_size)
             r->left = x.size;

@@ -400,7 +400,7 @@ static uint32_t finish(struct client *c, uint32_t id, uint8_t **tar, size_t *len
     int got;
 
     while ((got = client_recv(c, id, &f, CLIENT_WAIT_MS)) > 0) {
-        if (f.type == MSG_DATA && tar && !eof) {
+        if (f.type == MSG_DATA && tar && len && !eof) {
             append(tar, len, &f);
         } else if (f.type == MSG_EOF && tar) {
             eof = true;

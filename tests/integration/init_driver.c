@@ -534,14 +534,14 @@ static void trees(void)
 static void bad_trees(void)
 {
     static const struct {
-        enum tar_type type;
         const char *path, *link;
+        enum tar_type type;
         uint32_t error;
     } cases[] = {
-        { TAR_FILE, "/etc/cron", "", EPERM },          { TAR_FILE, "a/../../x", "", EPERM },
-        { TAR_FILE, "way/out", "", ENOTDIR }, /* way -> /etc, made by the guest */
-        { TAR_HARDLINK, "x", "../etc/passwd", EPERM }, { TAR_HARDLINK, "x", "way/passwd", ENOTDIR },
-        { (enum tar_type)'3', "null", "", EPERM },     { (enum tar_type)'6', "fifo", "", EPERM },
+        { "/etc/cron", "", TAR_FILE, EPERM },          { "a/../../x", "", TAR_FILE, EPERM },
+        { "way/out", "", TAR_FILE, ENOTDIR }, /* way -> /etc, made by the guest */
+        { "x", "../etc/passwd", TAR_HARDLINK, EPERM }, { "x", "way/passwd", TAR_HARDLINK, ENOTDIR },
+        { "null", "", (enum tar_type)'3', EPERM },     { "fifo", "", (enum tar_type)'6', EPERM },
     };
     char text[256];
 
@@ -728,6 +728,10 @@ int main(int argc, char **argv)
         fd = connect_to(socket_path);
     } else {
         machine = start_machine(argv + 1, &fd);
+        if (machine < 0) {
+            perror("starting the machine");
+            return 1;
+        }
     }
     guest = client_new(fd);
     printf("1..%zu\n", array_len(tests));

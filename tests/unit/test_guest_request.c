@@ -1,0 +1,316 @@
+/* Control requests as carrel-init judges them: guest/request.h and guest/cmdline.h. */
+#include "guest/cmdline.h"
+#include "guest/mounts.h"
+#include "guest/request.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct msg_builder b;
+
+/* Parses what is in b. */
+static int parse(struct request *r)
+{
+    struct err e = ERR_INIT;
+    struct msg_frame m;
+    ssize_t n = msg_seal(&b);
+    int err;
+
+    assert_true(n > 0);
+    assert_int_equal(msg_parse(b.bytes, (size_t)n, &m), n);
+    err = request_parse(&m, r, &e);
+    assert_int_equal(err == 0, e.msg[0] == '\0');
+    return err;
+}
+
+static int refused(void)
+{
+    struct request r;
+    int err = parse(&r);
+
+    if (!err)
+        request_fini(&r);
+    else
+        assert_null(r.block);
+    return err;
+}
+
+static void begin_exec(void)
+{
+    msg_begin(&b, MSG_EXEC);
+    msg_add_text(&b, MSG_ARG, "ls");
+}
+
+static void everything(void **state)
+{
+    struct request r;
+
+    (void)state;
+    begin_exec();
+    msg_add_u16(&b, MSG_COLS, 120);
+    msg_add_text(&b, MSG_ENV, "A=1");
+    msg_add_text(&b, MSG_ARG, "-l");
+    msg_add_text(&b, MSG_CWD, "/tmp");
+    msg_add_text(&b, MSG_ENV, "B=");
+    msg_add_text(&b, MSG_USER, "agent");
+    msg_add_u32(&b, MSG_FLAGS, MSG_F_TTY | MSG_F_STDIN | MSG_F_MAIN | MSG_F_HANGUP);
+    msg_add_u16(&b, MSG_ROWS, 50);
+    msg_add_u32(&b, MSG_TIMEOUT, 1500);
+    msg_add_text(&b, MSG_ARG, "");
+    assert_int_equal(parse(&r), 0);
+    assert_int_equal(r.argc, 3);
+    assert_string_equal(r.argv[0], "ls");
+    assert_string_equal(r.argv[1], "-l");
+    assert_string_equal(r.argv[2], "");
+    assert_null(r.argv[3]);
+    assert_int_equal(r.envc, 2);
+    assert_string_equal(r.envp[0], "A=1");
+    assert_string_equal(r.envp[1], "B=");
+    assert_null(r.envp[2]);
+    assert_string_equal(r.cwd, "/tmp");
+    assert_string_equal(r.user, "agent");
+    assert_int_equal(r.flags, MSG_F_TTY | MSG_F_STDIN | MSG_F_MAIN | MSG_F_HANGUP);
+    assert_int_equal(r.rows, 50);
+    assert_int_equal(r.cols, 120);
+    assert_int_equal(r.timeout_ms, 1500);
+    request_fini(&r);
+}
+
+static void defaults(void **state)
+{
+    struct request r;
+
+    (void)state;
+    begin_exec();
+    assert_int_equal(parse(&r), 0);
+    assert_null(r.cwd);
+    assert_null(r.user);
+    assert_null(r.envp[0]);
+    assert_int_equal(r.rows, TERMINAL_ROWS);
+    assert_int_equal(r.cols, TERMINAL_COLS);
+    assert_int_equal(r.timeout_ms, 0);
+    request_fini(&r);
+
+    msg_begin(&b, MSG_POWEROFF);
+    assert_int_equal(parse(&r), 0);
+    assert_int_equal(r.grace_ms, GRACE_MS);
+    request_fini(&r);
+    msg_begin(&b, MSG_POWEROFF);
+    msg_add_u32(&b, MSG_GRACE, 0);
+    assert_int_equal(parse(&r), 0);
+    assert_int_equal(r.grace_ms, 0);
+    request_fini(&r);
+}
+
+static void setup(void **state)
+{
+    uint8_t seed[SETUP_SEED_MAX + 1] = { 7 };
+    struct request r;
+
+    (void)state;
+    msg_begin(&b, MSG_SETUP);
+    msg_add_text(&b, MSG_HOSTNAME, "quiet-otter");
+    msg_add_u64(&b, MSG_TIME, 1234567890123456789ull);
+    msg_add(&b, MSG_SEED, seed, SETUP_SEED_MAX);
+    assert_int_equal(parse(&r), 0);
+    assert_string_equal(r.hostname, "quiet-otter");
+    assert_int_equal(r.time_ns, 1234567890123456789ull);
+    assert_int_equal(r.seed_len, SETUP_SEED_MAX);
+    assert_int_equal(r.seed[0], 7);
+    request_fini(&r);
+
+    msg_begin(&b, MSG_SETUP);
+    msg_add(&b, MSG_SEED, seed, sizeof(seed));
+    assert_int_equal(refused(), -EINVAL);
+}
+
+static void host_names(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "two words",
+        "new\nline",
+        "a\tb",
+        "semi;colon",
+        "0123456789012345678901234567890123456789012345678901234567890123", /* 64 bytes */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(bad); i++) {
+        msg_begin(&b, MSG_SETUP);
+        msg_add_text(&b, MSG_HOSTNAME, bad[i]);
+        assert_int_equal(refused(), -EINVAL);
+    }
+}
+
+static void missing_and_empty(void **state)
+{
+    (void)state;
+    msg_begin(&b, MSG_EXEC);
+    assert_int_equal(refused(), -EINVAL);
+    msg_begin(&b, MSG_EXEC);
+    msg_add_text(&b, MSG_ARG, "");
+    assert_int_equal(refused(), -EINVAL);
+    msg_begin(&b, MSG_PUT);
+    assert_int_equal(refused(), -EINVAL);
+    msg_begin(&b, MSG_GET);
+    assert_int_equal(refused(), -EINVAL);
+}
+
+static void out_of_place(void **state)
+{
+    (void)state;
+    begin_exec();
+    msg_add_text(&b, MSG_PATH, "/");
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_text(&b, (enum msg_tag)15, "x");
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_text(&b, (enum msg_tag)0, "x");
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_text(&b, (enum msg_tag)(32 + MSG_ARG), "x");
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_u32(&b, MSG_FLAGS, MSG_F_NOBODY);
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_u32(&b, MSG_FLAGS, 1u << 31);
+    assert_int_equal(refused(), -EINVAL);
+    msg_begin(&b, MSG_PUT);
+    msg_add_text(&b, MSG_PATH, "/");
+    msg_add_u32(&b, MSG_FLAGS, MSG_F_TTY);
+    assert_int_equal(refused(), -EINVAL);
+}
+
+static void twice(void **state)
+{
+    (void)state;
+    begin_exec();
+    msg_add_text(&b, MSG_CWD, "/a");
+    msg_add_text(&b, MSG_CWD, "/b");
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_u32(&b, MSG_TIMEOUT, 1);
+    msg_add_u32(&b, MSG_TIMEOUT, 1);
+    assert_int_equal(refused(), -EINVAL);
+}
+
+static void bad_values(void **state)
+{
+    (void)state;
+    begin_exec();
+    msg_add_text(&b, MSG_CWD, "tmp");
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_text(&b, MSG_CWD, "");
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_text(&b, MSG_ENV, "NOVALUE");
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_text(&b, MSG_ENV, "=x");
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add(&b, MSG_ARG, "a\0b", 3);
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add(&b, MSG_ROWS, "abc", 3);
+    assert_int_equal(refused(), -EINVAL);
+    begin_exec();
+    msg_add_u16(&b, MSG_FLAGS, 1);
+    assert_int_equal(refused(), -EINVAL);
+    msg_begin(&b, MSG_GET);
+    msg_add_text(&b, MSG_PATH, "relative");
+    assert_int_equal(refused(), -EINVAL);
+}
+
+/* R04: what only the keeper answers, and answers themselves. */
+static void r04_not_for_a_guest(void **state)
+{
+    (void)state;
+    for (int type = 1; type < 256; type++) {
+        if (type >= MSG_SETUP && type <= MSG_POWEROFF)
+            continue;
+        msg_begin(&b, (enum msg_type)type);
+        assert_int_equal(refused(), -ENOSYS);
+    }
+}
+
+static void as_many_as_fit(void **state)
+{
+    struct request r;
+
+    (void)state;
+    msg_begin(&b, MSG_EXEC);
+    while (!b.overflow && b.len + 9 <= MSG_MAX)
+        msg_add_text(&b, MSG_ARG, "x");
+    assert_int_equal(parse(&r), 0);
+    assert_int_equal(r.argc, MSG_MAX / 9);
+    assert_string_equal(r.argv[r.argc - 1], "x");
+    assert_null(r.argv[r.argc]);
+    request_fini(&r);
+}
+
+static void command_line(void **state)
+{
+    struct err e = ERR_INIT;
+    struct cmdline c;
+
+    (void)state;
+    assert_int_equal(cmdline_parse("", &c, &e), 0);
+    assert_int_equal(c.overlay, OVERLAY_TMPFS);
+    assert_false(c.trace);
+    assert_int_equal(cmdline_parse("quiet carrel.overlay=vdb  carrel.trace\n", &c, &e), 0);
+    assert_int_equal(c.overlay, OVERLAY_VDB);
+    assert_true(c.trace);
+    assert_int_equal(cmdline_parse("carrel.tracer xcarrel.overlay=vdb", &c, &e), 0);
+    assert_int_equal(c.overlay, OVERLAY_TMPFS);
+    assert_false(c.trace);
+    assert_int_equal(cmdline_parse("carrel.overlay=vdb carrel.overlay=tmpfs", &c, &e), 0);
+    assert_int_equal(c.overlay, OVERLAY_TMPFS);
+    assert_int_equal(cmdline_parse("carrel.overlay=vdc", &c, &e), -EINVAL);
+    assert_int_equal(cmdline_parse("carrel.overlay=", &c, &e), -EINVAL);
+}
+
+static void filesystems(void **state)
+{
+    unsigned char head[MOUNTS_MAGIC_BYTES] = { 0 };
+
+    (void)state;
+    assert_null(mounts_fs_type(head, sizeof(head)));
+    head[1080] = 0x53;
+    head[1081] = 0xef;
+    assert_string_equal(mounts_fs_type(head, sizeof(head)), "ext4");
+    assert_null(mounts_fs_type(head, 1081));
+    memcpy(head + 1024, "\xe2\xe1\xf5\xe0", 4);
+    assert_string_equal(mounts_fs_type(head, sizeof(head)), "erofs");
+    memcpy(head, "hsqs", 4);
+    assert_string_equal(mounts_fs_type(head, sizeof(head)), "squashfs");
+    assert_null(mounts_fs_type(head, 3));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(setup),
+        cmocka_unit_test(host_names),
+        cmocka_unit_test(missing_and_empty),
+        cmocka_unit_test(out_of_place),
+        cmocka_unit_test(twice),
+        cmocka_unit_test(bad_values),
+        cmocka_unit_test(r04_not_for_a_guest),
+        cmocka_unit_test(as_many_as_fit),
+        cmocka_unit_test(command_line),
+        cmocka_unit_test(filesystems),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
