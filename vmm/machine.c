@@ -398,6 +398,6 @@ void machine_run(struct machine *m, struct vmm_report *report)
     report->reason = m->reason;
     report->detail = m->detail;
     report->guest_mistakes = m->mistakes;
-    report->serial_dropped = m->has_serial ? serial_dropped(&m->serial) : 0;
+    report->serial_dropped = m->has_serial ? serial_flush(&m->serial) : 0;
     snprintf(report->text, sizeof(report->text), "%s", m->text);
 }

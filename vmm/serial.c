@@ -179,18 +179,18 @@ int serial_init(struct serial *s, int fd, uint32_t bytes_per_s, struct err *e)
     return 0;
 }
 
-void serial_fini(struct serial *s)
+uint64_t serial_flush(struct serial *s)
 {
-    flush(s);
-    fd_closep(&s->fd);
-}
+    uint64_t n;
 
-uint64_t serial_dropped(struct serial *s)
-{
     pthread_mutex_lock(&s->lock);
-
-    uint64_t n = s->dropped;
-
+    flush(s);
+    n = s->dropped;
     pthread_mutex_unlock(&s->lock);
     return n;
+}
+
+void serial_fini(struct serial *s)
+{
+    fd_closep(&s->fd);
 }

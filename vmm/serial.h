@@ -32,10 +32,10 @@ struct serial {
 /* Takes fd and makes it non-blocking. */
 must_check int serial_init(struct serial *s, int fd, uint32_t bytes_per_s, struct err *e);
 
-/* Passes on an unfinished line, closes fd. No vCPU runs any more. */
-void serial_fini(struct serial *s);
+/* Passes on an unfinished line; the bytes that did not reach fd so far. */
+uint64_t serial_flush(struct serial *s);
 
-/* Bytes that did not reach fd. */
-uint64_t serial_dropped(struct serial *s);
+/* No vCPU runs any more. What serial_flush has not passed on is lost. */
+void serial_fini(struct serial *s);
 
 #endif

@@ -79,10 +79,12 @@ static void add_port(struct plan *p, const char *name)
 static void parse(struct plan *p, int argc, char **argv)
 {
     static const struct option options[] = {
-        { "vmm", 1, 0, 'v' },      { "kernel", 1, 0, 'k' },  { "initrd", 1, 0, 'i' },
-        { "mem", 1, 0, 'm' },      { "cpus", 1, 0, 'c' },    { "cmdline", 1, 0, 'a' },
-        { "serial", 1, 0, 's' },   { "disk", 1, 0, 'd' },    { "port", 1, 0, 'p' },
-        { "rng", 0, 0, 'r' },      { "balloon", 0, 0, 'b' }, { "timeout", 1, 0, 't' },
+        { "vmm", 1, 0, 'v' },        { "kernel", 1, 0, 'k' },
+        { "initrd", 1, 0, 'i' },     { "mem", 1, 0, 'm' },
+        { "cpus", 1, 0, 'c' },       { "cmdline", 1, 0, 'a' },
+        { "serial", 1, 0, 's' },     { "disk", 1, 0, 'd' },
+        { "port", 1, 0, 'p' },       { "rng", 0, 0, 'r' },
+        { "balloon", 0, 0, 'b' },    { "timeout", 1, 0, 't' },
         { "kill-after", 1, 0, 'K' }, { 0 },
     };
     struct vmm_launch *l = &p->l;
@@ -97,9 +99,8 @@ static void parse(struct plan *p, int argc, char **argv)
         case 'c': l->vcpus = (uint32_t)strtoul(optarg, NULL, 0); break;
         case 'a': snprintf(l->cmdline, sizeof(l->cmdline), "%s", optarg); break;
         case 's':
-            l->serial_fd = strcmp(optarg, "-")
-                               ? open_or_die(optarg, O_WRONLY | O_CREAT | O_TRUNC)
-                               : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+            l->serial_fd = strcmp(optarg, "-") ? open_or_die(optarg, O_WRONLY | O_CREAT | O_TRUNC)
+                                               : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
             l->flags |= VMM_F_SERIAL;
             break;
         case 'd': add_disk(p, optarg); break;
@@ -203,10 +204,8 @@ static int serve(struct plan *p, pid_t pid)
         }
         if (poll(fds, 2 + p->l.nports, (int)(left < until_kill ? left : until_kill)) <= 0)
             continue;
-        if (fds[1].revents && !pass(0, p->far[0])) {
-            shutdown(p->far[0], SHUT_WR);
+        if (fds[1].revents && !pass(0, p->far[0]))
             fds[1].fd = -1;
-        }
         for (uint32_t i = 0; i < p->l.nports; i++)
             if (fds[2 + i].revents && !pass(p->far[i], i ? -1 : 1))
                 fds[2 + i].fd = -1;
@@ -217,9 +216,9 @@ static int serve(struct plan *p, pid_t pid)
 
 int main(int argc, char **argv)
 {
-    static const char *const reasons[] = { "none",      "poweroff",   "reboot",
-                                           "triple-fault", "panic",   "terminated",
-                                           "kvm-error", "refused",    "host-error" };
+    static const char *const reasons[] = { "none",         "poweroff", "reboot",
+                                           "triple-fault", "panic",    "terminated",
+                                           "kvm-error",    "refused",  "host-error" };
     struct plan p = { .l = { .magic = VMM_LAUNCH_MAGIC,
                              .version = VMM_LAUNCH_VERSION,
                              .size = sizeof(p.l),

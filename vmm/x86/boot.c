@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/launch.h"
 #include "vmm/vm.h"
+#include "vmm/x86/acpi.h"
 #include "vmm/x86/elf.h"
 
 #include <asm/bootparam.h>
@@ -164,6 +165,27 @@ static int put_zero_page(const struct gmem *m, const struct initrd *initrd, stru
     return err ? err : put_page_tables(m, e);
 }
 
+/*
+ * Linux on hardware-reduced ACPI prefers EFI to the reset register, and without EFI ends in the
+ * BIOS's reset vector, in real mode: what it finds there writes the reset register for it.
+ */
+static int put_reset_vector(const struct gmem *m, struct err *e)
+{
+    static const uint8_t code[] = {
+        0xba,
+        ACPI_PORT_RESET & 0xff,
+        ACPI_PORT_RESET >> 8, /* mov dx, port */
+        0xb0,
+        ACPI_RESET_VALUE, /* mov al, value */
+        0xee,             /* out dx, al */
+        0xf4,
+        0xeb,
+        0xfd, /* hlt, again */
+    };
+
+    return put(m, BOOT_RESET, code, sizeof(code), e);
+}
+
 int boot_load(const struct gmem *m, int kernel_fd, int initrd_fd, const char *cmdline,
               struct boot_entry *entry, struct err *e)
 {
@@ -180,6 +202,8 @@ int boot_load(const struct gmem *m, int kernel_fd, int initrd_fd, const char *cm
         err = load_initrd(m, initrd_fd, img.end, &initrd, e);
     if (!err)
         err = put(m, BOOT_CMDLINE, cmdline, strlen(cmdline) + 1, e);
+    if (!err)
+        err = put_reset_vector(m, e);
     if (err)
         return err;
 

@@ -17,8 +17,9 @@
 #define BOOT_PARAMS     0x8000u /* zero page, or hvm_start_info with its lists */
 #define BOOT_CMDLINE    0xa000u
 #define BOOT_LOW_END    0xa0000u
-#define BOOT_TABLES     0xe0000u /* ACPI, to the end of the first MiB */
-#define BOOT_TABLES_END 0x100000u
+#define BOOT_TABLES     0xe0000u /* ACPI */
+#define BOOT_TABLES_END 0xffff0u
+#define BOOT_RESET      0xffff0u /* where a PC's CPU starts, and a kernel jumps to restart it */
 
 /* Where and how the first CPU starts. */
 struct boot_entry {
