@@ -92,6 +92,36 @@ static int check_kernel(struct birth *b, struct err *e)
     return err;
 }
 
+/* A lone shell, as images name for want of anything better. */
+static bool is_shell(char *const *argv)
+{
+    static const char *const shells[] = { "sh", "bash", "dash", "ash", "zsh" };
+    const char *slash, *name;
+
+    if (!argv || !argv[0] || argv[1])
+        return false;
+    slash = strrchr(argv[0], '/');
+    name = slash ? slash + 1 : argv[0];
+    for (size_t i = 0; i < array_len(shells); i++)
+        if (strcmp(name, shells[i]) == 0)
+            return true;
+    return false;
+}
+
+/* No COMMAND was given. A shell without input would end at once: in the background the sandbox
+ * idles instead, and what it is for comes by `carrel exec`. */
+static int usual_command(struct cli *c, struct birth *b, bool detached, struct err *e)
+{
+    if (detached && !b->session.tty && !b->session.forward_stdin && is_shell(b->cfg.argv)) {
+        char *nothing[] = { NULL };
+
+        return asked_argv(&b->cfg, nothing, e);
+    }
+    if (!detached && !b->cfg.argv && c->args->verb->id == VERB_RUN)
+        return asked_argv(&b->cfg, shell_argv, e);
+    return 0;
+}
+
 static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e)
 {
     const struct asked_stdio io = { isatty(STDIN_FILENO), isatty(STDOUT_FILENO),
@@ -101,8 +131,8 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
     b->room = NULL; /* a mistake in the command line */
     if (!err)
         err = load_image(b, e);
-    if (!err && !b->cfg.argv && c->args->verb->id == VERB_RUN && !detached)
-        err = asked_argv(&b->cfg, shell_argv, e);
+    if (!err && c->args->noperands == 1)
+        err = usual_command(c, b, detached, e);
     if (!err)
         err = check_kernel(b, e);
     if (err)
