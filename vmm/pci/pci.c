@@ -21,6 +21,7 @@
 #define REG_REVISION   0x08
 #define REG_CLASS      0x09
 #define REG_CACHE_LINE 0x0c
+#define REG_LATENCY    0x0d
 #define REG_HEADER     0x0e
 #define REG_BAR0       0x10
 #define REG_SUBVENDOR  0x2c
@@ -31,6 +32,7 @@
 
 #define STATUS_CAPS        0x10
 #define HEADER_MULTI       0x80
+#define LATENCY            64 /* bus clocks: what Linux would set, and means nothing here */
 #define COMMAND_CHANGEABLE (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NOINTX)
 
 /* The host bridge says it is QEMU's generic PCI Express one, to which no driver binds. */
@@ -238,9 +240,10 @@ int pci_add(struct pci_root *r, struct pci_function *f, const struct pci_id *id,
     f->last_cap = 0;
     put16(f, REG_VENDOR, id->vendor);
     put16(f, REG_DEVICE, id->device);
-    /* Bus mastering is on from the start, as firmware leaves it for its own disk driver: it saves
-     * the guest a write, and without a driver the device does nothing anyway. */
+    /* Bus mastering is on and the latency timer set, as firmware leaves them: it saves the guest
+     * two writes, and without a driver the device does nothing anyway. */
     put16(f, REG_COMMAND, PCI_COMMAND_MASTER | PCI_COMMAND_NOINTX);
+    f->config[REG_LATENCY] = LATENCY;
     f->config[REG_REVISION] = id->revision;
     f->config[REG_CLASS] = (uint8_t)id->class_code;
     f->config[REG_CLASS + 1] = (uint8_t)(id->class_code >> 8);

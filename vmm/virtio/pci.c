@@ -1,15 +1,11 @@
 /*
- * pci.c - see pci.h. Sections are those of virtio 1.2.
- *
- * What the guest set is kept in struct virtio_pci and in the device's queues; the two pages only
- * show it. Registers in page 0 take effect when they are written. The three addresses in page 1 are
- * plain memory to the guest, so they are looked up when a write elsewhere makes them matter: when
- * the queue is enabled, or another one is selected.
+ * pci.c - see pci.h: the BAR and its pages, the doorbell, interrupts, and a device's turn on the
+ * I/O thread. The registers themselves are in regs.c. Sections are those of virtio 1.2.
  */
 #include "vmm/virtio/pci.h"
 
 #include "base/fd.h"
-#include "vmm/pci/msix.h"
+#include "vmm/virtio/regs.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -17,47 +13,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-
-/* ---- the BAR ---- */
-
-#define PAGE     0x1000u
-#define BAR      0u
-#define BAR_SIZE (4u * PAGE)
-
-#define AT_DEVICE 0x0000u
-#define AT_COMMON (PAGE - 0x20u) /* up to queue_notify_off in page 0, the addresses in page 1 */
-#define AT_ADDRS  PAGE
-#define AT_TABLE  0x1400u
-#define AT_PBA    0x1800u
-#define AT_BELL   0x2000u
-#define AT_ISR    0x2800u
-
-#define COMMON_LEN 0x38u
-#define ADDRS_LEN  0x18u
-
-/* Section 4.1.4.3, offsets in struct virtio_pci_common_cfg. */
-#define DEVICE_FEATURE_SELECT 0x00
-#define DEVICE_FEATURE        0x04
-#define DRIVER_FEATURE_SELECT 0x08
-#define DRIVER_FEATURE        0x0c
-#define CONFIG_MSIX_VECTOR    0x10
-#define NUM_QUEUES            0x12
-#define DEVICE_STATUS         0x14
-#define CONFIG_GENERATION     0x15
-#define QUEUE_SELECT          0x16
-#define QUEUE_SIZE            0x18
-#define QUEUE_MSIX_VECTOR     0x1a
-#define QUEUE_ENABLE          0x1c
-
-#define NO_VECTOR 0xffffu
-
-/* Section 2.1: device status. */
-#define ACKNOWLEDGE 1u
-#define DRIVER      2u
-#define DRIVER_OK   4u
-#define FEATURES_OK 8u
-#define NEEDS_RESET 0x40u
-#define FAILED      0x80u
 
 /* Section 4.1.4: capabilities. */
 #define CAP_VENDOR 0x09
@@ -75,117 +30,11 @@
 #define VIRTIO_SUBDEVICE 0x0040
 #define VIRTIO_REVISION  1
 
-struct virtio_pci {
-    uint8_t page[2][PAGE]; /* what the guest reads; page[1] is the guest's to scribble on */
-    struct pci_function f;
-    struct msix msix;
-    struct virtio_dev *dev;     /* owned; its lock guards all that follows */
-    struct loop_source bell;    /* fd owned: an eventfd, rung by KVM or by on_bell_write */
-    bool live;                  /* DRIVER_OK, and not broken since */
-    uint8_t status, generation; /* as in the page */
-    uint8_t isr;
-    bool malformed; /* the guest tried to enable a queue that is none */
-    bool bell_in_kvm, windows, plain;
-    uint64_t at; /* where the BAR decodes, 0: nowhere */
-    uint32_t device_select, driver_select, select;
-    uint64_t driver_features;
-    uint16_t config_vector;
-    uint16_t vector[VIRTIO_QUEUES_MAX];
-};
-
-static void put16(uint8_t *at, uint16_t v)
-{
-    v = htole16(v);
-    memcpy(at, &v, sizeof(v));
-}
-
-static void put32(uint8_t *at, uint32_t v)
-{
-    v = htole32(v);
-    memcpy(at, &v, sizeof(v));
-}
-
-static void put64(uint8_t *at, uint64_t v)
-{
-    v = htole64(v);
-    memcpy(at, &v, sizeof(v));
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-    uint64_t v;
-
-    memcpy(&v, at, sizeof(v));
-    return le64toh(v);
-}
-
-static uint8_t *reg(struct virtio_pci *p, unsigned off)
-{
-    return &p->page[0][AT_COMMON + off]; /* only fields of page 0 */
-}
-
-static uint64_t offered(const struct virtio_pci *p)
-{
-    return p->dev->ops->features(p->dev) | VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX |
-           VIRTIO_F_INDIRECT_DESC;
-}
-
-static void mistake(struct virtio_pci *p, const char *what)
+void regs_mistake(struct virtio_pci *p, const char *what)
 {
     struct host *h = p->dev->host;
 
     h->ops->guest_mistake(h, p->dev->ops->name, what);
-}
-
-/* ---- what the pages show ---- */
-
-static struct virtq *selected(struct virtio_pci *p)
-{
-    return p->select < p->dev->nqueues ? &p->dev->queues[p->select] : NULL;
-}
-
-static void show_status(struct virtio_pci *p)
-{
-    __atomic_store_n(reg(p, DEVICE_STATUS), p->status, __ATOMIC_RELEASE);
-}
-
-static void show_queue(struct virtio_pci *p)
-{
-    const struct virtq *q = selected(p);
-
-    put16(reg(p, QUEUE_SELECT), (uint16_t)p->select);
-    put16(reg(p, QUEUE_SIZE), q ? q->size : 0);
-    put16(reg(p, QUEUE_MSIX_VECTOR), q ? p->vector[p->select] : NO_VECTOR);
-    put16(reg(p, QUEUE_ENABLE), q ? q->enabled : 0);
-    put64(p->page[1], q ? q->desc.at : 0);
-    put64(p->page[1] + 8, q ? q->avail.at : 0);
-    put64(p->page[1] + 16, q ? q->used.at : 0);
-}
-
-static void show_features(struct virtio_pci *p)
-{
-    put32(reg(p, DEVICE_FEATURE_SELECT), p->device_select);
-    put32(reg(p, DEVICE_FEATURE),
-          p->device_select < 2 ? (uint32_t)(offered(p) >> (32 * p->device_select)) : 0);
-    put32(reg(p, DRIVER_FEATURE_SELECT), p->driver_select);
-    put32(reg(p, DRIVER_FEATURE),
-          p->driver_select < 2 ? (uint32_t)(p->driver_features >> (32 * p->driver_select)) : 0);
-}
-
-static void show_config(struct virtio_pci *p)
-{
-    if (p->dev->ops->config_size)
-        p->dev->ops->config_read(p->dev, 0, p->page[0] + AT_DEVICE, p->dev->ops->config_size);
-}
-
-static void show_all(struct virtio_pci *p)
-{
-    show_config(p);
-    show_features(p);
-    put16(reg(p, CONFIG_MSIX_VECTOR), p->config_vector);
-    put16(reg(p, NUM_QUEUES), p->dev->nqueues);
-    show_queue(p);
-    show_status(p);
 }
 
 /* ---- pages and doorbell in the guest ---- */
@@ -196,7 +45,7 @@ static unsigned window(const struct virtio_pci *p)
 }
 
 /* Page 1 is memory to the guest, except while a masked vector waits: its unmasking must be seen. */
-static void plain_page(struct virtio_pci *p, bool on)
+void regs_plain_page(struct virtio_pci *p, bool on)
 {
     struct host *h = p->dev->host;
 
@@ -207,7 +56,7 @@ static void plain_page(struct virtio_pci *p, bool on)
         p->plain = on;
 }
 
-static void ring_in_kvm(struct virtio_pci *p, bool on)
+void regs_bell_in_kvm(struct virtio_pci *p, bool on)
 {
     struct host *h = p->dev->host;
 
@@ -226,8 +75,8 @@ static void decode(struct pci_function *f, unsigned bar, uint64_t gpa, bool on)
     (void)bar;
     virtio_dev_lock(p->dev);
     if (!on) {
-        ring_in_kvm(p, false);
-        plain_page(p, false);
+        regs_bell_in_kvm(p, false);
+        regs_plain_page(p, false);
         if (p->windows)
             (void)!h->ops->map_readonly(h, window(p), p->at, NULL, PAGE);
         p->windows = false;
@@ -236,8 +85,8 @@ static void decode(struct pci_function *f, unsigned bar, uint64_t gpa, bool on)
         p->at = gpa;
         p->windows =
             h->ops->map_readonly && !h->ops->map_readonly(h, window(p), p->at, p->page[0], PAGE);
-        plain_page(p, !p->msix.pending);
-        ring_in_kvm(p, p->live);
+        regs_plain_page(p, !p->msix.pending);
+        regs_bell_in_kvm(p, p->live);
     }
     virtio_dev_unlock(p->dev);
 }
@@ -250,15 +99,15 @@ static void send(struct virtio_pci *p, uint16_t vector)
         return;
     /* It was masked. From here on writes to the table are trapped; one that came between the look
      * at the table and that moment is caught by looking again. */
-    plain_page(p, false);
+    regs_plain_page(p, false);
     if (!msix_flush(&p->msix))
-        plain_page(p, true);
+        regs_plain_page(p, true);
 }
 
 static void flush(struct virtio_pci *p)
 {
     if (p->msix.pending && !msix_flush(&p->msix))
-        plain_page(p, true);
+        regs_plain_page(p, true);
 }
 
 static void interrupt(struct virtio_dev *dev, uint16_t queue)
@@ -281,26 +130,24 @@ static void config_changed(struct virtio_dev *dev)
 {
     struct virtio_pci *p = dev->transport;
 
-    show_config(p);
-    __atomic_store_n(reg(p, CONFIG_GENERATION), ++p->generation, __ATOMIC_RELEASE);
+    regs_show_new_config(p);
     if (p->live)
         interrupt_config(p);
 }
 
 /* ---- serving ---- */
 
-/* Section 2.1.2: the device says that it needs a reset, and does nothing until it gets one. */
-static void break_down(struct virtio_pci *p, const char *what)
+void regs_break_down(struct virtio_pci *p, const char *what)
 {
-    mistake(p, what);
+    regs_mistake(p, what);
     p->live = false;
     p->status |= NEEDS_RESET;
-    show_status(p);
+    regs_show_status(p);
     if (p->status & DRIVER_OK)
         interrupt_config(p);
 }
 
-static void ring(struct virtio_pci *p)
+void regs_ring(struct virtio_pci *p)
 {
     eventfd_write(p->bell.fd, 1);
 }
@@ -312,8 +159,8 @@ static void serve(struct virtio_dev *dev)
     virtio_dev_lock(dev);
     if (p->live && pci_is_master(&p->f)) {
         switch (dev->ops->notify(dev)) {
-        case VIRTQ_BAD_GUEST: break_down(p, "malformed virtqueue or request"); break;
-        case VIRTQ_CHAIN: ring(p); break;
+        case VIRTQ_BAD_GUEST: regs_break_down(p, "malformed virtqueue or request"); break;
+        case VIRTQ_CHAIN: regs_ring(p); break;
         case VIRTQ_EMPTY: break;
         }
     }
@@ -328,222 +175,6 @@ static void on_bell(struct loop_source *s, uint32_t events)
     (void)events;
     if (!eventfd_read(s->fd, &rings))
         serve(p->dev);
-}
-
-/* ---- the state machine; section 3.1 ---- */
-
-static void reset(struct virtio_pci *p)
-{
-    struct virtio_dev *dev = p->dev;
-
-    /* The lock is held, so nothing of the device is in flight, and nothing can complete later. */
-    p->live = false;
-    ring_in_kvm(p, false);
-    dev->ops->reset(dev);
-    dev->features = 0;
-    for (unsigned i = 0; i < dev->nqueues; i++) {
-        dev->queues[i] = (struct virtq){ .size = dev->ops->queue_size };
-        p->vector[i] = NO_VECTOR;
-    }
-    p->config_vector = NO_VECTOR;
-    p->status = p->isr = 0;
-    p->malformed = false;
-    p->device_select = p->driver_select = p->select = 0;
-    p->driver_features = 0;
-    msix_forget(&p->msix);
-    plain_page(p, true);
-    show_all(p);
-}
-
-static void go_live(struct virtio_pci *p)
-{
-    struct virtio_dev *dev = p->dev;
-
-    if (p->malformed) {
-        break_down(p, "DRIVER_OK with a malformed queue");
-        return;
-    }
-    for (unsigned i = 0; i < dev->nqueues; i++) {
-        dev->queues[i].event_idx = dev->features & VIRTIO_F_EVENT_IDX;
-        dev->queues[i].indirect = dev->features & VIRTIO_F_INDIRECT_DESC;
-    }
-    p->live = true;
-    ring_in_kvm(p, true);
-    if (dev->ops->start)
-        dev->ops->start(dev);
-    ring(p); /* the I/O thread takes over, also for what was queued before */
-}
-
-static bool features_ok(const struct virtio_pci *p)
-{
-    return (p->driver_features & VIRTIO_F_VERSION_1) && !(p->driver_features & ~offered(p));
-}
-
-/* Bits are only ever added, each after the one before it (V23); 0 resets. */
-static void set_status(struct virtio_pci *p, uint32_t v)
-{
-    static const uint8_t order[] = { ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK };
-    uint32_t rest = v & (ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
-
-    if (!v) {
-        reset(p);
-        return;
-    }
-    if (p->status & ~(NEEDS_RESET | FAILED) & ~v) {
-        mistake(p, "status bits cleared without a reset");
-        return;
-    }
-    p->status |= (uint8_t)(v & FAILED);
-    for (unsigned i = 0; i < sizeof(order) && (v & order[i]); i++) {
-        rest &= ~(uint32_t)order[i];
-        if (p->status & order[i])
-            continue;
-        if (p->status & (FAILED | NEEDS_RESET) || (order[i] == FEATURES_OK && !features_ok(p)))
-            break;
-        p->status |= order[i];
-        if (order[i] == FEATURES_OK)
-            p->dev->features = p->driver_features;
-        if (order[i] == DRIVER_OK)
-            go_live(p);
-    }
-    if (rest)
-        mistake(p, "status bits skipped, or set after a failure");
-    show_status(p);
-}
-
-/* Queues are laid out between FEATURES_OK and DRIVER_OK, each until it is enabled (V21). */
-static bool changeable(const struct virtio_pci *p, const struct virtq *q)
-{
-    return q && !q->enabled && !(p->status & (DRIVER_OK | NEEDS_RESET));
-}
-
-/* Takes the addresses from page 1, which the guest may have written without our knowing. */
-static void harvest(struct virtio_pci *p)
-{
-    struct virtq *q = selected(p);
-
-    if (!changeable(p, q))
-        return;
-    q->desc.at = get64(p->page[1]);
-    q->avail.at = get64(p->page[1] + 8);
-    q->used.at = get64(p->page[1] + 16);
-}
-
-static void set_device_select(struct virtio_pci *p, uint32_t v)
-{
-    p->device_select = v;
-    show_features(p);
-}
-
-static void set_driver_select(struct virtio_pci *p, uint32_t v)
-{
-    p->driver_select = v;
-    show_features(p);
-}
-
-static void set_driver_feature(struct virtio_pci *p, uint32_t v)
-{
-    unsigned shift = 32 * (p->driver_select & 1);
-
-    if (p->driver_select > 1 || (p->status & FEATURES_OK))
-        return;
-    p->driver_features &= ~(0xffffffffull << shift);
-    p->driver_features |= (uint64_t)v << shift;
-    show_features(p);
-}
-
-/* Section 4.1.5.1.2: a vector that does not exist reads back as NO_VECTOR. */
-static uint16_t vector_or_none(const struct virtio_pci *p, uint32_t v)
-{
-    return v < p->msix.n ? (uint16_t)v : NO_VECTOR;
-}
-
-static void set_config_vector(struct virtio_pci *p, uint32_t v)
-{
-    p->config_vector = vector_or_none(p, v);
-    put16(reg(p, CONFIG_MSIX_VECTOR), p->config_vector);
-}
-
-static void set_queue_vector(struct virtio_pci *p, uint32_t v)
-{
-    if (!selected(p))
-        return;
-    p->vector[p->select] = vector_or_none(p, v);
-    put16(reg(p, QUEUE_MSIX_VECTOR), p->vector[p->select]);
-}
-
-static void set_select(struct virtio_pci *p, uint32_t v)
-{
-    if (v == p->select)
-        return;
-    harvest(p);
-    p->select = v;
-    show_queue(p);
-}
-
-static void set_size(struct virtio_pci *p, uint32_t v)
-{
-    struct virtq *q = selected(p);
-
-    if (!changeable(p, q))
-        return;
-    q->size = (uint16_t)v;
-    put16(reg(p, QUEUE_SIZE), q->size);
-}
-
-static void set_enable(struct virtio_pci *p, uint32_t v)
-{
-    struct virtq *q = selected(p);
-
-    if (v != 1 || !changeable(p, q) || !(p->status & FEATURES_OK))
-        return;
-    harvest(p);
-    if (q->size <= p->dev->ops->queue_size && virtq_check(q, p->dev->host->mem)) {
-        q->enabled = true;
-    } else {
-        p->malformed = true;
-        mistake(p, "malformed queue not enabled");
-    }
-    put16(reg(p, QUEUE_ENABLE), q->enabled);
-}
-
-/* Registers of page 0 that the driver may write; section 4.1.3.1: only in their own width. */
-static const struct {
-    uint8_t off, len;
-    void (*set)(struct virtio_pci *p, uint32_t v);
-} registers[] = {
-    { DEVICE_FEATURE_SELECT, 4, set_device_select },
-    { DRIVER_FEATURE_SELECT, 4, set_driver_select },
-    { DRIVER_FEATURE, 4, set_driver_feature },
-    { CONFIG_MSIX_VECTOR, 2, set_config_vector },
-    { DEVICE_STATUS, 1, set_status },
-    { QUEUE_SELECT, 2, set_select },
-    { QUEUE_SIZE, 2, set_size },
-    { QUEUE_MSIX_VECTOR, 2, set_queue_vector },
-    { QUEUE_ENABLE, 2, set_enable },
-};
-
-static void write_register(struct virtio_pci *p, uint64_t off, const void *src, unsigned len)
-{
-    uint32_t v = 0;
-
-    if (len > sizeof(v))
-        return;
-    memcpy(&v, src, len);
-    v = le32toh(v);
-    for (unsigned i = 0; i < array_len(registers); i++)
-        if (off == registers[i].off && len == registers[i].len)
-            registers[i].set(p, v);
-}
-
-static void write_config(struct virtio_pci *p, uint64_t off, const void *src, unsigned len)
-{
-    const struct virtio_ops *ops = p->dev->ops;
-
-    if (!ops->config_write || off + len > ops->config_size)
-        return;
-    ops->config_write(p->dev, (uint32_t)off, src, len);
-    show_config(p);
 }
 
 /* What arrives here of page 1 is what the guest would have written into it itself. */
@@ -566,16 +197,16 @@ static void bar_write(struct pci_function *f, unsigned bar, uint64_t off, const 
     (void)bar;
     if (off >= AT_BELL) { /* without the lock: the I/O thread may hold it for a while */
         if (off < AT_ISR)
-            ring(p);
+            regs_ring(p);
         return;
     }
     virtio_dev_lock(p->dev);
     if (off >= PAGE)
         write_plain(p, off - PAGE, src, len);
     else if (off >= AT_COMMON)
-        write_register(p, off - AT_COMMON, src, len);
+        regs_write(p, off - AT_COMMON, src, len);
     else
-        write_config(p, off, src, len);
+        regs_write_config(p, off, src, len);
     virtio_dev_unlock(p->dev);
 }
 
@@ -602,7 +233,7 @@ static void configured(struct pci_function *f, unsigned off, unsigned len)
     virtio_dev_lock(p->dev);
     flush(p); /* MSI-X or the bus may have been turned on */
     if (p->live && pci_is_master(f))
-        ring(p); /* what came while the bus was off */
+        regs_ring(p); /* what came while the bus was off */
     virtio_dev_unlock(p->dev);
     (void)off;
     (void)len;
@@ -627,8 +258,10 @@ static int add_cap(struct virtio_pci *p, uint8_t type, uint32_t off, uint32_t le
     uint8_t size = type == CAP_NOTIFY ? 20 : 16;
     uint8_t body[20] = { [2] = size, [3] = type, [4] = BAR };
 
-    put32(body + 8, off);
-    put32(body + 12, len);
+    off = htole32(off);
+    len = htole32(len);
+    memcpy(body + 8, &off, sizeof(off));
+    memcpy(body + 12, &len, sizeof(len));
     if (!pci_add_cap(&p->f, CAP_VENDOR, body, size))
         return err_set(e, ENOSPC, "%s: no room for capabilities", p->f.ops->name);
     return 0;
@@ -701,6 +334,6 @@ int virtio_pci_add(struct pci_root *r, struct virtio_dev *dev, struct err *e)
     dev->serve = serve;
     err = fill_function(p, e);
     if (!err)
-        reset(p);
+        regs_reset(p);
     return err;
 }
