@@ -1,0 +1,771 @@
+/*
+ * The control server of carrel-init without a machine: guest_core serves a socket in a child
+ * process, as whoever runs the test; the parent is its host. What only PID 1 may do is recorded in
+ * shared memory instead of done.
+ */
+#include "guest/control.h"
+#include "guest/reaper.h"
+#include "tests/integration/guest_client.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SHELL(text) ((const char *const[]){ "/bin/sh", "-c", text, NULL })
+
+/* What the server did, told to the parent. */
+static volatile struct record {
+    unsigned setups, poweroffs, sessions;
+    uint32_t grace_ms;
+    uint64_t time_ns;
+    char hostname[HOSTNAME_BYTES];
+    char why[128];
+    bool refuse_setup;
+} * record;
+
+static pid_t server;
+static struct client *host;
+static int sessions[2]; /* the parent sends one socket for each session over this pair */
+
+/* ---- the server ---- */
+
+static struct {
+    struct loop loop;
+    struct alarms alarms;
+    struct control control;
+    struct reaper reaper;
+    int port;
+} guest;
+
+static int note_setup(void *arg, const struct request *r, struct err *e)
+{
+    (void)arg;
+    if (record->refuse_setup)
+        return err_set(e, EPERM, "no clock here");
+    record->setups++;
+    record->time_ns = r->time_ns;
+    strcpy((char *)record->hostname, r->hostname ? r->hostname : "");
+    return 0;
+}
+
+static void note_poweroff(void *arg, uint32_t grace_ms)
+{
+    (void)arg;
+    record->poweroffs++;
+    record->grace_ms = grace_ms;
+    control_refuse(&guest.control);
+}
+
+/* The next session's socket, or the end of the server. */
+static void next_session(void)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    char byte;
+    struct iovec iov = { &byte, 1 };
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
+
+    if (guest.port >= 0)
+        close(guest.port);
+    if (recvmsg(sessions[1], &m, MSG_CMSG_CLOEXEC) != 1)
+        exit(0);
+    memcpy(&guest.port, CMSG_DATA(&control.head), sizeof(int));
+    record->sessions++;
+    if (control_attach(&guest.control, guest.port, NULL))
+        exit(3);
+}
+
+static void note_lost(void *arg, const char *why)
+{
+    (void)arg;
+    snprintf((char *)record->why, sizeof(record->why), "%s", why);
+    next_session();
+}
+
+static _Noreturn void serve(void)
+{
+    static const struct control_host ops = {
+        .setup = note_setup,
+        .poweroff = note_poweroff,
+        .lost = note_lost,
+    };
+    struct err e = ERR_INIT;
+
+    guest.port = -1;
+    if (loop_init(&guest.loop, &e) || alarms_init(&guest.alarms, &guest.loop, &e))
+        exit(2);
+    control_init(&guest.control, &guest.loop, &guest.alarms, &ops);
+    if (reaper_init(&guest.reaper, &guest.loop, &guest.control.jobs, &e))
+        exit(2);
+    next_session();
+    while (loop_once(&guest.loop, -1, &e) == 0)
+        control_settle(&guest.control);
+    exit(4);
+}
+
+/* ---- the host ---- */
+
+static void connect_session(void)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    char byte = 'x';
+    struct iovec iov = { &byte, 1 };
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    control.head = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+    memcpy(CMSG_DATA(&control.head), &pair[1], sizeof(int));
+    assert_int_equal(sendmsg(sessions[0], &m, 0), 1);
+    close(pair[1]);
+    host = client_new(pair[0]);
+}
+
+static int start_server(void **state)
+{
+    (void)state;
+    memset((void *)record, 0, sizeof(*record));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sessions))
+        return -1;
+    server = fork();
+    if (server == 0) {
+        close(sessions[0]);
+        serve();
+    }
+    close(sessions[1]);
+    connect_session();
+    return server > 0 ? 0 : -1;
+}
+
+static int stop_server(void **state)
+{
+    int status = 0;
+
+    (void)state;
+    close(sessions[0]); /* no further session */
+    client_free(host);
+    if (waitpid(server, &status, 0) != server)
+        return -1;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+static unsigned open_descriptors(void)
+{
+    char path[64];
+    unsigned n = 0;
+    DIR *d;
+
+    snprintf(path, sizeof(path), "/proc/%d/fd", server);
+    d = opendir(path);
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static struct client_result run(const struct client_exec *x)
+{
+    struct client_result r;
+
+    client_run(host, x, &r);
+    return r;
+}
+
+/* Runs a script and compares its standard output and exit status. */
+static void script(const char *text, const char *out, int code)
+{
+    struct client_result r = run(&(struct client_exec){ .argv = SHELL(text) });
+
+    assert_true(r.started);
+    assert_int_equal(r.error, 0);
+    assert_int_equal(r.kind, MSG_EXITED);
+    assert_int_equal(r.code, code);
+    assert_string_equal((char *)r.out, out);
+    client_result_fini(&r);
+}
+
+/* ---- tests ---- */
+
+static void exit_status(void **state)
+{
+    struct client_result r;
+
+    (void)state;
+    script("exit 0", "", 0);
+    script("exit 42", "", 42);
+    script("echo out; exit 255", "out\n", 255);
+    r = run(&(struct client_exec){ .argv = SHELL("kill -9 $$") });
+    assert_true(r.ended);
+    assert_int_equal(r.kind, MSG_SIGNALED);
+    assert_int_equal(r.code, SIGKILL);
+    client_result_fini(&r);
+}
+
+static void streams(void **state)
+{
+    static char big[3 << 20];
+    struct client_result r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(big); i++)
+        big[i] = (char)(i * 7 + i / 251);
+    r = run(&(struct client_exec){ .argv = SHELL("echo to-err >&2; cat; echo end >&2"),
+                                   .flags = MSG_F_STDIN,
+                                   .in = big,
+                                   .in_len = sizeof(big) });
+    assert_int_equal(r.out_len, sizeof(big));
+    assert_memory_equal(r.out, big, sizeof(big));
+    assert_string_equal((char *)r.err, "to-err\nend\n");
+    client_result_fini(&r);
+    /* Without MSG_F_STDIN there is an end at once. */
+    script("cat; echo done", "done\n", 0);
+    /* Input that nobody reads is dropped. */
+    r = run(&(struct client_exec){ .argv = SHELL("exec <&-; sleep 0.1; echo closed"),
+                                   .flags = MSG_F_STDIN,
+                                   .in = big,
+                                   .in_len = sizeof(big) });
+    assert_string_equal((char *)r.out, "closed\n");
+    client_result_fini(&r);
+}
+
+static void environment(void **state)
+{
+    struct client_result r =
+        run(&(struct client_exec){ .argv = (const char *const[]){ "env", NULL },
+                                   .envp = (const char *const[]){ "A=b c", "SHELL=mine", NULL } });
+
+    (void)state;
+    assert_non_null(strstr((char *)r.out, "A=b c\n"));
+    assert_non_null(strstr((char *)r.out, "SHELL=mine\n"));
+    assert_non_null(strstr((char *)r.out, "PATH=/usr/local/sbin:"));
+    assert_non_null(strstr((char *)r.out, "HOME=/"));
+    assert_null(strstr((char *)r.out, "TERM="));
+    client_result_fini(&r);
+    script("umask; pwd; ls /proc/self/fd | wc -l", "0022\n/\n4\n", 0);
+    /* Signals are as a shell expects them: nothing blocked, nothing ignored. */
+    script("grep -E '^Sig(Blk|Ign)' /proc/self/status | cut -f2",
+           "0000000000000000\n0000000000000000\n", 0);
+}
+
+static void not_started(void **state)
+{
+    static const struct {
+        const char *name, *cwd, *user;
+        uint32_t error;
+    } cases[] = {
+        { "no-such-program-anywhere", NULL, NULL, ENOENT },
+        { "/no/such/program", NULL, NULL, ENOENT },
+        { "/etc/passwd", NULL, NULL, EACCES },
+        { "/dev/null", NULL, NULL, EACCES },
+        { "/bin/true", "/no/such/dir", NULL, ENOENT },
+        { "/bin/true", "/etc/passwd", NULL, ENOTDIR },
+        { "/bin/true", NULL, "no-such-user", EINVAL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(cases); i++) {
+        struct client_result r =
+            run(&(struct client_exec){ .argv = (const char *const[]){ cases[i].name, NULL },
+                                       .cwd = cases[i].cwd,
+                                       .user = cases[i].user });
+
+        assert_false(r.started);
+        assert_int_equal(r.error, cases[i].error);
+        assert_true(strlen(r.text) > 5);
+        client_result_fini(&r);
+    }
+}
+
+/* PATH is searched as execvp does: a directory without the right to it is remembered, a program
+ * without a magic number is not given to a shell. */
+static void path_search(void **state)
+{
+    char top[] = "/tmp/carrel-path-XXXXXX", path[128], env[512];
+    struct client_result r;
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(top));
+    snprintf(path, sizeof(path), "%s/prog", top);
+    fd = open(path, O_WRONLY | O_CREAT, 0755);
+    assert_int_equal(write(fd, "echo no shell\n", 14), 14);
+    close(fd);
+    snprintf(env, sizeof(env), "PATH=/no/such:/etc/passwd:%s", top);
+    struct client_exec x = { .argv = (const char *const[]){ "prog", NULL },
+                             .envp = (const char *const[]){ env, NULL } };
+
+    r = run(&x);
+    assert_int_equal(r.error, ENOEXEC);
+    client_result_fini(&r);
+    assert_int_equal(chmod(path, 0644), 0);
+    r = run(&x);
+    assert_int_equal(r.error, EACCES);
+    client_result_fini(&r);
+    snprintf(env, sizeof(env), "PATH=%s:/bin:/usr/bin", top);
+    x.argv = (const char *const[]){ "true", NULL };
+    r = run(&x);
+    assert_int_equal(r.error, 0);
+    assert_int_equal(r.code, 0);
+    client_result_fini(&r);
+    unlink(path);
+    rmdir(top);
+}
+
+static void other_user(void **state)
+{
+    struct client_result r;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    r = run(&(struct client_exec){
+        .argv = SHELL("id -u; id -g; id -G; echo again >/dev/stdout; echo $HOME; "
+                      "grep CapEff /proc/self/status | cut -f2"),
+        .user = "4321:1234" });
+    assert_string_equal((char *)r.out, "4321\n1234\n1234\nagain\n/\n0000000000000000\n");
+    client_result_fini(&r);
+}
+
+static void terminal(void **state)
+{
+    struct client_exec x = { .argv = SHELL("stty size; test -t 0 -a -t 1 -a -t 2 && echo tty; "
+                                           "echo $TERM; read a; stty size; echo got $a; cat"),
+                             .flags = MSG_F_TTY | MSG_F_STDIN,
+                             .rows = 33,
+                             .cols = 101 };
+    uint32_t id = client_start(host, &x);
+    const uint8_t size[4] = { 44, 0, 77, 0 };
+    struct msg_frame f;
+    char out[512] = "";
+    size_t len = 0;
+    int got, step = 0;
+
+    (void)state;
+    while ((got = client_recv(host, id, &f, CLIENT_WAIT_MS)) > 0 && f.type != MSG_EXIT) {
+        if (f.type != MSG_STDOUT)
+            continue;
+        assert_true(len + f.len < sizeof(out));
+        memcpy(out + len, f.body, f.len);
+        len += f.len;
+        out[len] = '\0';
+        if (step == 0 && strstr(out, "xterm\r\n")) {
+            step = 1;
+            client_send(host, id, MSG_RESIZE, size, sizeof(size));
+            client_send(host, id, MSG_STDIN, "hello\n", 6);
+        } else if (step == 1 && strstr(out, "got hello\r\n")) {
+            step = 2;
+            client_send(host, id, MSG_STDIN_EOF, NULL, 0); /* as if ^D were typed */
+        }
+    }
+    assert_int_equal(got, 1);
+    assert_int_equal(f.body[0], MSG_EXITED);
+    assert_string_equal(out, "33 101\r\ntty\r\nxterm\r\nhello\r\n44 77\r\ngot hello\r\n");
+    assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 0);
+}
+
+static void terminal_hangup(void **state)
+{
+    struct client_exec x = { .argv = SHELL("echo $$; trap '' HUP TERM; while :; do sleep 1; done"),
+                             .flags = MSG_F_TTY | MSG_F_HANGUP };
+    uint32_t id = client_start(host, &x);
+    struct msg_frame f;
+    pid_t pid;
+
+    (void)state;
+    do
+        assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 1);
+    while (f.type != MSG_STDOUT);
+    pid = (pid_t)strtol((const char *)f.body, NULL, 10);
+    assert_true(pid > 1);
+    client_reset(host, id);
+    for (int i = 0; i < 500 && kill(pid, 0) == 0; i++)
+        (void)client_pump(host, 10);
+    assert_int_equal(kill(pid, 0), -1); /* the KILL after the HUP */
+}
+
+static void timeout(void **state)
+{
+    double t = now();
+    struct client_result r = run(&(struct client_exec){
+        .argv = SHELL(
+            "trap '' TERM; (trap '' TERM; sleep 77) & echo $!; wait; while :; do sleep 1; done"),
+        .timeout_ms = 100 });
+    pid_t child = (pid_t)strtol((char *)r.out, NULL, 10);
+
+    (void)state;
+    assert_int_equal(r.kind, MSG_TIMED_OUT);
+    assert_int_equal(r.code, SIGKILL);
+    assert_true(now() - t >= 2.0);
+    assert_true(child > 1);
+    /* The whole group went, not only its leader. */
+    for (int i = 0; i < 300 && kill(child, 0) == 0; i++)
+        (void)client_pump(host, 10);
+    assert_int_equal(kill(child, 0), -1);
+    client_result_fini(&r);
+
+    r = run(&(struct client_exec){ .argv = SHELL("sleep 60"), .timeout_ms = 100 });
+    assert_int_equal(r.kind, MSG_TIMED_OUT);
+    assert_int_equal(r.code, SIGTERM);
+    client_result_fini(&r);
+    /* One that ends in time is not touched. */
+    r = run(&(struct client_exec){ .argv = SHELL("exit 3"), .timeout_ms = 60000 });
+    assert_int_equal(r.kind, MSG_EXITED);
+    assert_int_equal(r.code, 3);
+    client_result_fini(&r);
+}
+
+static void signals(void **state)
+{
+    struct client_exec x = { .argv = SHELL("trap 'exit 9' USR1; echo ready; "
+                                           "while :; do sleep 0.02; done") };
+    uint32_t id = client_start(host, &x);
+    const uint8_t usr1 = SIGUSR1;
+    struct msg_frame f;
+
+    (void)state;
+    while (client_recv(host, id, &f, CLIENT_WAIT_MS) > 0 && f.type != MSG_EXIT)
+        if (f.type == MSG_STDOUT)
+            client_send(host, id, MSG_SIGNAL, &usr1, 1);
+    assert_int_equal(f.body[0], MSG_EXITED);
+    assert_int_equal(f.body[1], 9);
+    assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 0);
+}
+
+static void held_output(void **state)
+{
+    double t = now();
+    struct client_result r = run(&(struct client_exec){
+        .argv = SHELL("(sleep 0.05; echo late; exec sleep 30) & echo $! >&2; exit 6") });
+
+    (void)state;
+    assert_int_equal(r.code, 6);
+    assert_string_equal((char *)r.out, "late\n");
+    assert_true(now() - t < 10);
+    assert_int_equal(kill((pid_t)strtol((char *)r.err, NULL, 10), SIGKILL), 0);
+    client_result_fini(&r);
+}
+
+/* As above, but a descendant that never stops writing. */
+static void flooded_output(void **state)
+{
+    struct client_result r =
+        run(&(struct client_exec){ .argv = SHELL("yes & echo $! >&2; exit 6") });
+
+    (void)state;
+    assert_int_equal(r.code, 6);
+    assert_int_equal(kill((pid_t)strtol((char *)r.err, NULL, 10), SIGKILL), 0);
+    client_result_fini(&r);
+}
+
+static void r11_unread_output(void **state)
+{
+    struct client_exec flood = { .argv = SHELL("head -c 2000000 /dev/zero") };
+    uint32_t id = client_start(host, &flood);
+    struct client_result r;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        script("echo alive", "alive\n", 0);
+    client_finish(host, id, &flood, &r);
+    assert_int_equal(r.out_len, 2000000);
+    assert_int_equal(r.code, 0);
+    client_result_fini(&r);
+}
+
+static void as_many_as_there_may_be(void **state)
+{
+    uint32_t ids[JOBS_MAX + 1];
+    struct client_exec x = { .argv = SHELL("read a; exit $a"), .flags = MSG_F_STDIN };
+    struct client_result r;
+
+    (void)state;
+    for (unsigned i = 0; i <= JOBS_MAX; i++)
+        ids[i] = client_start(host, &x);
+    client_finish(host, ids[JOBS_MAX], &x, &r);
+    assert_int_equal(r.error, EAGAIN);
+    client_result_fini(&r);
+    for (unsigned i = JOBS_MAX; i-- > 0;) {
+        char word[16];
+
+        snprintf(word, sizeof(word), "%u\n", i);
+        x.in = word;
+        x.in_len = strlen(word);
+        client_finish(host, ids[i], &x, &r);
+        assert_int_equal(r.code, i);
+        client_result_fini(&r);
+    }
+    script("echo room again", "room again\n", 0);
+}
+
+static void requests_to_pid_1(void **state)
+{
+    static struct msg_builder b;
+    char text[256] = "";
+
+    (void)state;
+    msg_begin(&b, MSG_SETUP);
+    msg_add_text(&b, MSG_HOSTNAME, "otter");
+    msg_add_u64(&b, MSG_TIME, 12345);
+    assert_int_equal(client_simple(host, &b, text), 0);
+    assert_int_equal(record->setups, 1);
+    assert_int_equal(record->time_ns, 12345);
+    assert_string_equal((const char *)record->hostname, "otter");
+    record->refuse_setup = true;
+    msg_begin(&b, MSG_SETUP);
+    assert_int_equal(client_simple(host, &b, text), EPERM);
+    assert_string_equal(text, "no clock here");
+
+    msg_begin(&b, MSG_POWEROFF);
+    msg_add_u32(&b, MSG_GRACE, 77);
+    assert_int_equal(client_simple(host, &b, text), 0);
+    assert_int_equal(record->poweroffs, 1);
+    assert_int_equal(record->grace_ms, 77);
+
+    struct client_result r = run(&(struct client_exec){ .argv = SHELL("exit 0") });
+
+    assert_int_equal(r.error, ESHUTDOWN);
+    client_result_fini(&r);
+}
+
+/* R04, R06: a stream with a frame out of place is lost, the session is not. */
+static void r04_frames_out_of_place(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } bad[] = {
+        { "\2\0\0\0\377\377\377\377", 8 }, /* longer than any frame */
+        { "\0\0\0\0\0\0\0\0", 8 },         /* no type */
+        { "\2\1\0\0\0\0\0\0", 8 },         /* reserved byte */
+        { "\2\0\0\1\0\0\0\0", 8 },
+    };
+    static struct msg_builder b;
+    const struct client_exec x = { .argv = SHELL("sleep 60"), .flags = MSG_F_HANGUP };
+    static const uint8_t after[] = { MSG_EXEC, MSG_DATA, MSG_EOF, MSG_DONE, MSG_STDOUT, 200 };
+    struct msg_frame f;
+    uint32_t id;
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < array_len(bad); i++) {
+        id = client_open(host);
+        client_send_raw(host, id, bad[i].bytes, bad[i].len);
+        assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 0);
+    }
+    /* During a command. */
+    for (size_t i = 0; i < array_len(after); i++) {
+        id = client_start(host, &x);
+        assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 1);
+        assert_int_equal(f.type, MSG_STARTED);
+        client_send(host, id, (enum msg_type)after[i], "x", 1);
+        assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 0);
+    }
+    id = client_start(host, &x);
+    client_send(host, id, MSG_SIGNAL, "\101", 1); /* 65: no such signal */
+    while (client_recv(host, id, &f, CLIENT_WAIT_MS) > 0)
+        assert_int_equal(f.type, MSG_STARTED);
+    /* An answer is no request. */
+    msg_begin(&b, MSG_EXIT);
+    assert_int_equal(client_simple(host, &b, text), ENOSYS);
+    /* Half a request, then the end. */
+    id = client_open(host);
+    client_send_raw(host, id, "\2\0\0\0\20\0\0\0half", 12);
+    client_close(host, id);
+    assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 0);
+    script("echo alive", "alive\n", 0);
+}
+
+/* A broken yamux frame ends the session, its commands and nothing else (R10 is yamux's own). */
+static void broken_session(void **state)
+{
+    const struct client_exec x = { .argv = SHELL("exec sleep 60"), .flags = MSG_F_HANGUP };
+    uint32_t id = client_start(host, &x);
+    struct msg_frame f;
+    uint32_t pid;
+
+    (void)state;
+    assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 1);
+    pid = f.body[0] | (uint32_t)f.body[1] << 8 | (uint32_t)f.body[2] << 16;
+    client_free(host);
+    connect_session();
+    for (int i = 0; i < 500 && kill((pid_t)pid, 0) == 0; i++)
+        (void)client_pump(host, 10);
+    assert_int_equal(kill((pid_t)pid, 0), -1);
+    assert_string_equal((const char *)record->why, "");
+}
+
+/* R12: sessions that end in mid-frame leave nothing behind. */
+static void r12_sessions(void **state)
+{
+    struct client_exec x = { .argv = SHELL("read a"), .flags = MSG_F_STDIN };
+    unsigned before = 0;
+
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        uint32_t id = client_start(host, &x);
+        struct msg_frame f;
+
+        assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 1);
+        id = client_open(host);
+        client_send_raw(host, id, "\2\0\0\0\20\0\0\0half", 12);
+        (void)client_pump(host, 0);
+        client_free(host);
+        connect_session();
+        if (i == 10) {
+            script("echo alive", "alive\n", 0);
+            before = open_descriptors();
+        }
+    }
+    script("echo alive", "alive\n", 0);
+    assert_int_equal(record->sessions, 301);
+    /* The last commands may still be on their way out. */
+    for (int i = 0; i < 200 && open_descriptors() > before; i++)
+        (void)client_pump(host, 10);
+    assert_true(open_descriptors() <= before);
+}
+
+static void streams_left_open(void **state)
+{
+    struct client_exec x = { .argv = SHELL("exit 0") };
+    struct msg_frame f;
+
+    (void)state;
+    /* Finished calls whose host side stays open must not use up the streams. */
+    for (unsigned i = 0; i < 100; i++) {
+        uint32_t id = client_start(host, &x);
+
+        while (client_recv(host, id, &f, CLIENT_WAIT_MS) > 0 && f.type != MSG_EXIT)
+            ;
+        assert_int_equal(f.type, MSG_EXIT);
+    }
+}
+
+static void transfers(void **state)
+{
+    char top[] = "/tmp/carrel-put-XXXXXX", path[256], text[256] = "";
+    static struct msg_builder b;
+    struct client_result r;
+    struct msg_frame f;
+    uint8_t *tar;
+    size_t len;
+    uint32_t id;
+
+    (void)state;
+    assert_non_null(mkdtemp(top));
+    snprintf(path, sizeof(path),
+             "mkdir %s/a %s/b; cd %s/a; head -c 1000000 /dev/urandom >f; "
+             "ln -s f l; mkdir d",
+             top, top, top);
+    script(path, "", 0);
+    snprintf(path, sizeof(path), "%s/a", top);
+    assert_int_equal(client_get(host, path, &tar, &len, text), 0);
+    snprintf(path, sizeof(path), "%s/b", top);
+    assert_int_equal(client_put(host, path, NULL, tar, len, text), 0);
+    snprintf(path, sizeof(path), "diff -r %s/a %s/b/a && echo same", top, top);
+    script(path, "same\n", 0);
+
+    /* An archive cut short, by its length and by a stream that just ends. */
+    snprintf(path, sizeof(path), "%s/b", top);
+    assert_int_equal(client_put(host, path, NULL, tar, len / 2, text), EINVAL);
+    free(tar);
+    id = client_open(host);
+    msg_begin(&b, MSG_PUT);
+    msg_add_text(&b, MSG_PATH, path);
+    client_request(host, id, &b);
+    client_close(host, id);
+    assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 0);
+    assert_int_equal(client_put(host, "/no/such/dir", NULL, "", 0, text), ENOENT);
+    assert_non_null(strstr(text, "/no/such/dir"));
+    assert_int_equal(client_get(host, "/no/such/dir", &tar, &len, text), ENOENT);
+    free(tar);
+    snprintf(path, sizeof(path), "rm -r %s", top);
+    r = run(&(struct client_exec){ .argv = SHELL(path) });
+    client_result_fini(&r);
+}
+
+/* A transfer ends when its requester goes. */
+static void abandoned_transfer(void **state)
+{
+    static struct msg_builder b;
+    unsigned before = open_descriptors();
+    uint32_t id = client_open(host);
+
+    (void)state;
+    msg_begin(&b, MSG_GET);
+    msg_add_text(&b, MSG_PATH, "/usr");
+    client_request(host, id, &b);
+    for (int i = 0; i < 20; i++)
+        (void)client_pump(host, 10);
+    client_reset(host, id);
+    for (int i = 0; i < 500 && open_descriptors() > before; i++)
+        (void)client_pump(host, 10);
+    assert_int_equal(open_descriptors(), before);
+    script("echo alive", "alive\n", 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start_server, stop_server)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(exit_status),
+        TEST(streams),
+        TEST(environment),
+        TEST(not_started),
+        TEST(path_search),
+        TEST(other_user),
+        TEST(terminal),
+        TEST(terminal_hangup),
+        TEST(timeout),
+        TEST(signals),
+        TEST(held_output),
+        TEST(flooded_output),
+        TEST(r11_unread_output),
+        TEST(as_many_as_there_may_be),
+        TEST(requests_to_pid_1),
+        TEST(r04_frames_out_of_place),
+        TEST(broken_session),
+        TEST(r12_sessions),
+        TEST(streams_left_open),
+        TEST(transfers),
+        TEST(abandoned_transfer),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (record == MAP_FAILED)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
