@@ -74,6 +74,17 @@ void *arena_push(struct arena *a, void **v, uint32_t n, size_t size)
     return (char *)*v + size * n;
 }
 
+void arena_absorb(struct arena *a, struct arena *other)
+{
+    struct arena_chunk **last = &other->head;
+
+    while (*last)
+        last = &(*last)->next;
+    *last = a->head;
+    a->head = other->head;
+    other->head = NULL;
+}
+
 void arena_fini(struct arena *a)
 {
     for (struct arena_chunk *c = a->head, *next; c; c = next) {

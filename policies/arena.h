@@ -36,6 +36,9 @@ char *arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3)
 void *arena_push(struct arena *a, void **v, uint32_t n, size_t size)
     __attribute__((returns_nonnull));
 
+/* Takes over all that the other one has. */
+void arena_absorb(struct arena *a, struct arena *other);
+
 void arena_fini(struct arena *a);
 
 #endif

@@ -152,7 +152,7 @@ TABLE(exec, exec_file, NULL);
 
 static const struct field fields_env[] = {
     TEXTS(exec_env, allow, "allow", TEXT_ENV, C_MEET, 'G', NULL, "Environment variables that the caller may set."),
-    OTHER(exec_env, set, "set", F_PAIRS, C_OWN, 'G', NULL, "Environment variables that are always set to these values."),
+    OTHER(exec_env, set, "set", F_PAIRS, C_SAME, 'G', NULL, "Environment variables that are always set to these values."),
 };
 TABLE(env, exec_env, NULL);
 
@@ -309,7 +309,7 @@ static const struct field fields_network[] = {
     WORD(policy_network, default_, "default", deny, C_LEAST, 'H', 0, "What happens to a connection that no rule allows: always deny."),
     LIST(policy_network, allow, "allow", net_rule, C_BY_ID, 'H', "What may be reached."),
     LIST(policy_network, deny, "deny", net_rule, C_UNION, 'H', "What may not, whatever is allowed."),
-    LIST(policy_network, publish, "publish", publish, C_SAME, 'H', "Guest ports that the host listens for."),
+    LIST(policy_network, publish, "publish", publish, C_OWN, 'H', "Guest ports that the host listens for."),
 };
 TABLE(network, policy_network, NULL);
 

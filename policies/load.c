@@ -52,9 +52,9 @@ static void unknown_key(struct loader *l, const struct table *t, const struct no
                 n->key, t->name, guess ? guess : "");
 }
 
-static struct spot spot_of(uint32_t line, uint32_t col)
+static struct spot spot_of(const struct loader *l, uint32_t line, uint32_t col)
 {
-    return (struct spot){ line, (uint16_t)(col > UINT16_MAX ? UINT16_MAX : col), 0 };
+    return (struct spot){ line, (uint16_t)(col > UINT16_MAX ? UINT16_MAX : col), l->number };
 }
 
 static void load_list(struct loader *l, const struct field *f, const struct node *n,
@@ -67,7 +67,7 @@ static void load_object(struct loader *l, const struct table *t, const struct no
     struct node only = { .kind = NODE_MAP, .n = 1 };
     struct node child;
 
-    o->spot = spot_of(n->line, n->col);
+    o->spot = spot_of(l, n->line, n->col);
     if (n->kind == NODE_SCALAR && t->shorthand) {
         child = *n;
         child.key = t->shorthand;
@@ -93,7 +93,8 @@ static void load_object(struct loader *l, const struct table *t, const struct no
         void *m = field_of(f, object);
 
         o->has |= 1ull << i;
-        o->at[i] = spot_of(c->key_line, c->key_col);
+        o->own = o->has;
+        o->at[i] = spot_of(l, c->key_line, c->key_col);
         if (f->type == F_OBJECT)
             load_object(l, f->table, c, m);
         else if (f->type == F_LIST)
@@ -147,15 +148,22 @@ static void load_list(struct loader *l, const struct field *f, const struct node
 
 struct policy *policy_parse(const char *text, size_t len, const char *file, struct problems *ps)
 {
+    return policy_parse_layer(text, len, file, 0, ps);
+}
+
+struct policy *policy_parse_layer(const char *text, size_t len, const char *file, uint16_t number,
+                                  struct problems *ps)
+{
     struct policy *p = calloc(1, sizeof(*p));
 
     if (!p)
         abort();
 
-    struct loader l = { .p = p, .ps = ps, .file = file };
+    struct loader l = { .p = p, .ps = ps, .file = file, .number = number };
     struct arena nodes = ARENA_INIT;
 
-    p->files[p->nfiles++] = arena_copy(&p->arena, file, strlen(file));
+    p->files[number] = arena_copy(&p->arena, file, strlen(file));
+    p->nfiles = (uint16_t)(number + 1);
 
     const struct node *root = yaml_parse(&nodes, text, len, file, ps);
 
@@ -185,5 +193,7 @@ void policy_free(struct policy *p)
 
 void policy_place(const struct policy *p, struct spot at, struct text *out)
 {
-    text_add(out, "%s:%u", at.file < p->nfiles ? p->files[at.file] : "?", at.line);
+    const char *file = at.file < p->nfiles ? p->files[at.file] : NULL;
+
+    text_add(out, "%s:%u", file ? file : "?", at.line);
 }

@@ -11,6 +11,7 @@ struct loader {
     struct policy *p;
     struct problems *ps;
     const char *file;
+    uint16_t number; /* of the file */
     bool failed;
 };
 

@@ -22,6 +22,7 @@ struct spot {
 /* The head of every map of the document. */
 struct object {
     uint64_t has; /* bit i: field i of its table is in the document, or was inherited */
+    uint64_t own; /* bit i: it is in the document */
     struct spot spot;
     struct spot *at; /* one a field */
 };
@@ -341,6 +342,10 @@ struct policy {
  * caller's; nothing in it points at the text.
  */
 struct policy *policy_parse(const char *text, size_t len, const char *file, struct problems *ps);
+
+/* As one of several layers: its places carry this file number. */
+struct policy *policy_parse_layer(const char *text, size_t len, const char *file, uint16_t number,
+                                  struct problems *ps);
 
 /* NULL is allowed. */
 void policy_free(struct policy *p);

@@ -1,0 +1,419 @@
+/*
+ * atoms_argv.c - argument lists: the product of the patterns' automata over arguments, where
+ * finitely many strings stand for all; and named arguments, name by name.
+ */
+#include "policies/solve.h"
+
+#include <string.h>
+
+/* A byte with which no known text goes on after this prefix; 0 when there is none. */
+static unsigned char fresh_byte(const struct texts *known, const char *prefix)
+{
+    static const char pleasant[] =
+        "xyzabcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    bool used[256] = { false };
+    size_t n = strlen(prefix);
+
+    for (uint32_t i = 0; i < known->n; i++)
+        if (strncmp(known->v[i], prefix, n) == 0)
+            used[(unsigned char)known->v[i][n]] = true;
+    for (size_t i = 0; pleasant[i]; i++)
+        if (!used[(unsigned char)pleasant[i]])
+            return (unsigned char)pleasant[i];
+    for (unsigned c = 1; c < 256; c++)
+        if (!used[c])
+            return (unsigned char)c;
+    return 0;
+}
+
+static void add_text(struct arena *a, struct texts *t, const char *s)
+{
+    for (uint32_t i = 0; i < t->n; i++)
+        if (strcmp(t->v[i], s) == 0)
+            return;
+    arena_push(a, (void **)&t->v, t->n, sizeof(*t->v));
+    t->v[t->n++] = s;
+}
+
+/* The prefix, then one byte that leaves all known texts, up to len bytes. */
+static void add_leaving(struct arena *a, struct texts *out, const struct texts *known,
+                        const char *prefix, size_t len)
+{
+    unsigned char c = fresh_byte(known, prefix);
+    size_t n = strlen(prefix);
+
+    if (!c || len <= n)
+        return;
+
+    char *s = arena_get(a, len + 1);
+
+    memcpy(s, prefix, n);
+    memset(s + n, c, len - n);
+    add_text(a, out, s);
+}
+
+void token_values(struct arena *a, const struct token *const *tokens, uint32_t n, struct texts *out)
+{
+    struct texts known = { NULL, 0 }, prefixes = { NULL, 0 };
+
+    add_text(a, &prefixes, "");
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t k = 0; k < tokens[i]->words.n; k++)
+            add_text(a, &known, tokens[i]->words.v[k]);
+        if (tokens[i]->kind == TOKEN_PREFIX)
+            add_text(a, &prefixes, tokens[i]->words.v[0]);
+    }
+    for (uint32_t p = 0; p < prefixes.n; p++)
+        add_leaving(a, out, &known, prefixes.v[p], strlen(prefixes.v[p]) + 1);
+    for (uint32_t i = 0; i < known.n; i++)
+        add_text(a, out, known.v[i]);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t p = 0; p < prefixes.n && tokens[i]->kind != TOKEN_WORDS; p++)
+            add_leaving(a, out, &known, prefixes.v[p], tokens[i]->max + 1u);
+}
+
+struct automaton {
+    const struct argv_pattern *p;
+    uint32_t *base; /* first state of each token, and the end */
+    uint32_t first; /* its first word in the product's set */
+    uint32_t words;
+    bool anywhere;
+};
+
+struct side {
+    uint32_t first, npos, nneg;
+    bool must;
+};
+
+struct state {
+    uint32_t from, depth, value;
+};
+
+struct product {
+    struct arena *arena;
+    struct automaton *m;
+    uint32_t nm;
+    struct side *sides;
+    uint32_t nsides;
+    struct texts values;
+    uint32_t words;
+    struct state *states;
+    uint64_t **sets;
+    uint32_t nstates;
+    uint32_t *table;
+    uint32_t mask;
+};
+
+static void add_automata(struct product *p, const struct argvs *list, bool anywhere)
+{
+    for (uint32_t i = 0; i < list->n; i++) {
+        struct automaton *m = arena_push(p->arena, (void **)&p->m, p->nm, sizeof(*p->m));
+        uint32_t at = 0;
+
+        m->p = &list->v[i];
+        m->anywhere = anywhere;
+        m->base = arena_get(p->arena, (m->p->n + 1) * sizeof(*m->base));
+        for (uint32_t k = 0; k < m->p->n; k++) {
+            m->base[k] = at;
+            at += m->p->v[k].kind == TOKEN_ANY ? m->p->v[k].hi + 1 : 1;
+        }
+        m->base[m->p->n] = at;
+        m->first = p->words;
+        m->words = at / 64 + 1;
+        p->words += m->words;
+        p->nm++;
+    }
+}
+
+static void add_side(struct product *p, const struct cell *c, bool must)
+{
+    struct side *s = arena_push(p->arena, (void **)&p->sides, p->nsides, sizeof(*p->sides));
+
+    *s = (struct side){ p->nm, c->argv.pos.n, c->argv.neg.n, must };
+    p->nsides++;
+    add_automata(p, &c->argv.pos, false);
+    add_automata(p, &c->argv.neg, true);
+}
+
+/* Marks a state and what is reached from it without an argument. */
+static void reach(const struct automaton *m, uint64_t *set, uint32_t token, uint32_t count)
+{
+    for (;;) {
+        uint32_t s = m->base[token] + count;
+
+        set[s / 64] |= 1ull << (s % 64);
+        if (token == m->p->n || m->p->v[token].kind != TOKEN_ANY || count < m->p->v[token].lo)
+            return;
+        token++;
+        count = 0;
+    }
+}
+
+static bool bit(const uint64_t *set, uint32_t i)
+{
+    return set[i / 64] >> (i % 64) & 1;
+}
+
+static void step(const struct automaton *m, const uint64_t *from, const char *arg, uint64_t *to)
+{
+    size_t len = strlen(arg);
+
+    memset(to, 0, m->words * sizeof(*to));
+    for (uint32_t t = 0; t < m->p->n; t++) {
+        const struct token *k = &m->p->v[t];
+        uint32_t n = k->kind == TOKEN_ANY ? k->hi : 1;
+
+        if (!token_matches(k, arg, len))
+            continue;
+        for (uint32_t c = 0; c < n; c++) {
+            if (!bit(from, m->base[t] + c))
+                continue;
+            if (k->kind == TOKEN_ANY)
+                reach(m, to, t, c + 1);
+            else
+                reach(m, to, t + 1, 0);
+        }
+    }
+    if (m->anywhere) {
+        reach(m, to, 0, 0);
+        if (bit(from, m->base[m->p->n]))
+            reach(m, to, m->p->n, 0);
+    }
+}
+
+static bool ended(const struct product *p, const uint64_t *set, uint32_t first, uint32_t n)
+{
+    for (uint32_t i = first; i < first + n; i++)
+        if (bit(set + p->m[i].first, p->m[i].base[p->m[i].p->n]))
+            return true;
+    return false;
+}
+
+static bool side_has(const struct product *p, const uint64_t *set, const struct side *s)
+{
+    return ended(p, set, s->first, s->npos) && !ended(p, set, s->first + s->npos, s->nneg);
+}
+
+static bool hopeful(const struct product *p, const uint64_t *set)
+{
+    for (uint32_t i = 0; i < p->nsides; i++) {
+        const struct side *s = &p->sides[i];
+        uint64_t any = 0;
+
+        if (!s->must)
+            continue;
+        for (uint32_t k = s->first; k < s->first + s->npos; k++)
+            for (uint32_t w = 0; w < p->m[k].words; w++)
+                any |= set[p->m[k].first + w];
+        /* What a must's denial has seen, it does not forget. */
+        if (!any || ended(p, set, s->first + s->npos, s->nneg))
+            return false;
+    }
+    return true;
+}
+
+static bool push(struct product *p, const uint64_t *set, struct state s)
+{
+    uint64_t h = 0x9e3779b97f4a7c15ull;
+
+    for (uint32_t i = 0; i < p->words; i++) {
+        h = (h ^ set[i]) * 0xff51afd7ed558ccdull;
+        h ^= h >> 32;
+    }
+
+    uint32_t i = (uint32_t)h & p->mask;
+
+    for (; p->table[i]; i = (i + 1) & p->mask)
+        if (memcmp(p->sets[p->table[i] - 1], set, p->words * sizeof(*set)) == 0)
+            return true;
+    if (p->nstates >= SOLVE_STATES)
+        return false;
+    p->table[i] = p->nstates + 1;
+
+    uint64_t *copy = arena_get(p->arena, p->words * sizeof(*copy) + 8);
+
+    memcpy(copy, set, p->words * sizeof(*copy));
+    *(uint64_t **)arena_push(p->arena, (void **)&p->sets, p->nstates, sizeof(*p->sets)) = copy;
+    *(struct state *)arena_push(p->arena, (void **)&p->states, p->nstates, sizeof(*p->states)) = s;
+    p->nstates++;
+    return true;
+}
+
+static void consider(struct product *p, struct atoms *at, uint32_t state)
+{
+    const char **list = arena_get(p->arena, (p->states[state].depth + 1) * sizeof(*list));
+
+    for (uint32_t i = 0; i < p->nsides; i++)
+        if (p->sides[i].must && !side_has(p, p->sets[state], &p->sides[i]))
+            return;
+    for (uint32_t i = state; p->states[i].depth; i = p->states[i].from)
+        list[p->states[i].depth - 1] = p->values.v[p->states[i].value];
+
+    struct value v = { .present = true, .list = { list, p->states[state].depth } };
+
+    atoms_consider(at, &v);
+}
+
+static void explore(struct product *p, struct atoms *at)
+{
+    uint64_t *next = arena_get(p->arena, (p->words + 1) * sizeof(*next));
+
+    p->mask = SOLVE_STATES * 2 - 1;
+    p->table = arena_get(p->arena, (p->mask + 1) * sizeof(*p->table));
+    for (uint32_t i = 0; i < p->nm; i++)
+        reach(&p->m[i], next + p->m[i].first, 0, 0);
+    at->too_complex = !push(p, next, (struct state){ 0, 0, 0 });
+    for (uint32_t s = 0; s < p->nstates && !at->done && !at->too_complex; s++) {
+        consider(p, at, s);
+        for (uint32_t v = 0; v < p->values.n && p->states[s].depth < ARGV_MAX && !at->too_complex;
+             v++) {
+            for (uint32_t i = 0; i < p->nm; i++)
+                step(&p->m[i], p->sets[s] + p->m[i].first, p->values.v[v], next + p->m[i].first);
+            if (++*at->steps > SOLVE_STEPS ||
+                (hopeful(p, next) &&
+                 !push(p, next, (struct state){ s, p->states[s].depth + 1, v })))
+                at->too_complex = true;
+        }
+    }
+}
+
+static void lists(struct atoms *at)
+{
+    struct product p = { .arena = at->arena };
+    const struct token **tokens = NULL;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < at->q->nmust; i++)
+        if (at->q->must[i]->cell[at->dim])
+            add_side(&p, at->q->must[i]->cell[at->dim], true);
+    for (uint32_t i = 0; i < at->q->navoid; i++)
+        if (live_has(&at->live, i) && at->q->avoid[i]->cell[at->dim])
+            add_side(&p, at->q->avoid[i]->cell[at->dim], false);
+    for (uint32_t i = 0; i < p.nm; i++) {
+        for (uint32_t k = 0; k < p.m[i].p->n; k++) {
+            *(const struct token **)arena_push(p.arena, (void **)&tokens, n, sizeof(*tokens)) =
+                &p.m[i].p->v[k];
+            n++;
+        }
+    }
+    token_values(p.arena, tokens, n, &p.values);
+    explore(&p, at);
+}
+
+/* The conditions on one name, of everybody. */
+static void tokens_of(const struct atoms *at, const char *name, const struct token ***tokens,
+                      uint32_t *n)
+{
+    uint32_t total = at->q->nmust + at->q->navoid;
+
+    for (uint32_t i = 0; i < total; i++) {
+        const struct clause *c = i < at->q->nmust ? at->q->must[i] : at->q->avoid[i - at->q->nmust];
+        const struct cell *x = c->cell[at->dim];
+
+        for (uint32_t k = 0; x && k < x->args.n; k++) {
+            if (strcmp(x->args.v[k].name, name) != 0)
+                continue;
+            *(const struct token **)arena_push(at->arena, (void **)tokens, *n, sizeof(**tokens)) =
+                &x->args.v[k].token;
+            (*n)++;
+        }
+    }
+}
+
+/*
+ * Who fails on a chosen value of one name is out, whatever the other names are: so the names can be
+ * chosen one after the other, each against those that are left.
+ */
+struct choice {
+    struct value value;
+    struct live left;
+};
+
+static bool token_ok(const struct cell *c, const char *name, const char *v)
+{
+    for (uint32_t i = 0; c && i < c->args.n; i++)
+        if (strcmp(c->args.v[i].name, name) == 0 &&
+            (!v || !token_matches(&c->args.v[i].token, v, strlen(v))))
+            return false;
+    return true;
+}
+
+static void choose(struct atoms *at, const struct choice *from, const char *name, const char *v,
+                   struct choice **out, uint32_t *n)
+{
+    struct choice c = { from->value, { arena_get(at->arena, at->words * sizeof(uint64_t)) } };
+
+    for (uint32_t i = 0; i < at->q->nmust; i++)
+        if (!token_ok(at->q->must[i]->cell[at->dim], name, v))
+            return;
+    for (uint32_t i = 0; i < at->q->navoid; i++)
+        if (live_has(&from->left, i) && token_ok(at->q->avoid[i]->cell[at->dim], name, v))
+            c.left.w[i / 64] |= 1ull << (i % 64);
+    for (uint32_t i = 0; i < *n; i++) {
+        uint64_t outside = 0;
+
+        for (uint32_t w = 0; w < at->words; w++)
+            outside |= (*out)[i].left.w[w] & ~c.left.w[w];
+        if (!outside)
+            return;
+    }
+    if (v) {
+        const char **list = arena_get(at->arena, (from->value.list.n + 2) * sizeof(*list));
+
+        if (from->value.list.n)
+            memcpy(list, from->value.list.v, from->value.list.n * sizeof(*list));
+        list[from->value.list.n] = name;
+        list[from->value.list.n + 1] = v;
+        c.value.list = (struct args){ list, from->value.list.n + 2 };
+    }
+    *(struct choice *)arena_push(at->arena, (void **)out, *n, sizeof(**out)) = c;
+    (*n)++;
+}
+
+static void named(struct atoms *at)
+{
+    struct texts names = { NULL, 0 };
+    struct choice *now = NULL;
+    uint32_t n = 1, total = at->q->nmust + at->q->navoid;
+
+    for (uint32_t i = 0; i < total; i++) {
+        const struct clause *c = i < at->q->nmust ? at->q->must[i] : at->q->avoid[i - at->q->nmust];
+        const struct cell *x = c->cell[at->dim];
+
+        for (uint32_t k = 0; x && k < x->args.n; k++)
+            add_text(at->arena, &names, x->args.v[k].name);
+    }
+    now = arena_get(at->arena, sizeof(*now));
+    now->value.present = true;
+    now->left = at->live;
+    for (uint32_t i = 0; i < names.n; i++) {
+        const struct token **tokens = NULL;
+        struct texts values = { NULL, 0 };
+        struct choice *next = NULL;
+        uint32_t ntokens = 0, nnext = 0;
+
+        tokens_of(at, names.v[i], &tokens, &ntokens);
+        token_values(at->arena, tokens, ntokens, &values);
+        for (uint32_t k = 0; k < n; k++) {
+            choose(at, &now[k], names.v[i], NULL, &next, &nnext);
+            for (uint32_t m = 0; m < values.n; m++)
+                choose(at, &now[k], names.v[i], values.v[m], &next, &nnext);
+            *at->steps += values.n;
+        }
+        at->too_complex = *at->steps > SOLVE_STEPS || nnext > SOLVE_STATES;
+        if (at->too_complex)
+            return;
+        now = next;
+        n = nnext;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        atoms_consider(at, &now[i].value);
+}
+
+void atoms_argv(struct atoms *at)
+{
+    if (spaces[at->q->space].dims[at->dim].type == DIM_ARGV)
+        lists(at);
+    else
+        named(at);
+}

@@ -1,0 +1,283 @@
+/* check.c - what a whole policy must hold together: required keys, references, keys that exclude.
+ */
+#include "policies/compare.h"
+#include "policies/fields.h"
+#include "policies/globs.h"
+#include "policies/layers.h"
+#include "policies/words.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct checker {
+    const struct policy *p;
+    struct problems *ps;
+    bool failed;
+};
+
+static void wrong(struct checker *c, struct spot at, const char *fmt, ...) printf_like(3, 4);
+
+static void wrong(struct checker *c, struct spot at, const char *fmt, ...)
+{
+    char buf[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(buf, sizeof(buf), fmt, ap);
+    va_end(ap);
+    c->failed = true;
+    problem_add(c->ps, PROBLEM_ERROR, "check", c->p->files[at.file], at.line, at.col, "%s", buf);
+}
+
+/* Required keys of what is there. The tables are a tree. NOLINTNEXTLINE(misc-no-recursion) */
+static void required(struct checker *c, const struct table *t, const void *object, struct spot near)
+{
+    const struct object *o = object;
+    struct spot at = o->spot.line ? o->spot : near;
+
+    for (uint32_t i = 0; i < t->n; i++) {
+        const struct field *f = &t->fields[i];
+        const void *m = field_in(f, object);
+
+        if (f->required && !object_has(o, i))
+            wrong(c, at, "%s: %s is missing", t->name, f->key);
+        if (f->type == F_OBJECT)
+            required(c, f->table, m, at);
+        if (f->type == F_LIST) {
+            const struct list *l = m;
+
+            for (uint32_t k = 0; k < l->n; k++)
+                required(c, f->table, l->v[k], at);
+        }
+    }
+}
+
+static bool says(const struct object *o, const char *table, const char *key)
+{
+    const struct table *t = table_by_path(table);
+    int i = t ? field_index(t, key) : -1;
+
+    return i >= 0 && object_has(o, (uint32_t)i);
+}
+
+static const struct net_rule *net_rule_by_id(const struct policy *p, const char *id)
+{
+    for (uint32_t i = 0; i < p->network.allow.n; i++) {
+        const struct net_rule *r = p->network.allow.v[i];
+
+        if (strcmp(r->id, id) == 0)
+            return r;
+    }
+    return NULL;
+}
+
+static void network(struct checker *c)
+{
+    const struct policy_network *n = &c->p->network;
+
+    for (uint32_t i = 0; i < n->allow.n; i++) {
+        const struct net_rule *r = n->allow.v[i];
+
+        if (!!r->any_host == (r->hosts.n > 0))
+            wrong(c, r->o.spot, "network/%s: wanted hosts, or any_host: true, and not both", r->id);
+        if (!r->ports.n)
+            wrong(c, r->o.spot, "network/%s: no ports", r->id);
+        if (r->protocol != PROTO_HTTPS &&
+            (says(&r->o, "network.allow", "methods") || says(&r->o, "network.allow", "paths")))
+            wrong(c, r->o.spot, "network/%s: methods and paths are seen only with protocol: https",
+                  r->id);
+    }
+    for (uint32_t i = 0; i < n->deny.n; i++) {
+        const struct net_rule *r = n->deny.v[i];
+
+        if (says(&r->o, "network.deny", "protocol") || says(&r->o, "network.deny", "limits") ||
+            says(&r->o, "network.deny", "any_host"))
+            wrong(c, r->o.spot,
+                  "network/deny/%s: a denial has hosts, addresses, ports, methods and paths",
+                  r->id);
+        if ((says(&r->o, "network.deny", "methods") || says(&r->o, "network.deny", "paths")) &&
+            r->addresses.n)
+            wrong(c, r->o.spot,
+                  "network/deny/%s: addresses are denied when a stream opens, methods and paths "
+                  "later; "
+                  "write two denials",
+                  r->id);
+    }
+    for (uint32_t i = 0; i < n->publish.n; i++) {
+        const struct publish *p = n->publish.v[i];
+
+        if (!p->guest)
+            wrong(c, p->o.spot, "publish: guest is missing");
+    }
+}
+
+static bool command_there(const struct policy *p, const char *id)
+{
+    for (uint32_t i = 0; i < p->tools.commands.n; i++)
+        if (strcmp(((const struct command *)p->tools.commands.v[i])->id, id) == 0)
+            return true;
+    return false;
+}
+
+static bool mount_there(const struct policy *p, const char *id)
+{
+    for (uint32_t i = 0; i < p->storage.mounts.n; i++)
+        if (strcmp(((const struct mount *)p->storage.mounts.v[i])->id, id) == 0)
+            return true;
+    return false;
+}
+
+static void command(struct checker *c, const struct command *cmd)
+{
+    for (uint32_t k = 0; k < cmd->network.n; k++)
+        if (!net_rule_by_id(c->p, cmd->network.v[k]))
+            wrong(c, cmd->o.spot, "tools/commands/%s: network rule \"%s\" is not there", cmd->id,
+                  cmd->network.v[k]);
+    for (uint32_t k = 0; k < cmd->spawn.n; k++)
+        if (!command_there(c->p, cmd->spawn.v[k]))
+            wrong(c, cmd->o.spot, "tools/commands/%s: spawns \"%s\", which is not there", cmd->id,
+                  cmd->spawn.v[k]);
+    for (uint32_t k = 0; k < cmd->argv.n; k++) {
+        const struct argv_rule *r = cmd->argv.v[k];
+
+        if (says(&r->o, "tools.commands.argv", "allow") ==
+            says(&r->o, "tools.commands.argv", "deny"))
+            wrong(c, r->o.spot, "tools/commands/%s: argv: wanted allow or deny", cmd->id);
+        else if (says(&r->o, "tools.commands.argv", "deny") && !r->deny.n)
+            wrong(c, r->o.spot, "tools/commands/%s: argv: an empty deny", cmd->id);
+    }
+}
+
+static bool literal(const struct token *t)
+{
+    return t->kind == TOKEN_WORDS && t->words.n == 1;
+}
+
+static void tools(struct checker *c)
+{
+    const struct policy_tools *t = &c->p->tools;
+
+    for (uint32_t i = 0; i < t->commands.n; i++)
+        command(c, t->commands.v[i]);
+    for (uint32_t i = 0; i < t->host.n; i++) {
+        const struct host_tool *h = t->host.v[i];
+
+        if (!h->command.n || !literal(&h->command.v[0]) || h->command.v[0].words.v[0][0] != '/')
+            wrong(c, h->o.spot, "tools/host/%s: command must begin with an absolute path", h->id);
+        if (h->cwd && !mount_there(c->p, h->cwd))
+            wrong(c, h->o.spot, "tools/host/%s: cwd: mount \"%s\" is not there", h->id, h->cwd);
+    }
+    for (uint32_t i = 0; i < t->mcp.n; i++) {
+        const struct mcp_server *m = t->mcp.v[i];
+
+        for (uint32_t k = 0; k < m->server.n; k++)
+            if (!literal(&m->server.v[k]))
+                wrong(c, m->o.spot, "tools/mcp/%s: server is one fixed command", m->id);
+        if (!m->server.n)
+            wrong(c, m->o.spot, "tools/mcp/%s: server is missing", m->id);
+    }
+}
+
+static void target(struct checker *c, struct spot at, const char *id, const char *path,
+                   const char *const *seen, uint32_t n)
+{
+    static const char *const kept[] = { "/", "/proc", "/sys", "/dev", "/run/carrel" };
+
+    for (size_t i = 0; path && i < array_len(kept); i++)
+        if (strcmp(path, kept[i]) == 0 ||
+            (i && strncmp(path, kept[i], strlen(kept[i])) == 0 && path[strlen(kept[i])] == '/'))
+            wrong(c, at, "storage/%s: nothing can be mounted at %s", id, path);
+    for (uint32_t i = 0; path && i < n; i++)
+        if (seen[i] && strcmp(seen[i], path) == 0)
+            wrong(c, at, "storage/%s: %s is the target of two mounts", id, path);
+}
+
+#define TARGETS_MAX 1024u
+
+static void storage(struct checker *c)
+{
+    const struct policy_storage *s = &c->p->storage;
+    const char *seen[TARGETS_MAX];
+    uint32_t n = 0;
+
+    if (s->mounts.n + s->memory.n > TARGETS_MAX) {
+        wrong(c, s->o.spot, "storage: more than 1024 mounts");
+        return;
+    }
+    for (uint32_t i = 0; i < s->mounts.n; i++) {
+        const struct mount *m = s->mounts.v[i];
+
+        target(c, m->o.spot, m->id, m->target, seen, n);
+        seen[n++] = m->target;
+    }
+    for (uint32_t i = 0; i < s->memory.n; i++) {
+        const struct memory_volume *m = s->memory.v[i];
+
+        target(c, m->o.spot, m->id, m->target, seen, n);
+        seen[n++] = m->target;
+    }
+}
+
+static void secrets(struct checker *c)
+{
+    for (uint32_t i = 0; i < c->p->secrets.n; i++) {
+        const struct secret *s = c->p->secrets.v[i];
+        const struct net_rule *r = s->inject.rule ? net_rule_by_id(c->p, s->inject.rule) : NULL;
+
+        if (!s->from.file == !s->from.env)
+            wrong(c, s->o.spot, "secrets/%s: from: wanted file or env", s->id);
+        if (s->inject.rule && !r)
+            wrong(c, s->o.spot, "secrets/%s: network rule \"%s\" is not there", s->id,
+                  s->inject.rule);
+        if (r && r->protocol != PROTO_HTTPS)
+            wrong(c, s->o.spot, "secrets/%s: rule \"%s\" does not see requests (protocol: https)",
+                  s->id, r->id);
+        if (r && r->any_host)
+            wrong(c, s->o.spot, "secrets/%s: rule \"%s\" would send it to every host", s->id,
+                  r->id);
+    }
+}
+
+static void devices(struct checker *c)
+{
+    for (uint32_t i = 0; i < c->p->accelerators.n; i++) {
+        const struct accelerator *a = c->p->accelerators.v[i];
+
+        if (!says(&a->o, "accelerators", "match") ||
+            !says(&a->match.o, "accelerators.match", "vendor"))
+            wrong(c, a->o.spot, "accelerators/%s: match: vendor is missing", a->id);
+        if (a->attach == ATTACH_PASSTHROUGH && !a->reset.methods)
+            wrong(c, a->o.spot, "accelerators/%s: no reset method is good enough", a->id);
+    }
+    for (uint32_t i = 0; i < c->p->models.n; i++) {
+        const struct model *m = c->p->models.v[i];
+
+        if (!m->names.n)
+            wrong(c, m->o.spot, "models/%s: no names", m->id);
+    }
+}
+
+bool policy_check(const struct policy *p, struct problems *ps)
+{
+    struct checker c = { p, ps, false };
+
+    required(&c, &policy_table, p, p->o.spot);
+    network(&c);
+    tools(&c);
+    storage(&c);
+    secrets(&c);
+    devices(&c);
+    if (c.failed)
+        return false;
+
+    struct ruleset *rs = ruleset_make(p, NULL);
+    struct problems own = PROBLEMS_INIT, *to = ps ? ps : &own;
+    uint32_t errors = to->errors;
+
+    policy_overlaps(rs, to);
+    ruleset_free(rs);
+    c.failed = to->errors != errors;
+    problems_fini(&own);
+    return !c.failed;
+}

@@ -1,0 +1,144 @@
+/* overlaps.c - rules that never decide, and pairs of rules whose order would decide. */
+#include "policies/compare.h"
+#include "policies/points.h"
+#include "policies/solve.h"
+
+#include <string.h>
+
+static void complain(const struct ruleset *rs, struct problems *ps, enum severity severity,
+                     const struct rule *r, const char *text)
+{
+    problem_add(ps, severity, severity == PROBLEM_ERROR ? "ambiguous" : "unreachable",
+                rs->policy->files[r->spot.file], r->spot.line, r->spot.col, "%s: %s", r->id, text);
+}
+
+static enum solved ask(enum space_id space, const struct clause *const *must, uint32_t nmust,
+                       const struct clause *const *avoid, uint32_t navoid)
+{
+    struct arena tmp = ARENA_INIT;
+    struct request r;
+    struct question q = { space, must, nmust, avoid, navoid };
+    enum solved s = solve(&q, &tmp, &r);
+
+    arena_fini(&tmp);
+    return s;
+}
+
+/* An allow without a point of its own. */
+static void idle_allow(const struct ruleset *rs, enum space_id space, const struct clause *c,
+                       struct problems *ps)
+{
+    const struct clauses *cs = &rs->space[space];
+    struct arena tmp = ARENA_INIT;
+    const struct clause **avoid = arena_get(&tmp, (cs->n + 1) * sizeof(*avoid));
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < cs->n; i++)
+        if (cs->v[i].deny)
+            avoid[n++] = &cs->v[i];
+    if (ask(space, &c, 1, avoid, n) == SOLVED_NONE) {
+        complain(rs, ps, PROBLEM_WARNING, &rs->rules[c->rule], "allows nothing");
+    } else {
+        for (uint32_t i = 0; i < cs->n; i++)
+            if (!cs->v[i].deny && cs->v[i].rule != c->rule)
+                avoid[n++] = &cs->v[i];
+        if (ask(space, &c, 1, avoid, n) == SOLVED_NONE)
+            complain(rs, ps, PROBLEM_WARNING, &rs->rules[c->rule],
+                     "other rules allow everything that it allows");
+    }
+    arena_fini(&tmp);
+}
+
+/* A denial of which no allow has a point. */
+static bool denies_something(const struct ruleset *rs, enum space_id space, const struct clause *c)
+{
+    const struct clauses *cs = &rs->space[space];
+
+    for (uint32_t i = 0; i < cs->n; i++) {
+        const struct clause *both[] = { c, &cs->v[i] };
+
+        if (!cs->v[i].deny && ask(space, both, 2, NULL, 0) != SOLVED_NONE)
+            return true;
+    }
+    return false;
+}
+
+static const struct net_rule *rule_of(const struct ruleset *rs, const struct clause *c)
+{
+    const struct rule *r = &rs->rules[c->rule];
+
+    for (uint32_t i = 0; i < rs->policy->network.allow.n; i++) {
+        const struct net_rule *n = rs->policy->network.allow.v[i];
+
+        if (strcmp(r->id + strlen("network/"), n->id) == 0)
+            return n;
+    }
+    return NULL;
+}
+
+/* The secrets of a rule, as a set. */
+static bool same_secrets(const struct policy *p, const char *a, const char *b)
+{
+    for (uint32_t i = 0; i < p->secrets.n; i++) {
+        const struct secret *s = p->secrets.v[i];
+
+        if (s->inject.rule && (strcmp(s->inject.rule, a) == 0) != (strcmp(s->inject.rule, b) == 0))
+            return false;
+    }
+    return true;
+}
+
+static void disagreement(const struct ruleset *rs, uint32_t i, uint32_t k, struct problems *ps)
+{
+    const struct clause *http[] = { &rs->space[SPACE_HTTP].v[i], &rs->space[SPACE_HTTP].v[k] };
+    const struct net_rule *a = rule_of(rs, http[0]), *b = rule_of(rs, http[1]);
+    const char *what = NULL;
+
+    if (!a || !b || clause_disjoint(http[0], http[1], HTTP_PORT + 1))
+        return;
+    /* The gate chooses the protocol when a stream opens, the secret when a request is seen. */
+    if (a->protocol != b->protocol) {
+        struct clause streams[2] = { *http[0], *http[1] };
+        const struct clause *both[] = { &streams[0], &streams[1] };
+
+        for (unsigned m = 0; m < 2; m++)
+            for (unsigned d = HTTP_PROTOCOL; d < DIMS_MAX; d++)
+                streams[m].cell[d] = NULL;
+        if (ask(SPACE_HTTP, both, 2, NULL, 0) != SOLVED_NONE)
+            what = "protocol";
+    }
+    if (!what && !same_secrets(rs->policy, a->id, b->id) &&
+        ask(SPACE_HTTP, http, 2, NULL, 0) != SOLVED_NONE)
+        what = "secrets";
+    if (!what)
+        return;
+
+    struct text t = TEXT_INIT;
+
+    text_add(&t, "overlaps %s (", rs->rules[http[1]->rule].id);
+    policy_place(rs->policy, b->o.spot, &t);
+    text_add(&t, ") and disagrees with it on %s", what);
+    complain(rs, ps, PROBLEM_ERROR, &rs->rules[http[0]->rule], text_str(&t));
+    text_fini(&t);
+}
+
+void policy_overlaps(const struct ruleset *rs, struct problems *ps)
+{
+    const struct clauses *http = &rs->space[SPACE_HTTP];
+
+    for (uint32_t i = 0; i < http->n; i++)
+        for (uint32_t k = i + 1; k < http->n; k++)
+            if (!http->v[i].deny && !http->v[k].deny)
+                disagreement(rs, i, k, ps);
+    for (unsigned space = SPACE_HTTP; space <= SPACE_FILE; space++) {
+        const struct clauses *cs = &rs->space[space];
+
+        for (uint32_t i = 0; i < cs->n; i++) {
+            if (!cs->v[i].deny)
+                idle_allow(rs, space, &cs->v[i], ps);
+            else if (!denies_something(rs, space, &cs->v[i]))
+                complain(rs, ps, PROBLEM_WARNING, &rs->rules[cs->v[i].rule],
+                         "denies nothing that is allowed");
+        }
+    }
+}
