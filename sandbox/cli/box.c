@@ -5,8 +5,12 @@
 #include "sandbox/cli/suggest.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/time.h>
 
 /* The name among all that is nearest to a mistyped one. */
 static void hint_near(struct store *s, const char *what, char hint[HINT_MAX])
@@ -132,6 +136,33 @@ int box_ask(const struct box *b, struct msg_builder *request, struct box_state *
         got = answer(&f, end, e);
     free(k);
     return got;
+}
+
+static void do_nothing(int signo)
+{
+    (void)signo;
+}
+
+bool box_await_free(int boxfd)
+{
+    /* flock has no timeout: a timer that rings every second breaks it off. */
+    const struct itimerval second = { { 1, 0 }, { 1, 0 } }, never = { { 0, 0 }, { 0, 0 } };
+    struct sigaction ring = { .sa_handler = do_nothing }, before;
+    auto_fd int fd = openat(boxfd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int held = -1;
+
+    if (fd < 0)
+        return true; /* nobody has ever held it, or it is gone */
+    sigaction(SIGALRM, &ring, &before);
+    setitimer(ITIMER_REAL, &second, NULL);
+    for (int i = 0; i < 10 && held; i++) {
+        held = flock(fd, LOCK_SH);
+        if (held && errno != EINTR)
+            break;
+    }
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    return held == 0;
 }
 
 int box_each(struct cli *c, int (*one)(struct cli *c, struct store *s, const char *what))

@@ -30,6 +30,10 @@ must_check int box_connect(const struct box *b, char hint[HINT_MAX], struct err 
 must_check int box_ask(const struct box *b, struct msg_builder *request, struct box_state *end,
                        char hint[HINT_MAX], struct err *e);
 
+/* Waits, at most ten seconds, until no keeper holds the sandbox: it lets go a moment after it has
+ * told everybody that it ended. */
+bool box_await_free(int boxfd);
+
 /* Runs one for each operand; all are tried. The exit status: that of the last that failed. */
 int box_each(struct cli *c, int (*one)(struct cli *c, struct store *s, const char *what));
 

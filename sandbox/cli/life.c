@@ -90,16 +90,14 @@ static int rm_box(struct cli *c, struct store *s, struct box *b, char hint[HINT_
         }
 
         struct msg_builder *m = request_new(MSG_KILL, e);
-        struct msg_builder *w = request_new(MSG_WAIT, e);
         int err = m ? box_ask(b, m, NULL, hint, e) : -ENOMEM;
 
-        /* DONE says that the machine is being ended; its keeper goes a moment later. */
-        if (err == 0 && w)
-            err = box_ask(b, w, NULL, hint, e);
         free(m);
-        free(w);
         if (err < 0 && err != -ECONNREFUSED)
             return err;
+        hint[0] = '\0';
+        if (!box_await_free(b->fd))
+            return err_set(e, ETIMEDOUT, "%s does not end: its keeper still runs", b->config.name);
     }
 
     int err = store_remove(s, b->id, e);

@@ -127,6 +127,7 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
     const struct asked_stdio io = { isatty(STDIN_FILENO), isatty(STDOUT_FILENO),
                                     session_stdin_is_piped() };
     int err = asked_config(c->args, detached, &io, c->json, &b->cfg, &b->session, b->hint, e);
+    char id[BOX_ID_LEN + 1];
 
     b->room = NULL; /* a mistake in the command line */
     if (!err)
@@ -147,7 +148,7 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
         snprintf(b->hint, HINT_MAX, "carrel rm %s   or another --name", b->cfg.name);
     if (err)
         return err;
-    b->fd = store_find(b->store, b->cfg.id, b->cfg.id, e);
+    b->fd = store_find(b->store, b->cfg.id, id, e);
     return b->fd < 0 ? b->fd : 0;
 }
 
@@ -155,8 +156,9 @@ static int fail(struct cli *c, struct birth *b, const struct err *e)
 {
     int status = b->room ? cli_fail(c, b->room, e, b->hint) : cli_fail_usage(c, e, b->hint);
 
-    /* A sandbox that never started is of no use to anybody, and its name is wanted again. */
-    if (b->store && b->cfg.id[0] && b->fd >= 0)
+    /* A sandbox that never started is of no use to anybody, and its name is wanted again. Its
+     * keeper may have a moment to go. */
+    if (b->store && b->fd >= 0 && box_await_free(b->fd))
         (void)!store_remove(b->store, b->cfg.id, NULL);
     birth_fini(b);
     return status;

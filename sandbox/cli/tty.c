@@ -43,7 +43,7 @@ static int set_raw(void)
 
 int tty_raw(int fd, struct err *e)
 {
-    static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGALRM };
+    static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
     struct sigaction sa = { .sa_handler = on_crash };
 
     if (tcgetattr(fd, &original))
