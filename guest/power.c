@@ -24,7 +24,7 @@ static void grace_over(struct alarm *a)
         kill(-1, SIGKILL);
         alarm_set(p->alarms, &p->grace, KILL_WAIT_MS);
     } else {
-        p->reaper->childless = true; /* not waited for any longer */
+        p->state = POWER_LATE;
     }
 }
 
@@ -52,7 +52,10 @@ void power_settle(struct power *p)
 {
     struct pollfd port = { .fd = p->control->port.fd, .events = POLLOUT };
 
-    if (p->state == POWER_ON || !p->reaper->childless)
+    if (p->state == POWER_ON)
+        return;
+    /* Jobs whose process has ended may still have output to hand on. */
+    if (p->state != POWER_LATE && (!p->reaper->childless || p->control->jobs.first))
         return;
     while (control_pending(p->control) && poll(&port, 1, LAST_WORDS_MS) > 0 &&
            !(port.revents & (POLLHUP | POLLERR)))

@@ -17,7 +17,7 @@ struct power {
     struct reaper *reaper;
     struct alarm grace;
     int layer; /* the writable layer to put to rest, -1: none; borrowed */
-    enum { POWER_ON, POWER_TERM, POWER_KILL } state;
+    enum { POWER_ON, POWER_TERM, POWER_KILL, POWER_LATE /* nothing is waited for */ } state;
 };
 
 void power_init(struct power *p, struct loop *l, struct alarms *a, struct control *c,
@@ -26,7 +26,8 @@ void power_init(struct power *p, struct loop *l, struct alarms *a, struct contro
 /* Starts the end; once is enough. */
 void power_begin(struct power *p, uint32_t grace_ms);
 
-/* After each round of the loop: ends the machine when no process is left; then it does not return.
+/* After each round of the loop: ends the machine when no process and no job is left; then it
+ * does not return.
  */
 void power_settle(struct power *p);
 

@@ -201,7 +201,7 @@ static void failures_to_start(void)
     };
 
     script("printf '#!/bin/nothing\\n' >/tmp/lacks-interpreter; echo nonsense >/tmp/no-program;"
-           "chmod 755 /tmp/lacks-interpreter /tmp/no-program; mkdir -m 700 /root-only",
+           "chmod 755 /tmp/lacks-interpreter /tmp/no-program; mkdir -p -m 700 /root-only",
            NULL, "");
     for (size_t i = 0; i < array_len(cases); i++) {
         struct client_exec x = { .argv = (const char *const[]){ cases[i].argv0, NULL },
@@ -296,7 +296,8 @@ static void terminal(void)
 
 static void terminal_keys(void)
 {
-    struct client_exec x = { .argv = SHELL("trap 'echo caught; exit 3' INT; echo ready; cat"),
+    struct client_exec x = { .argv = SHELL("trap 'echo caught; exit 3' INT; echo ready;"
+                                           "while :; do sleep 0.05; done"),
                              .flags = MSG_F_TTY | MSG_F_STDIN };
     uint32_t id = client_start(guest, &x);
     struct msg_frame f;
@@ -494,6 +495,7 @@ static void trees(void)
     char path[512];
     size_t len;
 
+    script("rm -rf /workspace/*", NULL, ""); /* of an earlier run on the same disk */
     add_entry(&a, TAR_DIR, 0750, "tree", "", "");
     add_entry(&a, TAR_FILE, 0640, "tree/plain", "", "some text\n");
     add_entry(&a, TAR_FILE, 04755, "tree/new\nline \"quoted\" \xc3\xa9 \xff", "", "odd");

@@ -719,10 +719,13 @@ static void transfers(void **state)
 static void abandoned_transfer(void **state)
 {
     static struct msg_builder b;
-    unsigned before = open_descriptors();
-    uint32_t id = client_open(host);
+    unsigned before;
+    uint32_t id;
 
     (void)state;
+    script("echo ready", "ready\n", 0);
+    before = open_descriptors();
+    id = client_open(host);
     msg_begin(&b, MSG_GET);
     msg_add_text(&b, MSG_PATH, "/usr");
     client_request(host, id, &b);
