@@ -162,7 +162,10 @@ static void take_messages(struct tool *t)
         }
         t->line[t->have] = '\0';
         if (t->have > 0) {
-            memcpy(t->last, t->line, t->have + 1);
+            /* A full disk is the reason, whatever is said after it. */
+            if (!t->full)
+                memcpy(t->last, t->line, t->have + 1);
+            t->full = t->full || strcasestr(t->line, "no space left on device");
             if (t->say)
                 t->say(t->arg, t->line);
         }
@@ -256,9 +259,7 @@ int tool_finish(struct tool *t, struct err *e)
     if (WEXITSTATUS(status) == 0)
         return 0;
 
-    int code = WEXITSTATUS(status) == NOT_FOUND                 ? ENOENT
-               : strcasestr(t->last, "no space left on device") ? ENOSPC
-                                                                : EIO;
+    int code = WEXITSTATUS(status) == NOT_FOUND ? ENOENT : t->full ? ENOSPC : EIO;
 
     return err_set(e, code, "%s: %s", t->name, *t->last ? t->last : "failed and did not say why");
 }

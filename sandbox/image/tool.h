@@ -22,6 +22,7 @@ struct tool {
     void *arg;
     char line[240], last[240]; /* being received; last one complete and not empty */
     size_t have;
+    bool full; /* it said that there was no room */
 };
 
 #define TOOL_INIT ((struct tool){ .pid = 0, .in = -1, .out = -1, .err = -1 })

@@ -1,7 +1,7 @@
 /*
- * image_init.c - a first process that only says what it sees: which modules loaded, whether the image
- * mounts, that a file in it can be read through an overlay. The boot test of kernels and images puts
- * it in carrel-init's place, so that it depends on nothing else.
+ * image_init.c - a first process that only says what it sees: which modules loaded, whether the
+ * image mounts, that a file in it can be read through an overlay. The boot test of kernels and
+ * images puts it in carrel-init's place, so that it depends on nothing else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,8 +58,8 @@ static void uptime(const char *when)
         line[0] = '\0';
     if (f)
         fclose(f);
-    line[strcspn(line, " \n")] = '\0';
-    printf("%s at %s\n", when, line);
+    line[strcspn(line, "\n")] = '\0';
+    printf("%s at %s\n", when, line); /* seconds since power-on, and how many of them idle */
 }
 
 /* Runs a command of the image in it; its output is the console's. */
@@ -96,7 +96,11 @@ int main(int argc, char **argv)
     if (mounted("/dev/vda", "/run/image", "squashfs", MS_RDONLY, NULL) &&
         mounted("overlay", "/root", "overlay", 0,
                 "lowerdir=/run/image,upperdir=/run/upper,workdir=/run/work")) {
-        char *const cmd[] = { "/bin/sh", "-c", "echo hello from the image >/greeting; cat /greeting",
+        /* An unknown word NAME=value on the kernel's command line is init's environment. */
+        const char *probe = getenv("PROBE");
+        char *const cmd[] = { "/bin/sh", "-c",
+                              probe ? (char *)probe
+                                    : "echo hello from the image >/greeting; cat /greeting",
                               NULL };
 
         uptime("image");
