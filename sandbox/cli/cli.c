@@ -83,12 +83,29 @@ static const char *kind_of(int code)
     return "failed";
 }
 
+/* What helps against the host's own refusals, where nobody knows better. */
+static const char *usual_hint(const char *room, int code)
+{
+    bool place = strcmp(room, "state") == 0 || strcmp(room, "image") == 0 ||
+                 strcmp(room, "kernel") == 0 || strcmp(room, "sandbox") == 0;
+
+    if (!place)
+        return NULL;
+    if (code == ENOSPC || code == EDQUOT)
+        return "make room, or set CARREL_STATE and CARREL_DATA to directories that have it";
+    if (code == EACCES || code == EPERM || code == EROFS)
+        return "set CARREL_STATE and CARREL_DATA to directories that you may write";
+    return NULL;
+}
+
 int cli_fail(struct cli *c, const char *room, const struct err *e, const char *hint)
 {
     const struct verb *v = c->args->verb;
     char code[64];
 
     snprintf(code, sizeof(code), "%s.%s", room, kind_of(e->code));
+    if (!hint || !*hint)
+        hint = usual_hint(room, e->code);
     return fail(c, code, e, hint, v && v->runs_command ? EXIT_CARREL : EXIT_NO);
 }
 

@@ -3,6 +3,7 @@
 #include "sandbox/cli/signals.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 /* What a guest's refusal to execute means to a shell: docs of exec(3p), 126 and 127. */
@@ -58,12 +59,15 @@ static int finish_ended(struct cli *c, const struct session_ask *ask,
 {
     struct err e = ERR_INIT;
     const struct box_state *st = &r->state;
+    /* Somebody's wish: the command was killed with its machine. */
+    bool wished = strcmp(st->reason, "stopped") == 0 || strcmp(st->reason, "killed") == 0;
+    int status = st->exit_code >= 0 ? st->exit_code : EXIT_SIGNAL + SIGKILL;
 
     if (!r->has_state)
         err_set(&e, EPIPE, "%s ended: its keeper went away", ask->name);
-    else if (st->exit_code >= 0) {
+    else if (wished || st->exit_code >= 0) {
         cli_note(c, "%s ended: %s%s%s", ask->name, st->reason, *st->text ? ": " : "", st->text);
-        return c->json ? exit_object(c, st->exit_code, st->reason, 0) : st->exit_code;
+        return c->json ? exit_object(c, status, st->reason, 0) : status;
     } else
         err_set(&e, EIO, "%s ended before its command did: %s%s%s", ask->name,
                 *st->reason ? st->reason : "no reason known", *st->text ? ": " : "", st->text);
