@@ -212,7 +212,9 @@ static bool hopeful(const struct product *p, const uint64_t *set)
     return true;
 }
 
-static bool push(struct product *p, const uint64_t *set, struct state s)
+#define TABLE_FIRST 64u
+
+static uint32_t hash_set(const struct product *p, const uint64_t *set)
 {
     uint64_t h = 0x9e3779b97f4a7c15ull;
 
@@ -220,9 +222,31 @@ static bool push(struct product *p, const uint64_t *set, struct state s)
         h = (h ^ set[i]) * 0xff51afd7ed558ccdull;
         h ^= h >> 32;
     }
+    return (uint32_t)h;
+}
 
-    uint32_t i = (uint32_t)h & p->mask;
+static void grow(struct product *p)
+{
+    uint32_t size = (p->mask + 1) * 4;
 
+    p->table = arena_get(p->arena, size * sizeof(*p->table));
+    p->mask = size - 1;
+    for (uint32_t k = 0; k < p->nstates; k++) {
+        uint32_t i = hash_set(p, p->sets[k]) & p->mask;
+
+        while (p->table[i])
+            i = (i + 1) & p->mask;
+        p->table[i] = k + 1;
+    }
+}
+
+static bool push(struct product *p, const uint64_t *set, struct state s)
+{
+    uint32_t i;
+
+    if (p->nstates * 2 > p->mask)
+        grow(p);
+    i = hash_set(p, set) & p->mask;
     for (; p->table[i]; i = (i + 1) & p->mask)
         if (memcmp(p->sets[p->table[i] - 1], set, p->words * sizeof(*set)) == 0)
             return true;
@@ -258,8 +282,8 @@ static void explore(struct product *p, struct atoms *at)
 {
     uint64_t *next = arena_get(p->arena, (p->words + 1) * sizeof(*next));
 
-    p->mask = SOLVE_STATES * 2 - 1;
-    p->table = arena_get(p->arena, (p->mask + 1) * sizeof(*p->table));
+    p->mask = TABLE_FIRST - 1;
+    p->table = arena_get(p->arena, TABLE_FIRST * sizeof(*p->table));
     for (uint32_t i = 0; i < p->nm; i++)
         reach(&p->m[i], next + p->m[i].first, 0, 0);
     at->too_complex = !push(p, next, (struct state){ 0, 0, 0 });

@@ -62,7 +62,7 @@ struct product {
     struct state *states;
     uint64_t **sets; /* one a state: nglobs x GLOB_REACH_WORDS */
     uint32_t nstates;
-    uint32_t *table; /* hash of states, index + 1 */
+    uint32_t *table; /* hash of states, index + 1; at most half full */
     uint32_t mask;
 };
 
@@ -142,11 +142,32 @@ static uint64_t hash_state(const uint64_t *set, size_t words, uint8_t shape)
     return h;
 }
 
+#define TABLE_FIRST 64u
+
+static void grow(struct product *p, size_t words)
+{
+    uint32_t size = (p->mask + 1) * 4;
+
+    p->table = arena_get(p->arena, size * sizeof(*p->table));
+    p->mask = size - 1;
+    for (uint32_t k = 0; k < p->nstates; k++) {
+        uint32_t i = (uint32_t)hash_state(p->sets[k], words, p->states[k].shape) & p->mask;
+
+        while (p->table[i])
+            i = (i + 1) & p->mask;
+        p->table[i] = k + 1;
+    }
+}
+
 /* Adds a state unless it is known. False at the limit. */
 static bool push(struct product *p, const uint64_t *set, struct state s)
 {
     size_t words = (size_t)p->nglobs * GLOB_REACH_WORDS;
-    uint32_t i = (uint32_t)hash_state(set, words, s.shape) & p->mask;
+    uint32_t i;
+
+    if (p->nstates * 2 > p->mask)
+        grow(p, words);
+    i = (uint32_t)hash_state(set, words, s.shape) & p->mask;
 
     for (; p->table[i]; i = (i + 1) & p->mask) {
         uint32_t k = p->table[i] - 1;
@@ -226,8 +247,8 @@ static bool explore(struct product *p, found_fn *found, void *ctx)
     size_t words = (size_t)p->nglobs * GLOB_REACH_WORDS;
     uint64_t *next = arena_get(p->arena, words * sizeof(*next) + 8);
 
-    p->mask = SOLVE_STATES * 2 - 1;
-    p->table = arena_get(p->arena, (p->mask + 1) * sizeof(*p->table));
+    p->mask = TABLE_FIRST - 1;
+    p->table = arena_get(p->arena, TABLE_FIRST * sizeof(*p->table));
     for (uint32_t i = 0; i < p->nglobs; i++)
         glob_start(p->globs[i], next + (size_t)i * GLOB_REACH_WORDS);
     if (!push(p, next, (struct state){ 0, 0, 0, SHAPE_START }))

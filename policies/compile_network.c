@@ -37,8 +37,10 @@ static const struct cell *addrs_cell(struct ruleset *rs, const struct net_rule *
     struct cell *c = cell_new(rs, DIM_ADDR);
     struct addr_range range;
 
-    if (!r->addresses.n)
-        addr_set_public(&rs->arena, &c->addrs);
+    if (!r->addresses.n) {
+        c->addrs = rs->reachable;
+        return c;
+    }
     for (uint32_t i = 0; i < r->addresses.n; i++)
         if (!cidr_parse(r->addresses.v[i], &range))
             addr_set_add(&rs->arena, &c->addrs, &range);
@@ -228,6 +230,9 @@ void compile_network(struct ruleset *rs, const struct addr_set *own)
 {
     const struct policy *p = rs->policy;
 
+    addr_set_public(&rs->arena, &rs->reachable);
+    for (uint32_t i = 0; own && i < own->n; i++)
+        addr_set_remove(&rs->arena, &rs->reachable, &own->v[i]);
     for (uint32_t i = 0; i < p->network.allow.n; i++)
         allow(rs, p->network.allow.v[i], own);
     for (uint32_t i = 0; i < p->network.deny.n; i++)

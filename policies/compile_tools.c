@@ -69,7 +69,7 @@ static const struct cell *exec_syscalls(struct ruleset *rs, const struct exec_sy
 {
     struct cell *x = cell_new(rs, DIM_ALL_BITS);
 
-    syscall_base(s->base, &x->all);
+    x->all = rs->base[s->base];
     for (unsigned i = 0; i < BITS_MAX / 64; i++)
         x->all.w[i] = (x->all.w[i] | s->add.w[i]) & ~s->remove.w[i];
     return x;
@@ -183,6 +183,8 @@ void compile_tools(struct ruleset *rs)
 {
     const struct policy_tools *t = &rs->policy->tools;
 
+    for (unsigned i = 0; i < array_len(rs->base) && t->commands.n; i++)
+        syscall_base(i, &rs->base[i]);
     for (uint32_t i = 0; i < t->commands.n; i++)
         command(rs, t->commands.v[i]);
     for (uint32_t i = 0; i < t->host.n; i++)

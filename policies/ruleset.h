@@ -44,7 +44,10 @@ struct ruleset {
     struct rule *rules;
     uint32_t nrules;
     struct clauses space[SPACES];
-    struct arena arena; /* owned */
+    /* Sets that many clauses share. */
+    struct addr_set reachable; /* the public addresses, without the host's own */
+    struct bits base[3];       /* by words_syscall_base */
+    struct arena arena;        /* owned */
 };
 
 /*
