@@ -1,0 +1,15 @@
+# shellcheck shell=sh
+# boot.sh - each kernel, with 1, 2 and 4 virtual CPUs, boots under carrel-vmm and runs a command.
+# kernels: debian
+# kernels?: debian-6.12 lean
+# shellcheck source=tests/testbed/checks/check.sh
+. /checks/check.sh
+for kernel in $KERNELS; do
+    version=$(sed -n 's/.*"version": "\(.*\)".*/\1/p' "$CARREL_DATA/kernels/$kernel/kernel.json")
+    for cpus in 1 2 4; do
+        got=$(carrel run --engine kvm --kernel "$kernel" -c $cpus mini -- sh -c 'echo $(uname -r) $(nproc)' 2>&1)
+        same "$kernel with $cpus CPUs" "$version $cpus" "$got"
+    done
+done
+same "nothing is left" "" "$(carrel ls -q)$(pidof carrel-vmm)"
+finish
