@@ -127,6 +127,40 @@ static void good_by_pvh_and_by_entry(void **state)
     assert_true(img.pvh && img.entry == 0x200020);
 }
 
+/* A second note by "Linux": its 64-bit entry is taken, where there is one. */
+static void linux_is_entered_in_64_bit_mode(void **state)
+{
+    struct {
+        struct file f;
+        Elf64_Nhdr xen;
+        char xen_name[4];
+        uint32_t entry;
+        Elf64_Nhdr note;
+        char name[8];
+    } k = { .f = good(),
+            .xen = good().note,
+            .xen_name = "Xen",
+            .entry = 0x200020,
+            .note = { .n_namesz = 6, .n_type = 0x100 },
+            .name = "Linux" };
+    struct memory_source s = source(&k, sizeof(k));
+    struct elf_image img;
+
+    (void)state;
+    k.f.ph[2].p_offset = sizeof(k.f);
+    k.f.ph[2].p_filesz = sizeof(k) - sizeof(k.f);
+    assert_int_equal(elf_parse(&s.s, &img, NULL), 0);
+    assert_false(img.pvh);
+    assert_true(img.entry == 0x200010);
+    k.f.h.e_entry = 0xffffffff81000000;
+    assert_int_equal(elf_parse(&s.s, &img, NULL), 0);
+    assert_true(img.pvh && img.entry == 0x200020);
+    k.f.h.e_entry = 0x200010;
+    k.name[0] = 'X';
+    assert_int_equal(elf_parse(&s.s, &img, NULL), 0);
+    assert_true(img.pvh && img.entry == 0x200020);
+}
+
 static void l01_headers(void **state)
 {
     (void)state;
@@ -276,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_by_pvh_and_by_entry),
+        cmocka_unit_test(linux_is_entered_in_64_bit_mode),
         cmocka_unit_test(l01_headers),
         cmocka_unit_test(l02_segments),
         cmocka_unit_test(entry_must_be_code),

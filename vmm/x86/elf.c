@@ -116,39 +116,52 @@ static bool has_bytes_at(const struct elf_image *img, uint64_t gpa)
     return false;
 }
 
-/* Walks one note segment: 1 and *entry when the PVH note is in it, 0 when not. */
-static int find_pvh(const uint8_t *notes, uint64_t len, uint64_t align, uint64_t *entry,
-                    struct err *e)
+/* What the notes say. */
+struct notes {
+    bool pvh, is_linux;
+    uint64_t pvh_entry;
+};
+
+static int judge_note(const Elf64_Nhdr *n, const uint8_t *name, const uint8_t *desc,
+                      struct notes *out, struct err *e)
 {
-    uint64_t at = 0;
+    if (n->n_namesz == 6 && !memcmp(name, "Linux", 6))
+        out->is_linux = true;
+    if (n->n_type != NOTE_PVH_ENTRY || n->n_namesz != 4 || memcmp(name, "Xen", 4) || out->pvh)
+        return 0;
+    if (n->n_descsz != 4 && n->n_descsz != 8)
+        return err_set(e, ENOEXEC, "kernel: its PVH note has %u bytes", n->n_descsz);
+    memcpy(&out->pvh_entry, desc, n->n_descsz);
+    out->pvh = true;
+    return 0;
+}
 
-    while (len - at >= sizeof(Elf64_Nhdr)) {
+static int walk_notes(const uint8_t *at, uint64_t len, uint64_t align, struct notes *out,
+                      struct err *e)
+{
+    uint64_t pos = 0;
+
+    while (pos < len && len - pos >= sizeof(Elf64_Nhdr)) {
         Elf64_Nhdr n;
-        uint64_t name = at + sizeof(n), desc, next;
+        uint64_t name = pos + sizeof(n), desc;
+        int err;
 
-        memcpy(&n, notes + at, sizeof(n));
+        memcpy(&n, at + pos, sizeof(n));
         desc = (name + n.n_namesz + align - 1) & -align; /* 32-bit sizes: no sum wraps 64 bits */
-        next = (desc + n.n_descsz + align - 1) & -align;
         if (desc > len || n.n_descsz > len - desc)
             return err_set(e, ENOEXEC, "kernel: a note is larger than its segment");
-        if (n.n_type == NOTE_PVH_ENTRY && n.n_namesz == 4 && !memcmp(notes + name, "Xen", 4)) {
-            if (n.n_descsz != 4 && n.n_descsz != 8)
-                return err_set(e, ENOEXEC, "kernel: its PVH note has %u bytes", n.n_descsz);
-            *entry = 0;
-            memcpy(entry, notes + desc, n.n_descsz);
-            return 1;
-        }
-        if (next > len)
-            break;
-        at = next;
+        err = judge_note(&n, at + name, at + desc, out, e);
+        if (err)
+            return err;
+        pos = (desc + n.n_descsz + align - 1) & -align;
     }
     return 0;
 }
 
-static int parse_notes(const struct elf_source *s, const Elf64_Phdr *p, struct elf_image *img,
-                       struct err *e)
+static int read_notes(const struct elf_source *s, const Elf64_Phdr *p, struct notes *out,
+                      struct err *e)
 {
-    uint64_t entry;
+    int err;
 
     if (p->p_filesz > ELF_NOTES_MAX || !inside(s, p->p_offset, p->p_filesz))
         return err_set(e, ENOEXEC, "kernel: a note segment of %llu bytes",
@@ -156,24 +169,34 @@ static int parse_notes(const struct elf_source *s, const Elf64_Phdr *p, struct e
     if (!p->p_filesz)
         return 0;
 
-    uint8_t *notes = malloc(p->p_filesz);
-    int found = notes ? read_all(s, notes, p->p_filesz, p->p_offset, e)
-                      : err_set(e, ENOMEM, "kernel: no memory for its notes");
+    uint8_t *bytes = malloc(p->p_filesz);
 
-    if (!found)
-        found = find_pvh(notes, p->p_filesz, p->p_align == 8 ? 8 : 4, &entry, e);
-    free(notes);
-    if (found > 0) {
-        img->pvh = true;
-        img->entry = entry;
-    }
-    return found < 0 ? found : 0;
+    err = bytes ? read_all(s, bytes, p->p_filesz, p->p_offset, e)
+                : err_set(e, ENOMEM, "kernel: no memory for its notes");
+    if (!err)
+        err = walk_notes(bytes, p->p_filesz, p->p_align == 8 ? 8 : 4, out, e);
+    free(bytes);
+    return err;
+}
+
+static int choose_entry(struct elf_image *img, const struct notes *n, uint64_t file_entry,
+                        struct err *e)
+{
+    bool file_ok = !(file_entry >> 32) && has_bytes_at(img, file_entry);
+
+    img->pvh = n->pvh && !(n->is_linux && file_ok);
+    img->entry = img->pvh ? n->pvh_entry : file_entry;
+    if (img->entry >> 32 || !has_bytes_at(img, img->entry))
+        return err_set(e, ENOEXEC, "kernel: its %s entry %#llx is outside its segments",
+                       img->pvh ? "PVH" : "64-bit", (unsigned long long)img->entry);
+    return 0;
 }
 
 int elf_parse(const struct elf_source *s, struct elf_image *img, struct err *e)
 {
     Elf64_Ehdr h;
     Elf64_Phdr ph[ELF_PHDRS_MAX];
+    struct notes notes = { 0 };
     int err;
 
     *img = (struct elf_image){ 0 };
@@ -187,19 +210,15 @@ int elf_parse(const struct elf_source *s, struct elf_image *img, struct err *e)
     if (err)
         return err;
 
-    img->entry = h.e_entry;
     for (unsigned i = 0; !err && i < h.e_phnum; i++) {
         if (ph[i].p_type == PT_LOAD)
             err = add_segment(s, img, &ph[i], e);
-        else if (ph[i].p_type == PT_NOTE && !img->pvh)
-            err = parse_notes(s, &ph[i], img, e);
+        else if (ph[i].p_type == PT_NOTE)
+            err = read_notes(s, &ph[i], &notes, e);
     }
     if (!err)
         err = check_segments(img, e);
-    if (!err && (!has_bytes_at(img, img->entry) || (img->entry >> 32)))
-        err = err_set(e, ENOEXEC, "kernel: its %s entry %#llx is outside its segments",
-                      img->pvh ? "PVH" : "64-bit", (unsigned long long)img->entry);
-    return err;
+    return err ? err : choose_entry(img, &notes, h.e_entry, e);
 }
 
 int elf_load(const struct elf_source *s, const struct elf_image *img, const struct gmem *m,

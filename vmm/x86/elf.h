@@ -27,7 +27,12 @@ struct elf_source {
 };
 
 struct elf_image {
-    bool pvh;       /* entry is the 32-bit entry of the PVH note; otherwise the 64-bit one */
+    /*
+     * entry is the 32-bit entry of the PVH note; otherwise the 64-bit one of the file. Linux is
+     * entered in 64-bit mode also when it has the note: on the PVH path it looks for Xen, which
+     * costs 256 exits. Other kernels may mean something else by their ELF entry.
+     */
+    bool pvh;
     uint64_t entry; /* physical; inside a segment's bytes */
     uint64_t end;   /* the first address above every segment */
     unsigned nsegments;
