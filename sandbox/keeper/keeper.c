@@ -19,8 +19,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define BOOT_KVM_MS     60000
-#define BOOT_QEMU_MS    120000
 #define PING_MS         10000
 #define SILENT_MS       60000
 #define HANGUP_GRACE_MS 2000 /* for a command whose client went away */
@@ -441,6 +439,10 @@ static int tick(struct keeper *k)
         keeper_reason(k, "stopped", "no command came");
         keeper_event(k, LIFE_KILL);
     }
+    if (k->port_due && now >= k->port_due) {
+        k->port_due = 0;
+        keeper_broken(k, "the control port was closed");
+    }
     if (k->next_ping && now >= k->next_ping)
         check_pulse(k, now);
     next = link_expire(k, now);
@@ -448,6 +450,7 @@ static int tick(struct keeper *k)
     next = due < next ? due : next;
     next = k->deadline && k->deadline < next ? k->deadline : next;
     next = k->main_due && k->main_due < next ? k->main_due : next;
+    next = k->port_due && k->port_due < next ? k->port_due : next;
     next = k->next_ping && k->next_ping < next ? k->next_ping : next;
     if (next == INT64_MAX)
         return -1;
@@ -473,10 +476,6 @@ static void say_farewell(struct link *l, const char *text)
     if (l->state == LINK_LEAVING)
         return;
     l->session = NULL;
-    if (l->state == LINK_ASKING) {
-        link_fail(l, ESHUTDOWN, "the sandbox has ended");
-        return;
-    }
     if (text && link_has_room(l, (uint32_t)strlen(text)))
         link_put(l, MSG_ENDED, text, strlen(text));
     link_leave(l);

@@ -57,7 +57,8 @@ void session_drop(struct session *s);
 struct wire {
     struct loop_source src; /* fd owned: our end of the port */
     struct yamux *y;        /* owned */
-    bool dead;              /* closed or broken */
+    bool dead;              /* closed or broken: the descriptor is not used any more */
+    bool deaf;              /* the other end reads no more */
     uint32_t events;        /* what src waits for now */
     size_t in_at, in_end, out_at, out_end;
     uint8_t in[65536], out[65536];
@@ -124,6 +125,7 @@ struct keeper {
     enum life_state life;
     int64_t deadline;     /* of this life state, ms; 0: none */
     int64_t main_due;     /* a client should have sent the main command by then; 0: no */
+    int64_t port_due;     /* the port was closed; the engine should have ended by then; 0: no */
     int64_t next_ping;    /* 0: not yet */
     int64_t silent_since; /* an unanswered ping was sent then; 0: none */
     uint32_t grace_ms;    /* between asking the main command to end and insisting */
@@ -142,6 +144,7 @@ struct keeper {
     struct session sessions[KEEPER_SESSIONS];
     struct session *setup, *main, *poweroff; /* borrowed from sessions; NULL: not (any more) */
     bool had_main;
+    uint8_t main_pid[4]; /* as STARTED said, for those who attach later */
     struct loop_source listener;
     struct link *links;
     unsigned nlinks;
@@ -167,14 +170,34 @@ void keeper_client_gone(struct keeper *k);
 /* Until the sandbox has ended. */
 must_check int keeper_run(struct keeper *k, struct err *e);
 
-/* ---- launch.c ---- */
-
-/* Everything up to a machine that is booting; hint is for a person. What was begun is undone by
- * keeper_undo. */
-must_check int keeper_launch(struct keeper *k, char hint[240], struct err *e);
-void keeper_undo(struct keeper *k);
-
 /* From the environment, for tests; milliseconds. */
 int64_t keeper_setting(const char *name, int64_t otherwise);
+
+/* ---- begin.c ---- */
+
+/* What the engine borrows while it is started; -1: none. The caller's. */
+struct keeper_parts {
+    int kernel, initrd, image, disk; /* opened by keeper_launch */
+    int port, console, log;          /* by keeper_begin */
+};
+
+#define KEEPER_PARTS_INIT ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1 })
+
+/* boxfd is borrowed, outlives it. */
+struct keeper *keeper_new(int boxfd, bool await_main, struct err *e);
+void keeper_free(struct keeper *k);
+
+/* Takes the lock and reads the configuration. */
+must_check int keeper_claim(struct keeper *k, struct err *e);
+
+/* With k->engine chosen: up to a machine that boots and a socket that listens. What was begun when
+ * it fails is undone by keeper_undo. */
+must_check int keeper_begin(struct keeper *k, struct keeper_parts *p, struct err *e);
+void keeper_undo(struct keeper *k);
+
+/* ---- launch.c ---- */
+
+/* claim, choose, open and begin; hint is for a person. */
+must_check int keeper_launch(struct keeper *k, char hint[240], struct err *e);
 
 #endif

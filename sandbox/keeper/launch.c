@@ -1,8 +1,7 @@
 /*
- * launch.c - from a directory and a lock to a machine that boots.
+ * launch.c - from a directory to the parts of a machine, opened by the user's own rights.
  *
- * Everything is opened here, by the user's own rights; the engine gets descriptors. The engine's
- * process is on record in state.json before it executes anything (see engine.h).
+ * The engine gets descriptors and no names.
  */
 #include "sandbox/keeper/keeper.h"
 
@@ -10,32 +9,12 @@
 #include "sandbox/image/image.h"
 #include "sandbox/image/kernel.h"
 #include "sandbox/keeper/disk.h"
-#include "sandbox/proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 
-#define DEFAULT_GRACE_MS 10000u
-#define OUTPUT_CAP       (8ull << 20)
-#define CONSOLE_CAP      (4ull << 20)
-#define ENGINE_LOG_CAP   (1ull << 20)
-#define AWAIT_MAIN_MS    10000
-#define SEED_BYTES       64
-
-/* What the engine borrows while it is started. */
-struct parts {
-    int kernel, initrd, image, disk, port, console, log;
-};
-
-static void parts_close(struct parts *p)
+static void parts_close(struct keeper_parts *p)
 {
     int *const all[] = {
         &p->kernel, &p->initrd, &p->image, &p->disk, &p->port, &p->console, &p->log
@@ -45,7 +24,7 @@ static void parts_close(struct parts *p)
         fd_closep(all[i]);
 }
 
-static int open_image(struct keeper *k, struct parts *p, struct err *e)
+static int open_image(struct keeper *k, struct keeper_parts *p, struct err *e)
 {
     struct image img;
     int err;
@@ -64,7 +43,7 @@ static int open_image(struct keeper *k, struct parts *p, struct err *e)
     return p->image < 0 ? p->image : 0;
 }
 
-static int open_kernel(struct keeper *k, struct parts *p, struct err *e)
+static int open_kernel(struct keeper *k, struct keeper_parts *p, struct err *e)
 {
     struct kernel kernel;
     int err = kernel_load(k->cfg.kernel, &kernel, e);
@@ -76,56 +55,7 @@ static int open_kernel(struct keeper *k, struct parts *p, struct err *e)
     return err;
 }
 
-static int open_log(struct keeper *k, struct journal *j, const char *name, uint64_t cap,
-                    struct err *e)
-{
-    int fd = openat(k->boxfd, name,
-                    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-    if (fd < 0)
-        return err_sys(e, "%s", name);
-    journal_init(j, fd, cap);
-    return 0;
-}
-
-/* The engine's standard error through a pipe: capped, and never a way to fill the disk. */
-static int open_engine_log(struct keeper *k, struct parts *p, struct err *e)
-{
-    int fds[2];
-
-    journal_init(&k->engine_log, fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), ENGINE_LOG_CAP);
-    if (pipe2(fds, O_CLOEXEC))
-        return err_sys(e, "pipe");
-    p->log = fds[1];
-    return journal_follow(&k->engine_log, &k->loop, fds[0], e);
-}
-
-/* The guest's kernel speaks only when asked to: a serial port costs an exit for each byte. */
-static int open_console(struct keeper *k, struct parts *p, struct err *e)
-{
-    int fds[2];
-
-    if (!keeper_setting("CARREL_CONSOLE", 0))
-        return 0;
-    if (open_log(k, &k->console, "console.log", CONSOLE_CAP, e))
-        return -e->code;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
-        return err_sys(e, "socketpair");
-    p->console = fds[1];
-    return journal_follow(&k->console, &k->loop, fds[0], e);
-}
-
-static int open_port(struct keeper *k, struct parts *p, struct err *e)
-{
-    int fds[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
-        return err_sys(e, "socketpair");
-    p->port = fds[1];
-    return wire_open(k, fds[0], e);
-}
-
-static int open_parts(struct keeper *k, struct parts *p, char hint[240], struct err *e)
+static int open_parts(struct keeper *k, struct keeper_parts *p, char hint[240], struct err *e)
 {
     int err = open_kernel(k, p, e);
 
@@ -135,117 +65,14 @@ static int open_parts(struct keeper *k, struct parts *p, char hint[240], struct 
         p->disk = disk_open(k->boxfd, k->cfg.disk_bytes, hint, e);
         err = p->disk < 0 ? p->disk : 0;
     }
-    if (!err)
-        err = open_engine_log(k, p, e);
-    if (!err)
-        err = open_console(k, p, e);
-    if (!err && !k->cfg.ephemeral)
-        err = open_log(k, &k->output, "output.log", OUTPUT_CAP, e);
-    return err ? err : open_port(k, p, e);
-}
-
-static int start_engine(struct keeper *k, const struct parts *p, struct err *e)
-{
-    const struct engine_spec spec = {
-        .mem_bytes = k->cfg.mem_bytes,
-        .vcpus = k->cfg.vcpus,
-        .kernel_fd = p->kernel,
-        .initrd_fd = p->initrd,
-        .image_fd = p->image,
-        .disk_fd = p->disk,
-        .port_fds = { p->port },
-        .port_names = { "carrel.control" },
-        .nports = 1,
-        .console_fd = p->console,
-        .log_fd = p->log,
-        .cmdline_extra = k->trace ? "carrel.trace" : NULL,
-    };
-    struct timespec t;
-    int err = k->engine->start(&spec, &k->run, e);
-
-    if (err)
-        return err;
-    clock_gettime(CLOCK_REALTIME, &t);
-    k->state = (struct box_state){
-        .phase = BOX_BOOTING,
-        .keeper_pid = getpid(),
-        .keeper_start = proc_start_time(getpid()),
-        .vmm_pid = k->run.pid,
-        .vmm_start = proc_start_time(k->run.pid),
-        .started_ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec,
-        .exit_code = -1,
-    };
-    snprintf(k->state.engine, sizeof(k->state.engine), "%s", k->engine->name);
-    err = box_save_state(k->boxfd, &k->state, e);
-    return err ? err : engine_release(&k->run, e);
-}
-
-/* The first words on the wire; they wait there until the guest listens. */
-static int greet(struct keeper *k, struct err *e)
-{
-    const struct request r = { .type = MSG_SETUP };
-    uint8_t seed[SEED_BYTES];
-    struct timespec t;
-
-    if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
-        return err_sys(e, "random numbers");
-    clock_gettime(CLOCK_REALTIME, &t);
-    msg_begin(&k->builder, MSG_SETUP);
-    msg_add_text(&k->builder, MSG_HOSTNAME, k->cfg.name);
-    msg_add_u64(&k->builder, MSG_TIME, (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
-    msg_add(&k->builder, MSG_SEED, seed, sizeof(seed));
-    k->setup = session_open(k, &r, &k->builder, e);
-    explicit_bzero(seed, sizeof(seed));
-    return k->setup ? 0 : -e->code;
-}
-
-static int greet_main(struct keeper *k, struct err *e)
-{
-    struct request r;
-    int err;
-
-    if (k->await_main) {
-        k->main_due = keeper_now() + keeper_setting("CARREL_AWAIT_MS", AWAIT_MAIN_MS);
-        return 0;
-    }
-    if (!k->cfg.argv || !k->cfg.argv[0])
-        return 0; /* it idles until somebody stops it */
-    err = request_make_main(&k->cfg, &r, &k->builder, e);
-    return err ? err : keeper_start_main(k, &r, &k->builder, e);
-}
-
-static int64_t boot_limit(const struct keeper *k)
-{
-    int64_t normal = strcmp(k->engine->name, "kvm") ? 120000 : 60000;
-
-    return keeper_setting("CARREL_BOOT_TIMEOUT", normal);
-}
-
-static int claim(struct keeper *k, struct err *e)
-{
-    struct box_state last;
-    int err;
-
-    k->lock = box_lock(k->boxfd, e);
-    if (k->lock < 0)
-        return k->lock;
-    err = box_load_config(k->boxfd, &k->cfg, e);
-    if (!err)
-        err = box_load_state(k->boxfd, &last, e);
-    if (err)
-        return err;
-    if (last.phase != BOX_CREATED && (last.phase != BOX_ENDED || k->cfg.ephemeral))
-        return err_set(e, EBUSY, "the sandbox is %s: its last keeper was lost",
-                       box_phase_name(last.phase));
-    k->grace_ms = k->cfg.stop_grace_ms ? k->cfg.stop_grace_ms : DEFAULT_GRACE_MS;
-    return 0;
+    return err;
 }
 
 int keeper_launch(struct keeper *k, char hint[240], struct err *e)
 {
-    cleanup_with(parts_close) struct parts p = { -1, -1, -1, -1, -1, -1, -1 };
+    cleanup_with(parts_close) struct keeper_parts p = KEEPER_PARTS_INIT;
     char why[240];
-    int err = claim(k, e);
+    int err = keeper_claim(k, e);
 
     if (err)
         return err;
@@ -256,27 +83,5 @@ int keeper_launch(struct keeper *k, char hint[240], struct err *e)
     keeper_trace(k, "engine chosen");
     hint[0] = '\0'; /* it was about the engine that was not chosen */
     err = open_parts(k, &p, hint, e);
-    if (!err)
-        err = greet(k, e);
-    if (!err)
-        err = greet_main(k, e);
-    keeper_trace(k, "parts opened");
-    if (!err)
-        err = start_engine(k, &p, e);
-    if (err)
-        return err;
-    keeper_trace(k, "engine started");
-    keeper_event(k, LIFE_START);
-    k->deadline = keeper_now() + boot_limit(k);
-    wire_pump(k);
-    return link_listen(k, e);
-}
-
-void keeper_undo(struct keeper *k)
-{
-    if (k->run.pid > 0) {
-        kill(k->run.pid, SIGKILL); /* our child, not reaped: the pid is still its own */
-        while (waitpid(k->run.pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    return err ? err : keeper_begin(k, &p, e);
 }

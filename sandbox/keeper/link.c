@@ -171,6 +171,8 @@ static void ask_attach(struct link *l, const struct request *r)
     l->state = LINK_TALKING;
     l->is_main = true;
     l->may_stdin = r->flags & MSG_F_STDIN;
+    if (k->main->talk.started)
+        link_put(l, MSG_STARTED, k->main_pid, sizeof(k->main_pid));
 }
 
 static void ask_kill(struct link *l, const struct request *r)

@@ -21,8 +21,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define KEEPER_LOG_CAP (1u << 20)
-
 /* A descriptor from the command line; -1 when it is none. */
 static int fd_arg(const char *text)
 {
@@ -55,57 +53,6 @@ static void set_signals(void)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-}
-
-static struct keeper *keeper_new(int boxfd, bool await_main, struct err *e)
-{
-    struct keeper *k = calloc(1, sizeof(*k));
-    struct timespec t;
-
-    if (!k) {
-        err_set(e, ENOMEM, "out of memory");
-        return NULL;
-    }
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    k->t0 = t.tv_sec * 1000000000ll + t.tv_nsec;
-    k->boxfd = boxfd;
-    k->lock = k->listener.fd = k->wire.src.fd = k->signals.fd = -1;
-    k->engine_report.fd = k->engine_gone.fd = -1;
-    k->await_main = await_main;
-    k->trace = keeper_setting("CARREL_TRACE", 0);
-    k->log_left = KEEPER_LOG_CAP;
-    k->ask_signal = SIGTERM;
-    engine_run_init(&k->run);
-    journal_init(&k->console, -1, 0);
-    journal_init(&k->engine_log, -1, 0);
-    journal_init(&k->output, -1, 0);
-    k->store = store_open(e);
-    if (!k->store || loop_init(&k->loop, e)) {
-        store_close(k->store);
-        free(k);
-        return NULL;
-    }
-    return k;
-}
-
-static void keeper_free(struct keeper *k)
-{
-    while (k->links)
-        link_free(k->links);
-    journal_fini(&k->console);
-    journal_fini(&k->engine_log);
-    journal_fini(&k->output);
-    for (size_t i = 0; i < KEEPER_SESSIONS; i++)
-        free(k->sessions[i].buf);
-    wire_close(&k->wire);
-    fd_closep(&k->listener.fd);
-    fd_closep(&k->signals.fd);
-    engine_run_fini(&k->run);
-    box_config_fini(&k->cfg);
-    loop_fini(&k->loop);
-    fd_closep(&k->lock);
-    store_close(k->store);
-    free(k);
 }
 
 /* A failed start leaves what it found, and nothing of an ephemeral sandbox. */

@@ -100,6 +100,8 @@ static void pass_on(struct session *s, const struct msg_frame *f)
 
     if (s == k->main && (f->type == MSG_STDOUT || f->type == MSG_STDERR))
         journal_write(&k->output, f->body, f->len);
+    if (s == k->main && f->type == MSG_STARTED)
+        memcpy(k->main_pid, f->body, sizeof(k->main_pid));
     for (struct link *l = k->links; l; l = l->next)
         if (l->session == s)
             link_put(l, (enum msg_type)f->type, f->body, f->len);

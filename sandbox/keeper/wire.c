@@ -9,17 +9,31 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#define HUNG_UP_MS   3000
 #define DRAIN_ROUNDS 64 /* of 64 KiB: more than a socket holds */
 
-static void die(struct keeper *k, const char *why)
+static bool detach(struct keeper *k)
 {
     struct wire *w = &k->wire;
 
     if (w->dead)
-        return;
+        return false;
     w->dead = true;
     loop_remove(&k->loop, &w->src);
-    keeper_broken(k, why);
+    return true;
+}
+
+static void die(struct keeper *k, const char *why)
+{
+    if (detach(k))
+        keeper_broken(k, why);
+}
+
+/* The engine's end of the port is closed: it is ending, and its own end will say why. */
+static void hung_up(struct keeper *k)
+{
+    if (detach(k))
+        k->port_due = keeper_now() + HUNG_UP_MS;
 }
 
 /* Reads while there is room; false when nothing came. */
@@ -32,10 +46,8 @@ static bool fill(struct keeper *k)
 
     ssize_t n = recv(w->src.fd, w->in, sizeof(w->in), MSG_DONTWAIT);
 
-    if (n == 0)
-        die(k, "the control port was closed");
-    else if (n < 0 && errno != EAGAIN && errno != EINTR)
-        die(k, "the control port failed");
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        hung_up(k);
     w->in_at = 0;
     w->in_end = n > 0 ? (size_t)n : 0;
     return n > 0;
@@ -46,21 +58,23 @@ static bool digest(struct keeper *k)
 {
     struct wire *w = &k->wire;
 
-    if (w->dead || w->in_end == w->in_at)
-        return false;
+    if (w->in_end == w->in_at)
+        return false; /* what was read before the port closed still counts */
 
     ssize_t n = yamux_input(w->y, w->in + w->in_at, w->in_end - w->in_at);
 
-    if (n > 0)
+    if (n < 0)
+        w->in_at = w->in_end; /* a rule was broken: nothing of it is taken any more */
+    else
         w->in_at += (size_t)n;
-    return n != 0;
+    return n > 0;
 }
 
 static bool flush(struct keeper *k)
 {
     struct wire *w = &k->wire;
 
-    if (w->dead)
+    if (w->dead || w->deaf)
         return false;
     if (w->out_at == w->out_end) {
         w->out_at = 0;
@@ -73,7 +87,7 @@ static bool flush(struct keeper *k)
         send(w->src.fd, w->out + w->out_at, w->out_end - w->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     if (n < 0 && errno != EAGAIN && errno != EINTR)
-        die(k, "the control port failed");
+        w->deaf = true; /* what it said before is still to be read, up to the end */
     if (n > 0)
         w->out_at += (size_t)n;
     return n > 0;
@@ -110,7 +124,7 @@ static void watch(struct keeper *k)
     struct wire *w = &k->wire;
     uint32_t want = w->in_end > w->in_at ? 0 : EPOLLIN;
 
-    if (w->out_at < w->out_end || yamux_has_output(w->y))
+    if (!w->deaf && (w->out_at < w->out_end || yamux_has_output(w->y)))
         want |= EPOLLOUT;
     if (w->dead || want == w->events)
         return;
@@ -136,7 +150,7 @@ void wire_pump(struct keeper *k)
             link_retry(l); /* a client's frame may fit now */
         }
         moved |= flush(k);
-    } while (moved && !w->dead);
+    } while (moved);
     if (yamux_why(w->y)[0])
         die(k, yamux_why(w->y)); /* R10; the go-away is on its way */
     watch(k);

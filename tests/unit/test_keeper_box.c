@@ -1,0 +1,1089 @@
+/*
+ * test_keeper_box.c - a whole keeper with a machine that is a child process of this test.
+ *
+ * The fake engine forks like a real one (gate, pidfd) and runs a guest that speaks yamux and msg on
+ * the port, well or badly, as the first argument of each command says. Nothing here waits by the
+ * clock; deadlines of the keeper are made short through its environment.
+ */
+#include "base/fd.h"
+#include "sandbox/client.h"
+#include "sandbox/keeper/keeper.h"
+#include "sandbox/keeper/ready.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+/* ---- the guest ---- */
+
+/* How the machine behaves before any command. */
+static enum { UP, NEVER_UP, SETUP_FAILS, SETUP_GARBAGE, PORT_GARBAGE, CRASHES, NO_PING } boot;
+
+struct call {
+    uint32_t id;
+    size_t have;
+    char what[32]; /* the command's first argument */
+    uint8_t buf[FRAME_MAX];
+};
+
+static struct guest {
+    int fd;
+    struct yamux *y;
+    struct call calls[KEEPER_SESSIONS];
+} g;
+
+static void say(uint32_t id, enum msg_type type, const void *body, size_t len)
+{
+    uint8_t head[MSG_HEADER];
+
+    msg_header(head, type, (uint32_t)len);
+    if (yamux_write(g.y, id, head, sizeof(head)) != sizeof(head) ||
+        (len && yamux_write(g.y, id, body, len) != (ssize_t)len))
+        _exit(70);
+}
+
+static void leave(struct call *c, uint8_t kind, uint8_t code)
+{
+    const uint8_t body[2] = { kind, code };
+
+    say(c->id, MSG_EXIT, body, 2);
+    yamux_close(g.y, c->id);
+    c->what[0] = '\0';
+}
+
+static bool is(const struct call *c, const char *what)
+{
+    return !strcmp(c->what, what);
+}
+
+static void flood(struct call *c)
+{
+    static uint8_t block[32768];
+
+    while (yamux_writable(g.y, c->id) >= MSG_HEADER + sizeof(block))
+        say(c->id, MSG_STDOUT, block, sizeof(block));
+}
+
+/* Things a guest does right, wrong, or not at all. */
+static void on_exec(struct call *c)
+{
+    static const uint8_t pid[4] = { 7 }, errno_text[] = { ENOENT, 0, 0, 0, 'n', 'o' },
+                         bad_exit[2] = { 9, 9 };
+
+    if (is(c, "missing")) {
+        say(c->id, MSG_ERROR, errno_text, sizeof(errno_text));
+        yamux_close(g.y, c->id);
+        return;
+    }
+    if (is(c, "early-output"))
+        say(c->id, MSG_STDOUT, "x", 1);
+    say(c->id, MSG_STARTED, pid, 4);
+    if (is(c, "true"))
+        leave(c, MSG_EXITED, 0);
+    else if (is(c, "seven"))
+        leave(c, MSG_EXITED, 7);
+    else if (is(c, "segv"))
+        leave(c, MSG_SIGNALED, 11);
+    else if (is(c, "slow"))
+        leave(c, MSG_TIMED_OUT, 9);
+    else if (is(c, "hello")) {
+        say(c->id, MSG_STDOUT, "hello\n", 6);
+        say(c->id, MSG_STDERR, "oops\n", 5);
+        leave(c, MSG_EXITED, 0);
+    } else if (is(c, "flood"))
+        flood(c);
+    else if (is(c, "host-verb"))
+        say(c->id, MSG_STOP, NULL, 0);
+    else if (is(c, "bad-exit"))
+        say(c->id, MSG_EXIT, bad_exit, 2);
+    else if (is(c, "two-exits")) {
+        leave(c, MSG_EXITED, 1);
+    } else if (is(c, "reset"))
+        yamux_reset(g.y, c->id);
+    else if (is(c, "fin"))
+        yamux_close(g.y, c->id);
+    else if (is(c, "garbage")) {
+        if (yamux_write(g.y, c->id, "\xff\xff\xff\xff\xff\xff\xff\xff", 8) != 8)
+            _exit(70);
+    } else if (is(c, "half")) {
+        uint8_t head[MSG_HEADER];
+
+        msg_header(head, MSG_STDOUT, 100);
+        if (yamux_write(g.y, c->id, head, sizeof(head)) != sizeof(head))
+            _exit(70);
+        yamux_close(g.y, c->id);
+    } else if (is(c, "crash"))
+        raise(SIGKILL);
+    else if (is(c, "off"))
+        _exit(0);
+}
+
+static void on_request(struct call *c, const struct msg_frame *f)
+{
+    struct msg_field field;
+    uint32_t pos = 0;
+
+    switch (f->type) {
+    case MSG_SETUP:
+        if (boot == SETUP_FAILS)
+            say(c->id, MSG_ERROR, "\5\0\0\0no", 6);
+        else if (boot == SETUP_GARBAGE)
+            say(c->id, MSG_STATE, "{}", 2);
+        else if (boot != NEVER_UP)
+            say(c->id, MSG_DONE, NULL, 0);
+        break;
+    case MSG_EXEC:
+        while (msg_next_field(f, &pos, &field) == 1)
+            if (field.tag == MSG_ARG && !c->what[0])
+                snprintf(c->what, sizeof(c->what), "%.*s", (int)field.len, (const char *)field.at);
+        on_exec(c);
+        break;
+    case MSG_GET:
+        say(c->id, MSG_DATA, "tar", 3);
+        say(c->id, MSG_EOF, NULL, 0);
+        say(c->id, MSG_DONE, NULL, 0);
+        yamux_close(g.y, c->id);
+        break;
+    case MSG_EOF: say(c->id, MSG_DONE, NULL, 0); break; /* of a PUT */
+    case MSG_POWEROFF:
+        if (!is(&g.calls[1], "stubborn"))
+            _exit(0);
+        break;
+    case MSG_STDIN: say(c->id, MSG_STDOUT, f->body, f->len); break;
+    case MSG_STDIN_EOF: leave(c, MSG_EXITED, 0); break;
+    case MSG_SIGNAL:
+        if (is(c, "wait"))
+            leave(c, MSG_SIGNALED, f->body[0]);
+        break;
+    default: break;
+    }
+}
+
+static void take(struct call *c)
+{
+    struct msg_frame f;
+    ssize_t n =
+        is(c, "no-reading") ? 0 : yamux_read(g.y, c->id, c->buf + c->have, FRAME_MAX - c->have);
+
+    if (n > 0)
+        c->have += (size_t)n;
+    while ((n = msg_parse(c->buf, c->have, &f)) > 0) {
+        on_request(c, &f);
+        memmove(c->buf, c->buf + n, c->have - (size_t)n);
+        c->have -= (size_t)n;
+    }
+}
+
+static struct call *call_of(uint32_t id)
+{
+    for (size_t i = 0; i < KEEPER_SESSIONS; i++)
+        if (g.calls[i].id == id)
+            return &g.calls[i];
+    return NULL;
+}
+
+static void on_event(const struct yamux_event *ev)
+{
+    struct call *c = call_of(ev->type == YAMUX_OPENED ? 0 : ev->id);
+
+    if (!c)
+        return;
+    if (ev->type == YAMUX_OPENED)
+        *c = (struct call){ .id = ev->id };
+    else if (ev->type == YAMUX_RESET)
+        c->id = 0;
+    else if (ev->type == YAMUX_READABLE)
+        take(c);
+}
+
+static void send_all(void)
+{
+    uint8_t out[65536];
+    size_t n;
+
+    while ((n = yamux_output(g.y, out, sizeof(out))) > 0)
+        if (send(g.fd, out, n, MSG_NOSIGNAL) != (ssize_t)n)
+            _exit(0);
+}
+
+static _Noreturn void be_guest(int fd)
+{
+    const struct yamux_config cfg = { .max_streams = KEEPER_SESSIONS, .accept = true };
+    uint8_t in[65536];
+    struct yamux_event ev;
+
+    g.fd = fd;
+    g.y = yamux_new(&cfg);
+    if (boot == CRASHES)
+        raise(SIGKILL);
+    if (boot == PORT_GARBAGE && write(fd, "GET / HTTP/1.1\r\n\r\n", 18) != 18)
+        _exit(70);
+    for (;;) {
+        ssize_t n = read(fd, in, sizeof(in)), used = 0;
+
+        if (n <= 0)
+            _exit(0);
+        while (used < n) {
+            ssize_t got = yamux_input(g.y, in + used, (size_t)(n - used));
+
+            if (got < 0)
+                _exit(71);
+            used += got;
+            while (yamux_next_event(g.y, &ev))
+                on_event(&ev);
+            for (size_t i = 0; i < KEEPER_SESSIONS; i++)
+                if (g.calls[i].id && is(&g.calls[i], "flood"))
+                    flood(&g.calls[i]);
+            /* A guest that is stuck as a whole answers no ping. */
+            if (boot != NO_PING || !call_of(0) || g.calls[0].id == 0 || g.calls[1].id == 0)
+                send_all();
+        }
+    }
+}
+
+/* ---- the engine ---- */
+
+static int fake_check(char hint[240], struct err *e)
+{
+    (void)hint;
+    (void)e;
+    return 0;
+}
+
+static int fake_start(const struct engine_spec *spec, struct engine_run *run, struct err *e)
+{
+    int gate[2];
+    char go;
+
+    engine_run_init(run);
+    if (pipe2(gate, O_CLOEXEC))
+        return err_sys(e, "pipe");
+    run->pid = fork();
+    if (run->pid == 0) {
+        sigset_t none;
+        int port = dup2(spec->port_fds[0], 5);
+
+        close(gate[1]);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        if (read(gate[0], &go, 1) != 1)
+            _exit(0);
+        close_range(6, ~0u, 0);
+        be_guest(port);
+    }
+    close(gate[0]);
+    run->gate_fd = gate[1];
+    run->pidfd = (int)syscall(434 /* pidfd_open */, run->pid, 0);
+    return run->pidfd < 0 ? err_sys(e, "pidfd") : 0;
+}
+
+static bool fake_report(struct engine_run *run)
+{
+    (void)run;
+    return false;
+}
+
+static void fake_end(struct engine_run *run, int status, struct engine_end *out)
+{
+    (void)run;
+    snprintf(out->reason, sizeof(out->reason), "%s",
+             WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "poweroff" : "vmm-crash");
+    snprintf(out->text, sizeof(out->text), "status %d", status);
+}
+
+static const struct engine fake = { "fake", fake_check, fake_start, fake_report, fake_end };
+
+/* ---- a sandbox in the hands of a keeper ---- */
+
+static char root[64];
+static struct store *store;
+static struct err e;
+static struct box_config cfg;
+static int box = -1;
+static pid_t keeper;
+
+static int setup(void **s)
+{
+    (void)s;
+    snprintf(root, sizeof(root), "/tmp/carrel-keeper.XXXXXX");
+    if (!mkdtemp(root) || setenv("CARREL_STATE", root, 1))
+        return -1;
+    unsetenv("CARREL_BOOT_TIMEOUT");
+    unsetenv("CARREL_PING_MS");
+    unsetenv("CARREL_SILENT_MS");
+    unsetenv("CARREL_AWAIT_MS");
+    boot = UP;
+    e = ERR_INIT;
+    keeper = 0;
+    store = store_open(&e);
+    return store ? 0 : -1;
+}
+
+static int teardown(void **s)
+{
+    char cmd[128];
+
+    (void)s;
+    if (keeper > 0) {
+        kill(keeper, SIGKILL);
+        waitpid(keeper, NULL, 0);
+    }
+    fd_closep(&box);
+    box_config_fini(&cfg);
+    store_close(store);
+    snprintf(cmd, sizeof(cmd), "rm -rf %s", root);
+    return system(cmd); /* NOLINT(cert-env33-c): a directory of our own */
+}
+
+static _Noreturn void be_keeper(bool await_main, int ready)
+{
+    struct keeper_parts p = KEEPER_PARTS_INIT;
+    struct keeper_ready r = { .magic = KEEPER_READY_MAGIC };
+    struct err why = ERR_INIT;
+    int log = openat(box, "keeper.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    sigset_t set;
+
+    dup2(log, 2);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+
+    struct keeper *k = keeper_new(box, await_main, &why);
+
+    if (!k || keeper_claim(k, &why))
+        _exit(72);
+    k->engine = &fake;
+    r.code = -keeper_begin(k, &p, &why);
+    fd_closep(&p.port);
+    fd_closep(&p.log);
+    if (write(ready, &r, sizeof(r)) != sizeof(r) || r.code || keeper_run(k, &why))
+        _exit(73);
+    keeper_free(k);
+    _exit(0);
+}
+
+/* Starts the keeper of a new sandbox; argv0 NULL: the main command will be sent, or never. */
+static void start(bool ephemeral, const char *argv0, bool await_main)
+{
+    struct keeper_ready r;
+    char id[BOX_ID_LEN + 1];
+    int p[2];
+
+    cfg = (struct box_config){ .ephemeral = ephemeral, .mem_bytes = 64u << 20, .vcpus = 1 };
+    cfg.image = strdup("mini");
+    snprintf(cfg.name, sizeof(cfg.name), "box");
+    cfg.stop_grace_ms = 100;
+    if (argv0) {
+        cfg.argv = calloc(2, sizeof(char *));
+        cfg.argv[0] = strdup(argv0);
+    }
+    assert_int_equal(store_create(store, &cfg, &e), 0);
+    box = store_find(store, "box", id, &e);
+    assert_true(box >= 0);
+    assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+    keeper = fork();
+    assert_true(keeper >= 0);
+    if (keeper == 0) {
+        close(p[0]);
+        be_keeper(await_main, p[1]);
+    }
+    close(p[1]);
+    assert_int_equal(read(p[0], &r, sizeof(r)), sizeof(r));
+    close(p[0]);
+    assert_int_equal(r.code, 0);
+}
+
+static struct client *dial(void)
+{
+    struct client *c = calloc(1, sizeof(*c));
+
+    assert_non_null(c);
+    c->fd = client_connect(box, &e);
+    if (c->fd < 0)
+        fail_msg("%s", e.msg);
+    return c;
+}
+
+static void hang_up(struct client *c)
+{
+    close(c->fd);
+    free(c);
+}
+
+static struct msg_builder b;
+
+static struct client *request(enum msg_type type)
+{
+    struct client *c = dial();
+
+    msg_begin(&b, type);
+    return c;
+}
+
+static struct client *exec_it(const char *what, uint32_t flags)
+{
+    struct client *c = request(MSG_EXEC);
+
+    msg_add_text(&b, MSG_ARG, what);
+    msg_add_u32(&b, MSG_FLAGS, flags);
+    assert_int_equal(client_request(c, &b, &e), 0);
+    return c;
+}
+
+static struct client *ask(enum msg_type type)
+{
+    struct client *c = request(type);
+
+    assert_int_equal(client_request(c, &b, &e), 0);
+    return c;
+}
+
+static struct msg_frame f;
+
+static void expect(struct client *c, enum msg_type type)
+{
+    int got = client_next(c, &f, &e);
+
+    if (got != 1)
+        fail_msg("wanted type %d, got %d: %s", type, got, e.msg);
+    if (f.type != type)
+        fail_msg("wanted type %d, got type %d: %.*s", type, f.type, f.len > 4 ? (int)f.len - 4 : 0,
+                 (const char *)f.body + 4);
+}
+
+static void expect_exit(struct client *c, int kind, int code)
+{
+    expect(c, MSG_EXIT);
+    assert_int_equal(f.body[0], kind);
+    assert_int_equal(f.body[1], code);
+}
+
+static void expect_close(struct client *c)
+{
+    assert_int_equal(client_next(c, &f, &e), 0);
+    hang_up(c);
+}
+
+static struct box_state expect_ended(struct client *c)
+{
+    struct box_state st;
+
+    expect(c, MSG_ENDED);
+    assert_int_equal(box_state_parse((const char *)f.body, f.len, &st, &e), 0);
+    assert_int_equal(st.phase, BOX_ENDED);
+    assert_int_equal(st.vmm_pid, 0);
+    expect_close(c);
+    return st;
+}
+
+/* The keeper has gone, in order, and its engine with it. */
+static void expect_gone(void)
+{
+    int status;
+    struct box_state st;
+
+    assert_int_equal(waitpid(keeper, &status, 0), keeper);
+    keeper = 0;
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(client_connect(box, &e), -ECONNREFUSED);
+    if (cfg.ephemeral) {
+        assert_int_equal(store_reconcile(store, cfg.id, &e), -ENOENT);
+        return;
+    }
+    assert_int_equal(box_load_state(box, &st, &e), 0);
+    assert_int_equal(st.phase, BOX_ENDED);
+    assert_int_equal(store_reconcile(store, cfg.id, &e), 0);
+}
+
+/* ---- tests ---- */
+
+static void run_to_the_end(const char *what, int kind, int code, const char *reason, int exit_code)
+{
+    start(true, NULL, true);
+
+    struct client *c = exec_it(what, MSG_F_MAIN | MSG_F_HANGUP);
+
+    expect(c, MSG_STARTED);
+    expect_exit(c, kind, code);
+
+    struct box_state st = expect_ended(c);
+
+    assert_string_equal(st.reason, reason);
+    assert_int_equal(st.exit_code, exit_code);
+    expect_gone();
+}
+
+static void a_run_leaves_nothing(void **s)
+{
+    (void)s;
+    run_to_the_end("true", MSG_EXITED, 0, "exited", 0);
+}
+
+/* r07: whatever the guest says its command did is its command's status, and nothing more. */
+static void r07_exit_codes_are_passed_on(void **s)
+{
+    (void)s;
+    run_to_the_end("seven", MSG_EXITED, 7, "exited", 7);
+    teardown(NULL);
+    setup(NULL);
+    run_to_the_end("segv", MSG_SIGNALED, 11, "signal", 139);
+    teardown(NULL);
+    setup(NULL);
+    run_to_the_end("slow", MSG_TIMED_OUT, 9, "timeout", 124);
+}
+
+static void a_command_that_is_missing(void **s)
+{
+    (void)s;
+    start(true, NULL, true);
+
+    struct client *c = exec_it("missing", MSG_F_MAIN);
+
+    expect(c, MSG_ERROR);
+
+    struct box_state st = expect_ended(c);
+
+    assert_int_equal(st.exit_code, 127);
+    assert_string_equal(st.text, "no");
+    expect_gone();
+}
+
+static void a_detached_command_is_logged(void **s)
+{
+    char text[64] = "";
+
+    (void)s;
+    start(false, "hello", false);
+
+    /* It may be over before anybody asks: then there is nobody to ask. */
+    struct client *c = calloc(1, sizeof(*c));
+
+    c->fd = client_connect(box, &e);
+    if (c->fd >= 0) {
+        msg_begin(&b, MSG_WAIT);
+        if (client_request(c, &b, &e) == 0)
+            while (client_next(c, &f, &e) > 0)
+                ;
+        close(c->fd);
+    }
+    free(c);
+    expect_gone();
+
+    int fd = openat(box, "output.log", O_RDONLY | O_CLOEXEC);
+
+    assert_true(read(fd, text, sizeof(text) - 1) > 0);
+    assert_string_equal(text, "hello\noops\n");
+    close(fd);
+}
+
+static void many_commands_at_once(void **s)
+{
+    struct client *c[20];
+
+    (void)s;
+    start(false, "wait", false);
+    for (size_t i = 0; i < 20; i++)
+        c[i] = exec_it("echo", MSG_F_STDIN);
+    for (size_t i = 0; i < 20; i++) {
+        expect(c[i], MSG_STARTED);
+        assert_int_equal(client_send(c[i], MSG_STDIN, &i, sizeof(i), &e), 0);
+    }
+    for (size_t i = 0; i < 20; i++) {
+        expect(c[i], MSG_STDOUT);
+        assert_memory_equal(f.body, &i, sizeof(i));
+        assert_int_equal(client_send(c[i], MSG_STDIN_EOF, NULL, 0, &e), 0);
+        expect_exit(c[i], MSG_EXITED, 0);
+        expect_close(c[i]);
+    }
+
+    struct client *stop = ask(MSG_STOP);
+    struct box_state st = expect_ended(stop);
+
+    assert_string_equal(st.reason, "stopped");
+    assert_int_equal(st.exit_code, 128 + SIGTERM);
+    expect_gone();
+}
+
+static void files_go_in_and_out(void **s)
+{
+    (void)s;
+    start(false, "wait", false);
+
+    struct client *c = request(MSG_GET);
+
+    msg_add_text(&b, MSG_PATH, "/etc");
+    assert_int_equal(client_request(c, &b, &e), 0);
+    expect(c, MSG_DATA);
+    expect(c, MSG_EOF);
+    expect(c, MSG_DONE);
+    expect_close(c);
+
+    c = request(MSG_PUT);
+    msg_add_text(&b, MSG_PATH, "/tmp");
+    assert_int_equal(client_request(c, &b, &e), 0);
+    assert_int_equal(client_send(c, MSG_DATA, "tar", 3, &e), 0);
+    assert_int_equal(client_send(c, MSG_EOF, NULL, 0, &e), 0);
+    expect(c, MSG_DONE);
+    expect_close(c);
+
+    c = ask(MSG_KILL);
+    expect(c, MSG_DONE);
+    expect_close(c);
+    expect_gone();
+}
+
+static void status_attach_and_signals(void **s)
+{
+    struct box_state st;
+
+    (void)s;
+    start(false, "wait", false);
+
+    struct client *a = ask(MSG_ATTACH), *w = ask(MSG_WAIT), *c = ask(MSG_STATUS);
+
+    expect(c, MSG_STATE);
+    assert_int_equal(box_state_parse((const char *)f.body, f.len, &st, &e), 0);
+    assert_true(st.vmm_pid > 0 && st.keeper_pid == keeper);
+    expect_close(c);
+
+    c = request(MSG_KILL);
+    msg_add_u32(&b, MSG_SIGNO, SIGUSR1);
+    assert_int_equal(client_request(c, &b, &e), 0);
+    expect(c, MSG_DONE);
+    expect_close(c);
+    expect(a, MSG_STARTED); /* it joined before the guest was up */
+    expect_exit(a, MSG_SIGNALED, SIGUSR1);
+    expect_ended(a);
+    st = expect_ended(w);
+    assert_int_equal(st.exit_code, 128 + SIGUSR1);
+    expect_gone();
+}
+
+/* The client of an ephemeral run goes: its command gets HUP, and nothing is left. */
+static void a_vanished_client_takes_its_sandbox_along(void **s)
+{
+    (void)s;
+    start(true, NULL, true);
+
+    struct client *c = exec_it("wait", MSG_F_MAIN | MSG_F_HANGUP), *w = ask(MSG_WAIT);
+
+    expect(c, MSG_STARTED);
+    hang_up(c);
+
+    struct box_state st = expect_ended(w);
+
+    assert_string_equal(st.reason, "stopped");
+    assert_int_equal(st.exit_code, 128 + SIGHUP);
+    expect_gone();
+}
+
+static void other_clients_may_come_and_go(void **s)
+{
+    (void)s;
+    start(true, NULL, true);
+
+    struct client *c = exec_it("wait", MSG_F_MAIN), *x = exec_it("wait", MSG_F_HANGUP),
+                  *a = ask(MSG_ATTACH);
+
+    expect(x, MSG_STARTED);
+    hang_up(x);
+    hang_up(a);
+    x = exec_it("true", 0); /* still there */
+    expect(x, MSG_STARTED);
+    expect_exit(x, MSG_EXITED, 0);
+    expect_close(x);
+    x = ask(MSG_STOP);
+    expect_ended(x);
+    expect(c, MSG_STARTED);
+    expect_exit(c, MSG_SIGNALED, SIGTERM);
+    expect_ended(c);
+    expect_gone();
+}
+
+/* It may have ended before anybody can ask: what counts is what is on record. */
+static void ended_because(const char *reason)
+{
+    struct box_state st;
+
+    start(false, NULL, false);
+    expect_gone();
+    assert_int_equal(box_load_state(box, &st, &e), 0);
+    assert_string_equal(st.reason, reason);
+    assert_int_equal(st.exit_code, -1);
+}
+
+static void a_guest_that_never_comes_up(void **s)
+{
+    (void)s;
+    setenv("CARREL_BOOT_TIMEOUT", "50", 1);
+    boot = NEVER_UP;
+    ended_because("watchdog");
+}
+
+static void a_guest_that_cannot_be_set_up(void **s)
+{
+    (void)s;
+    boot = SETUP_FAILS;
+    ended_because("refused");
+}
+
+/* r04, r10: the wire and the keeper's own conversations are vital: breaking them ends the guest. */
+static void r10_garbage_on_the_port(void **s)
+{
+    (void)s;
+    boot = PORT_GARBAGE;
+    ended_because("protocol");
+}
+
+static void r04_a_wrong_answer_to_setup(void **s)
+{
+    (void)s;
+    boot = SETUP_GARBAGE;
+    ended_because("protocol");
+}
+
+static void an_engine_that_crashes(void **s)
+{
+    (void)s;
+    boot = CRASHES;
+    ended_because("vmm-crash");
+}
+
+static void a_silent_guest_is_ended(void **s)
+{
+    (void)s;
+    setenv("CARREL_PING_MS", "20", 1);
+    setenv("CARREL_SILENT_MS", "60", 1);
+    boot = NO_PING;
+    start(false, NULL, false);
+
+    struct client *w = ask(MSG_WAIT), *a = exec_it("wait", 0), *c = exec_it("wait", 0);
+    struct box_state st = expect_ended(w);
+
+    assert_string_equal(st.reason, "watchdog");
+    while (client_next(a, &f, &e) > 0)
+        ;
+    assert_int_equal(f.type, MSG_ENDED);
+    hang_up(a);
+    hang_up(c);
+    expect_gone();
+}
+
+static void an_idle_sandbox_waits_for_its_command_only_so_long(void **s)
+{
+    (void)s;
+    setenv("CARREL_AWAIT_MS", "50", 1);
+    start(true, NULL, true);
+
+    struct box_state st = expect_ended(ask(MSG_WAIT));
+
+    assert_string_equal(st.reason, "stopped");
+    expect_gone();
+}
+
+/* r04, r06: a guest that misbehaves on one stream loses that stream, and only that. */
+static void r04_bad_answers_cost_the_stream(void **s)
+{
+    static const char *const bad[] = { "early-output", "host-verb", "bad-exit", "reset",
+                                       "fin",          "garbage",   "half" };
+
+    (void)s;
+    start(false, NULL, false);
+    for (size_t i = 0; i < array_len(bad); i++) {
+        struct client *c = exec_it(bad[i], 0);
+
+        do
+            assert_int_equal(client_next(c, &f, &e), 1);
+        while (f.type == MSG_STARTED);
+        assert_int_equal(f.type, MSG_ERROR);
+        expect_close(c);
+    }
+
+    struct client *c = exec_it("seven", 0);
+
+    expect(c, MSG_STARTED);
+    expect_exit(c, MSG_EXITED, 7);
+    expect_close(c);
+    c = ask(MSG_STOP);
+    assert_string_equal(expect_ended(c).reason, "stopped");
+    expect_gone();
+}
+
+static void r04_a_bad_main_command_ends_the_sandbox(void **s)
+{
+    (void)s;
+    start(true, NULL, true);
+
+    struct client *c = exec_it("host-verb", MSG_F_MAIN);
+
+    expect(c, MSG_STARTED);
+    assert_string_equal(expect_ended(c).reason, "protocol");
+    expect_gone();
+}
+
+/* Back pressure: a client that does not read holds its own command, bounded, and nobody else. */
+static void r11_a_client_that_does_not_read(void **s)
+{
+    char path[64], line[256];
+    long rss = 0;
+
+    (void)s;
+    start(false, NULL, false);
+
+    struct client *stuck = exec_it("flood", 0), *deaf = exec_it("no-reading", MSG_F_STDIN);
+
+    for (int i = 0; i < 20; i++) {
+        struct client *c = exec_it("hello", 0);
+
+        expect(c, MSG_STARTED);
+        expect(c, MSG_STDOUT);
+        expect(c, MSG_STDERR);
+        expect_exit(c, MSG_EXITED, 0);
+        expect_close(c);
+    }
+
+    /* A program that does not read: its client is held too, after some buffers. */
+    static uint8_t block[16384];
+    size_t sent = 0;
+    struct pollfd p = { .fd = deaf->fd, .events = POLLOUT };
+
+    while (poll(&p, 1, 200) == 1 && sent < (64u << 20)) {
+        uint8_t frame[MSG_HEADER + sizeof(block)] = { 0 };
+
+        msg_header(frame, MSG_STDIN, sizeof(block));
+        if (send(deaf->fd, frame, sizeof(frame), MSG_DONTWAIT) != (ssize_t)sizeof(frame))
+            break;
+        sent += sizeof(frame);
+    }
+    assert_true(sent < (4u << 20));
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)keeper);
+
+    FILE *st = fopen(path, "r");
+
+    while (st && fgets(line, sizeof(line), st))
+        if (sscanf(line, "VmRSS: %ld", &rss) == 1)
+            break;
+    fclose(st);
+    assert_in_range(rss, 1, 16384);
+
+    /* It goes on when it is read. */
+    expect(stuck, MSG_STARTED);
+    for (int i = 0; i < 500; i++)
+        expect(stuck, MSG_STDOUT);
+    hang_up(stuck);
+    hang_up(deaf);
+    assert_string_equal(expect_ended(ask(MSG_STOP)).reason, "stopped");
+    expect_gone();
+}
+
+/* r01, r02, r05: what clients send is judged as well; each is told, or closed. */
+static void r01_bad_clients_are_turned_away(void **s)
+{
+    static const uint8_t bad[][8] = {
+        { 0, 0, 0, 0, 0, 0, 0, 0 },         { MSG_EXEC, 0, 0, 0, 0xff, 0xff, 0xff, 0xff },
+        { MSG_EXEC, 1, 0, 0, 0, 0, 0, 0 },  { MSG_EXEC, 0, 0, 0, 1, 0, 1, 0 },
+        { MSG_SETUP, 0, 0, 0, 0, 0, 0, 0 }, { MSG_POWEROFF, 0, 0, 0, 0, 0, 0, 0 },
+        { MSG_STDIN, 0, 0, 0, 0, 0, 0, 0 }, { MSG_EXIT, 0, 0, 0, 0, 0, 0, 0 },
+        { 255, 0, 0, 0, 0, 0, 0, 0 },
+    };
+
+    (void)s;
+    start(false, "wait", false);
+    for (size_t i = 0; i < array_len(bad); i++) {
+        struct client *c = dial();
+
+        assert_int_equal(send(c->fd, bad[i], 8, 0), 8);
+        expect(c, MSG_ERROR);
+        expect_close(c);
+    }
+
+    struct client *c = exec_it("wait", 0); /* without STDIN */
+
+    expect(c, MSG_STARTED);
+    assert_int_equal(client_send(c, MSG_STDIN, "x", 1, &e), 0);
+    expect(c, MSG_ERROR);
+    expect_close(c);
+
+    c = exec_it("true", MSG_F_MAIN); /* a second main command */
+    expect(c, MSG_ERROR);
+    expect_close(c);
+    assert_string_equal(expect_ended(ask(MSG_STOP)).reason, "stopped");
+    expect_gone();
+}
+
+/* More clients than there is room for: the others are served, and it recovers. */
+static void r11_too_many_clients(void **s)
+{
+    struct client *c[KEEPER_LINKS];
+
+    (void)s;
+    start(false, NULL, false);
+    for (size_t i = 0; i < KEEPER_LINKS; i++)
+        c[i] = ask(MSG_WAIT);
+
+    struct client *one = dial();
+
+    expect_close(one);
+    for (size_t i = 0; i < KEEPER_LINKS / 2; i++)
+        hang_up(c[i]);
+    /* Their places are free as soon as the keeper has seen them go. */
+    do {
+        one = dial();
+        msg_begin(&b, MSG_STATUS);
+        if (client_request(one, &b, &e) == 0 && client_next(one, &f, &e) == 1)
+            break;
+        hang_up(one);
+    } while (true);
+    assert_int_equal(f.type, MSG_STATE);
+    hang_up(one);
+    one = ask(MSG_STOP);
+    expect_ended(one);
+    for (size_t i = KEEPER_LINKS / 2; i < KEEPER_LINKS; i++)
+        expect_ended(c[i]);
+    expect_gone();
+}
+
+static void terms_to_the_keeper_stop_in_order(void **s)
+{
+    (void)s;
+    start(false, "wait", false);
+
+    struct client *a = ask(MSG_ATTACH);
+
+    expect(a, MSG_STARTED);
+    kill(keeper, SIGTERM);
+    expect_exit(a, MSG_SIGNALED, SIGTERM);
+    assert_string_equal(expect_ended(a).reason, "stopped");
+    expect_gone();
+}
+
+/* A guest that ignores everything: grace, power-off, TERM and KILL follow by themselves. */
+static void a_stubborn_guest_is_ended_all_the_same(void **s)
+{
+    (void)s;
+    start(true, "stubborn", false);
+
+    struct client *c = request(MSG_STOP);
+
+    msg_add_u32(&b, MSG_GRACE, 50);
+    assert_int_equal(client_request(c, &b, &e), 0);
+    assert_string_equal(expect_ended(c).reason, "stopped");
+    expect_gone();
+}
+
+/* h02: kill -9 of the machine: said to everybody, recorded, reaped. */
+static void h02_the_machine_is_killed(void **s)
+{
+    struct box_state st;
+
+    (void)s;
+    start(false, "wait", false);
+
+    struct client *a = ask(MSG_ATTACH);
+
+    expect(a, MSG_STARTED);
+    assert_int_equal(box_load_state(box, &st, &e), 0);
+    assert_int_equal(kill(st.vmm_pid, SIGKILL), 0);
+    st = expect_ended(a);
+    assert_string_equal(st.reason, "vmm-crash");
+    expect_gone();
+}
+
+/* h02: kill -9 of the keeper: the next command ends what is left and says so. */
+static void h02_the_keeper_is_killed(void **s)
+{
+    struct box_state st;
+    pid_t vmm;
+
+    (void)s;
+    start(false, "wait", false);
+
+    struct client *a = ask(MSG_ATTACH);
+
+    expect(a, MSG_STARTED);
+    assert_int_equal(box_load_state(box, &st, &e), 0);
+    vmm = st.vmm_pid;
+    assert_int_equal(kill(keeper, SIGKILL), 0);
+    assert_int_equal(waitpid(keeper, NULL, 0), keeper);
+    keeper = 0;
+    assert_true(client_next(a, &f, &e) <= 0);
+    hang_up(a);
+    assert_true(client_connect(box, &e) < 0);
+    assert_int_equal(store_reconcile(store, cfg.id, &e), 1);
+    assert_true(kill(vmm, 0) == -1 || waitpid(vmm, NULL, WNOHANG) != 0);
+    assert_int_equal(box_load_state(box, &st, &e), 0);
+    assert_string_equal(st.reason, "keeper-lost");
+}
+
+static void output_is_capped(void **s)
+{
+    struct journal j;
+    struct stat st;
+    char tail[16] = "";
+    FILE *file = tmpfile();
+
+    (void)s;
+    journal_init(&j, dup(fileno(file)), 1000);
+    for (int i = 0; i < 500; i++)
+        journal_write(&j, "0123456789", 10);
+    journal_fini(&j);
+    assert_int_equal(fstat(fileno(file), &st), 0);
+    assert_int_equal(st.st_size, 1000 + 13);
+    assert_int_equal(pread(fileno(file), tail, 13, 1000), 13);
+    assert_string_equal(tail, "\n[truncated]\n");
+    fclose(file);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_run_leaves_nothing),
+        T(r07_exit_codes_are_passed_on),
+        T(a_command_that_is_missing),
+        T(a_detached_command_is_logged),
+        T(many_commands_at_once),
+        T(files_go_in_and_out),
+        T(status_attach_and_signals),
+        T(a_vanished_client_takes_its_sandbox_along),
+        T(other_clients_may_come_and_go),
+        T(a_guest_that_never_comes_up),
+        T(a_guest_that_cannot_be_set_up),
+        T(r10_garbage_on_the_port),
+        T(r04_a_wrong_answer_to_setup),
+        T(an_engine_that_crashes),
+        T(a_silent_guest_is_ended),
+        T(an_idle_sandbox_waits_for_its_command_only_so_long),
+        T(r04_bad_answers_cost_the_stream),
+        T(r04_a_bad_main_command_ends_the_sandbox),
+        T(r11_a_client_that_does_not_read),
+        T(r01_bad_clients_are_turned_away),
+        T(r11_too_many_clients),
+        T(terms_to_the_keeper_stop_in_order),
+        T(a_stubborn_guest_is_ended_all_the_same),
+        T(h02_the_machine_is_killed),
+        T(h02_the_keeper_is_killed),
+        cmocka_unit_test(output_is_capped),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
