@@ -94,9 +94,9 @@ static uint8_t read_register(struct serial *s, unsigned reg)
         uint8_t fifo = s->fcr & FCR_ENABLE ? IIR_FIFO : 0;
 
         if (!(s->ier & IER_THR) || !s->thr_empty_news)
-            return fifo | IIR_NONE;
+            return (uint8_t)(fifo | IIR_NONE);
         s->thr_empty_news = false;
-        return fifo | IIR_THR;
+        return (uint8_t)(fifo | IIR_THR);
     }
     case REG_LCR: return s->lcr;
     case REG_MCR: return s->mcr;
@@ -104,7 +104,7 @@ static uint8_t read_register(struct serial *s, unsigned reg)
     case REG_MSR:
         /* In loop mode the four outputs come back as the four inputs. */
         return s->mcr & MCR_LOOP
-                   ? (uint8_t)((s->mcr & 0x0c) << 4 | (s->mcr & 0x02) << 3 | (s->mcr & 0x01) << 5)
+                   ? (uint8_t)((s->mcr & 0xcu) << 4 | (s->mcr & 2u) << 3 | (s->mcr & 1u) << 5)
                    : MSR_PRESENT;
     default: return s->scr;
     }

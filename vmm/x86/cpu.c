@@ -263,10 +263,11 @@ static int set_registers(int vcpu, const struct boot_entry *entry, struct err *e
 /* What firmware would have left: memory is write-back, string instructions are fast. */
 static int set_msrs(int vcpu, struct err *e)
 {
+    /* struct kvm_msrs with its flexible array given a size. */
     struct {
-        struct kvm_msrs head;
+        uint32_t nmsrs, pad;
         struct kvm_msr_entry entry[2];
-    } m = { .head.nmsrs = 2,
+    } m = { .nmsrs = 2,
             .entry = { { .index = MSR_MTRR_DEF_TYPE, .data = 0x806 },
                        /* fast strings; no branch trace store, no PEBS */
                        { .index = MSR_MISC_ENABLE, .data = BIT(0) | BIT(11) | BIT(12) } } };
