@@ -360,16 +360,16 @@ static inline uint16_t ring_add(struct ring *r, const struct buf *b, unsigned n)
 
 static inline bool ring_reap(struct ring *r, uint32_t *id, uint32_t *len)
 {
-    uint32_t e[2];
+    uint32_t e[2] = { 0, 0 };
+    bool any = ring_word(r, r->used + 2) != r->seen;
 
-    if (ring_word(r, r->used + 2) == r->seen)
-        return false;
-    memcpy(e, guest_at(r->g, r->used + 4 + 8ull * (r->seen++ % r->size), 8), 8);
+    if (any)
+        memcpy(e, guest_at(r->g, r->used + 4 + 8ull * (r->seen++ % r->size), 8), 8);
     if (id)
         *id = e[0];
     if (len)
         *len = e[1];
-    return true;
+    return any;
 }
 
 /* ---- a driver of one virtio function ---- */

@@ -33,7 +33,7 @@ static bool gone(struct fixture *f, uint64_t gpa)
 
 static void pfns(struct fixture *f, unsigned queue, const uint32_t *pfn, unsigned n)
 {
-    struct buf b = { guest_put(&f->g, pfn, n * 4), n * 4, 0 };
+    struct buf b = { guest_put(&f->g, pfn, n * 4ull), n * 4, 0 };
 
     ring_add(&f->d.ring[queue], &b, 1);
     drv_ring(&f->d);

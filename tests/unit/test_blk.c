@@ -162,7 +162,7 @@ static void writes(void **state)
     memset(guest_at(&f.g, data, 1024), 0xab, 1024);
     assert_int_equal(request(&f, T_OUT, 255 - 1, data, 1024, false, &used), 0);
     assert_int_equal(used, 1);
-    assert_int_equal(pread(f.fd, got, sizeof(got), 253 * 512), sizeof(got));
+    assert_int_equal(pread(f.fd, got, sizeof(got), 253l * 512), sizeof(got));
     assert_int_equal(got[511], 254);
     assert_int_equal(got[512], 0xab);
     assert_int_equal(got[1535], 0xab);
@@ -181,7 +181,7 @@ static void scattered_and_indirect(void **state)
 
     (void)state;
     plug_with(&f, &disk, F_FLUSH | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX);
-    table = guest_alloc(&f.g, 16 * 10);
+    table = guest_alloc(&f.g, 16ull * 10);
     status = guest_alloc(&f.g, 1);
     put_desc(&f.g, table, 0, header(&f, T_IN, 8), 16, D_NEXT, 1);
     for (unsigned i = 0; i < 8; i++) { /* odd pieces of four sectors */
@@ -273,7 +273,7 @@ static void b01_beyond_the_end(void **state)
     (void)state;
     setup(&f, false);
     sum = file_sum(&f);
-    data = guest_alloc(&f.g, (SECTORS + 2) * 512);
+    data = guest_alloc(&f.g, (SECTORS + 2ull) * 512);
     for (unsigned i = 0; i < array_len(bad); i++) {
         assert_int_equal(request(&f, T_IN, bad[i].sector, data, bad[i].len, true, &used), 1);
         assert_int_equal(used, 1);
@@ -292,7 +292,7 @@ static void b01_file_shrunk_by_the_host(void **state)
 
     (void)state;
     setup(&f, true);
-    assert_int_equal(ftruncate(f.fd, 10 * 512), 0);
+    assert_int_equal(ftruncate(f.fd, 10l * 512), 0);
     assert_int_equal(request(&f, T_IN, 9, 0x100000, 1024, true, &used), 1);
     assert_int_equal(request(&f, T_IN, 9, 0x100000, 512, true, &used), 0);
     teardown(&f);
@@ -340,7 +340,7 @@ static void b02_header_and_data_in_one_buffer(void **state)
     ring_add(f.r, b, 2);
     drv_ring(&f.d);
     assert_int_equal(*(uint8_t *)guest_at(&f.g, status, 1), 0);
-    assert_int_equal(pread(f.fd, &got, 1, 7 * 512 + 511), 1);
+    assert_int_equal(pread(f.fd, &got, 1, 7l * 512 + 511), 1);
     assert_int_equal(got, 0x5a);
     teardown(&f);
 }
@@ -464,9 +464,9 @@ static void b05_discard_and_write_zeroes(void **state)
     assert_int_equal(
         ranges(&f, T_ZERO, (struct range[]){ { 16, 4, 0 }, { 18, 4, 1 }, { 30, 0, 0 } }, 3), 0);
     assert_true(all_zero(&f, 16, 6));
-    assert_int_equal(pread(f.fd, &got, 1, 7 * 512 + 511), 1);
+    assert_int_equal(pread(f.fd, &got, 1, 7l * 512 + 511), 1);
     assert_int_equal(got, 8);
-    assert_int_equal(pread(f.fd, &got, 1, 22 * 512), 1);
+    assert_int_equal(pread(f.fd, &got, 1, 22l * 512), 1);
     assert_int_equal(got, 23);
     assert_int_equal(file_size(&f), SECTORS * 512);
     teardown(&f);

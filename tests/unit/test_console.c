@@ -48,7 +48,7 @@ static void plug(struct fixture *f, unsigned nports, uint64_t features)
     }
     guest_plug(&f->g, &f->d, console_new(&f->g.host, ports, nports, NULL));
     drv_start(&f->d, features | 2, 32);
-    f->inbox = guest_alloc(&f->g, 32 * 64);
+    f->inbox = guest_alloc(&f->g, 32ull * 64);
 }
 
 static void unplug(struct fixture *f)
@@ -316,8 +316,8 @@ static void back_pressure(void **state)
     hello(&f);
     tx = &f.d.ring[TX(1)];
     rx = &f.d.ring[RX(1)];
-    tx_at = guest_alloc(&f.g, 32 * 8192);
-    rx_at = guest_alloc(&f.g, 32 * 4096);
+    tx_at = guest_alloc(&f.g, 32ull * 8192);
+    rx_at = guest_alloc(&f.g, 32ull * 4096);
     /* The guest writes until the socket is full and the ring too. */
     for (; n < 32; n++) {
         uint8_t *p = guest_at(&f.g, tx_at + n * 8192ull, 8192);
@@ -384,11 +384,11 @@ static void long_chains(void **state)
     (void)state;
     plug(&f, 1, VIRTIO_F_INDIRECT_DESC);
     hello(&f);
-    table = guest_alloc(&f.g, 32 * 16);
-    at = guest_alloc(&f.g, 32 * 65536);
+    table = guest_alloc(&f.g, 32ull * 16);
+    at = guest_alloc(&f.g, 32ull * 65536);
     for (unsigned i = 0; i < 32; i++) {
-        memset(guest_at(&f.g, at + i * 65536, 65536), (int)i, 65536);
-        put_desc(&f.g, table, i, at + i * 65536, i == 7 ? 0 : 65536, i < 31 ? D_NEXT : 0,
+        memset(guest_at(&f.g, at + i * 65536ull, 65536), (int)i, 65536);
+        put_desc(&f.g, table, i, at + i * 65536ull, i == 7 ? 0 : 65536, i < 31 ? D_NEXT : 0,
                  (uint16_t)(i + 1));
     }
     b[0] = (struct buf){ table, 512, D_INDIRECT };
@@ -591,7 +591,7 @@ static void r12_reopened_ten_thousand_times(void **state)
         f.g.next = 0x100000;
         assert_int_equal(write(f.peer[1], "z", 1), 1);
         drv_start(&f.d, 2, 32);
-        f.inbox = guest_alloc(&f.g, 32 * 64);
+        f.inbox = guest_alloc(&f.g, 32ull * 64);
         hello(&f);
     }
     f.g.next = 0x200000;

@@ -20,7 +20,7 @@ struct echo {
 
 static struct echo *echo_of(const struct virtio_dev *dev)
 {
-    return container_of((struct virtio_dev *)(uintptr_t)dev, struct echo, dev);
+    return container_of(dev, struct echo, dev);
 }
 
 static uint64_t echo_features(const struct virtio_dev *dev)

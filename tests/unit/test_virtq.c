@@ -157,7 +157,7 @@ static void v05_direct_and_indirect_together(void **state)
     (void)state;
     setup(&f, 8);
     f.q.indirect = true;
-    table = guest_alloc(&f.g, 8 * 16);
+    table = guest_alloc(&f.g, 8ull * 16);
     for (unsigned i = 0; i < 3; i++)
         put_desc(&f.g, f.r.desc, i, 0x2000, 1, D_NEXT, (uint16_t)(i + 1));
     put_desc(&f.g, f.r.desc, 3, table, 8 * 16, D_INDIRECT | D_WRITE, 0); /* V11, V12 */
@@ -319,7 +319,7 @@ static void doorbells_by_event(void **state)
     (void)state;
     setup(&f, 8);
     f.q.event_idx = true;
-    event = f.r.used + 4 + 8 * 8;
+    event = f.r.used + 4 + 8ull * 8;
     for (uint16_t i = 1; i < 20; i++) {
         ring_add(&f.r, &b, 1);
         assert_false(virtq_wait(&f.q, &f.g.mem));
@@ -529,13 +529,13 @@ static void v20_no_lost_wakeup(void **state)
             r->idx++;
         }
         ring_set_word(r, r->avail + 2, r->idx);
-        event = ring_word(r, r->used + 4 + 8 * 16);
+        event = ring_word(r, r->used + 4 + 8ull * 16);
         if ((uint16_t)(r->idx - event - 1) < (uint16_t)(r->idx - old))
             __atomic_store_n(&t.doorbell, 1, __ATOMIC_RELEASE);
         if (!in_flight)
             continue;
         want = 1 + (x >> 8) % in_flight; /* sleep until so many are done */
-        ring_set_word(r, r->avail + 4 + 2 * 16, (uint16_t)(r->seen + want - 1));
+        ring_set_word(r, r->avail + 4 + 2ull * 16, (uint16_t)(r->seen + want - 1));
         while ((uint16_t)(ring_word(r, r->used + 2) - r->seen) < want) {
             v20_wait(&t.interrupt, NULL);
             slept++;

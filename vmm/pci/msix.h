@@ -9,8 +9,8 @@
 
 #include "vmm/pci/pci.h"
 
-#define MSIX_ENTRY   16u /* bytes */
-#define MSIX_VECTORS 32u /* most a function may have here */
+#define MSIX_ENTRY   16ul /* bytes */
+#define MSIX_VECTORS 32u  /* most a function may have here */
 
 struct msix {
     struct pci_function *f; /* borrowed: embeds or outlives this */

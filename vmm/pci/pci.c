@@ -312,7 +312,7 @@ static int map_absent(uint8_t *ecam, unsigned first, struct err *e)
     for (unsigned page = first; page < PCI_ECAM_SIZE / PCI_CONFIG_SIZE;) {
         unsigned n = ABSENT_PAGES - page % ABSENT_PAGES;
 
-        if (mmap(ecam + page * PCI_CONFIG_SIZE, (size_t)n * PCI_CONFIG_SIZE, PROT_READ,
+        if (mmap(ecam + page * PCI_CONFIG_SIZE, n * PCI_CONFIG_SIZE, PROT_READ,
                  MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
             return err_sys(e, "PCI bus");
         page += n;

@@ -17,8 +17,8 @@
 #include <pthread.h>
 
 #define PCI_FUNCTIONS   16u /* slots 0 and 1, eight functions each */
-#define PCI_CONFIG_SIZE 4096u
-#define PCI_ECAM_SIZE   (256u * PCI_CONFIG_SIZE) /* one bus */
+#define PCI_CONFIG_SIZE 4096ul
+#define PCI_ECAM_SIZE   (256ul * PCI_CONFIG_SIZE) /* one bus */
 #define PCI_BARS        6u
 
 #define PCI_COMMAND_MEMORY 0x2u

@@ -41,7 +41,7 @@ struct balloon {
 
 static struct balloon *balloon_of(const struct virtio_dev *dev)
 {
-    return container_of((struct virtio_dev *)(uintptr_t)dev, struct balloon, dev);
+    return container_of(dev, struct balloon, dev);
 }
 
 /* Gives back the whole pages inside [at, at + len), which is guest RAM. */

@@ -98,7 +98,7 @@ static const uint8_t zeroes[4096];
 
 static struct blk *blk_of(const struct virtio_dev *dev)
 {
-    return container_of((struct virtio_dev *)(uintptr_t)dev, struct blk, dev);
+    return container_of(dev, struct blk, dev);
 }
 
 /* ---- transfers ---- */
@@ -187,7 +187,7 @@ static bool write_zeroes(struct blk *b, uint64_t sector, uint64_t n)
         for (uint64_t set = 0; set < len; k++) {
             uint64_t part = len - set < sizeof(zeroes) ? len - set : sizeof(zeroes);
 
-            iov[k] = (struct iovec){ (void *)(uintptr_t)zeroes, part };
+            iov[k] = (struct iovec){ (void *)zeroes, part };
             set += part;
         }
         if (!move(b, true, iov, k, len, at))

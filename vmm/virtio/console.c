@@ -85,7 +85,7 @@ struct console {
 
 static struct console *console_of(const struct virtio_dev *dev)
 {
-    return container_of((struct virtio_dev *)(uintptr_t)dev, struct console, dev);
+    return container_of(dev, struct console, dev);
 }
 
 static uint16_t rx_queue(unsigned port)

@@ -218,7 +218,7 @@ static void bar_read(struct pci_function *f, unsigned bar, uint64_t off, void *d
     memset(dst, 0, len);
     virtio_dev_lock(p->dev);
     if (off + len <= sizeof(p->page)) {
-        memcpy(dst, p->page[0] + off, len);
+        memcpy(dst, (const uint8_t *)p->page + off, len);
     } else if (off == AT_ISR && len == 1) { /* section 4.1.4.5: reading clears it */
         memcpy(dst, &p->isr, 1);
         p->isr = 0;

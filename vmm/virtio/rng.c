@@ -24,7 +24,7 @@ struct rng {
 
 static struct rng *rng_of(const struct virtio_dev *dev)
 {
-    return container_of((struct virtio_dev *)(uintptr_t)dev, struct rng, dev);
+    return container_of(dev, struct rng, dev);
 }
 
 /* Bytes written into the chain: all of it, but at most RNG_REQUEST_MAX (G01). */
