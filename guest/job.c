@@ -10,6 +10,7 @@
 
 #include "guest/ends.h"
 #include "guest/inlet.h"
+#include "guest/outlet.h"
 #include "guest/pty.h"
 
 #include "base/fd.h"
@@ -21,19 +22,8 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
-#define DRAIN_MS    250u
-#define KILL_MS     2000u /* from TERM or HUP to KILL */
-#define OUT_CHUNK   32768u
-#define OUT_ROOM    4096u  /* a pipe is not read for less */
-#define DRAIN_BYTES 65536u /* pipe(7): the capacity of a pipe */
-
-/* One output pipe, or the terminal's master. */
-struct outlet {
-    struct loop_source source; /* owns source.fd */
-    struct job *job;
-    enum msg_type type;
-    bool watched; /* in the loop */
-};
+#define DRAIN_MS 250u
+#define KILL_MS  2000u /* from TERM or HUP to KILL */
 
 struct job {
     struct jobs *jobs; /* borrowed */
@@ -55,9 +45,9 @@ struct job {
 
     struct alarm limit; /* the timeout, later the KILL after it */
     struct alarm drain;
+    bool drained;
     int ending; /* 0, or the last signal of a timeout or hang-up */
-    bool timed_out, drained;
-    size_t drain_left;
+    bool timed_out;
 };
 
 static void check_over(struct job *j);
@@ -67,13 +57,11 @@ static bool is_command(const struct job *j)
     return j->request == MSG_EXEC;
 }
 
-static void close_source(struct job *j, struct loop_source *s, bool watched)
+static void status_close(struct job *j)
 {
-    if (s->fd < 0)
-        return;
-    if (watched)
-        loop_remove(j->jobs->loop, s);
-    fd_closep(&s->fd);
+    if (j->status.fd >= 0)
+        loop_remove(j->jobs->loop, &j->status);
+    fd_closep(&j->status.fd);
 }
 
 static void send_signal(struct job *j, int signo)
@@ -95,10 +83,10 @@ static void job_free(struct job *j)
         }
     alarm_cancel(j->jobs->alarms, &j->limit);
     alarm_cancel(j->jobs->alarms, &j->drain);
-    close_source(j, &j->status, true);
+    status_close(j);
     inlet_close(&j->in);
     for (int i = 0; i < 2; i++)
-        close_source(j, &j->out[i].source, j->out[i].watched);
+        outlet_close(&j->out[i]);
     free(j);
 }
 
@@ -144,64 +132,11 @@ enum msg_type job_input_end_type(const struct job *j)
 
 /* ---- output ---- */
 
-static void outlet_close(struct outlet *o)
+static void output_ready(struct outlet *o)
 {
-    close_source(o->job, &o->source, o->watched);
-    o->watched = false;
-}
-
-static void outlet_watch(struct outlet *o, bool on)
-{
-    struct err why = ERR_INIT;
-
-    if (o->source.fd < 0 || o->watched == on)
-        return;
-    o->watched = on;
-    if (!on) {
-        loop_remove(o->job->jobs->loop, &o->source);
-    } else if (loop_add(o->job->jobs->loop, &o->source, EPOLLIN, &why)) {
-        o->watched = false;
-        outlet_close(o);
-    }
-}
-
-/* After the drain, an outlet ends where nothing waits, or after a pipeful. */
-static bool outlet_used_up(struct job *j, ssize_t n)
-{
-    if (!j->drained)
-        return false;
-    if (n < 0 || (size_t)n >= j->drain_left)
-        return true;
-    j->drain_left -= (size_t)n;
-    return false;
-}
-
-static void outlet_read(struct outlet *o)
-{
-    static uint8_t buf[OUT_CHUNK];
-    struct job *j = o->job;
-    size_t room = j->call ? call_room(j->call) : sizeof(buf);
-    ssize_t n;
-
-    if (room < OUT_ROOM) {
-        outlet_watch(o, false); /* job_resume comes */
-        return;
-    }
-    n = read(o->source.fd, buf, room < sizeof(buf) ? room : sizeof(buf));
-    if (n > 0 && j->call)
-        call_send(j->call, o->type, buf, (size_t)n);
-    /* EIO: the last slave of the terminal was closed. */
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || outlet_used_up(j, n))
-        outlet_close(o);
-}
-
-static void outlet_ready(struct loop_source *s, uint32_t events)
-{
-    struct outlet *o = container_of(s, struct outlet, source);
     struct job *j = o->job;
 
-    (void)events;
-    outlet_read(o);
+    outlet_move(o, j->call);
     check_over(j);
 }
 
@@ -210,26 +145,15 @@ static void drain_over(struct alarm *a)
     struct job *j = container_of(a, struct job, drain);
 
     j->drained = true;
-    j->drain_left = DRAIN_BYTES;
-    /* Those that wait for the stream go on in job_resume. */
     for (int i = 0; i < 2; i++)
-        while (j->out[i].source.fd >= 0 && j->out[i].watched)
-            outlet_read(&j->out[i]);
+        outlet_drain(&j->out[i], j->call);
     check_over(j);
 }
 
 void job_resume(struct job *j)
 {
-    for (int i = 0; i < 2; i++) {
-        struct outlet *o = &j->out[i];
-
-        if (o->source.fd < 0 || o->watched || !j->running ||
-            (j->call && call_room(j->call) < OUT_ROOM))
-            continue;
-        outlet_watch(o, true);
-        while (j->drained && o->watched)
-            outlet_read(o);
-    }
+    for (int i = 0; i < 2 && j->running; i++)
+        outlet_resume(&j->out[i], j->call);
     check_over(j);
 }
 
@@ -274,7 +198,7 @@ static void check_over(struct job *j)
     if (j->verdict.code && is_command(j)) /* it never ran */
         for (int i = 0; i < 2; i++)
             outlet_close(&j->out[i]);
-    if (j->out[0].source.fd >= 0 || j->out[1].source.fd >= 0) {
+    if (outlet_is_open(&j->out[0]) || outlet_is_open(&j->out[1])) {
         if (!j->drained && !j->drain.at)
             alarm_set(j->jobs->alarms, &j->drain, DRAIN_MS);
         return;
@@ -291,7 +215,7 @@ static void status_over(struct job *j)
 {
     uint8_t pid[4];
 
-    close_source(j, &j->status, true);
+    status_close(j);
     if (j->nverdict < sizeof(j->verdict)) {
         j->verdict = ERR_INIT;
         if (!is_command(j))
@@ -303,12 +227,8 @@ static void status_over(struct job *j)
             pid[i] = (uint8_t)((uint32_t)j->pid >> 8 * i);
         call_send(j->call, MSG_STARTED, pid, sizeof(pid)); /* the first frame: there is room */
     }
-    if (is_command(j) && !j->verdict.code) {
-        j->running = true;
-        for (int i = 0; i < 2; i++)
-            outlet_watch(&j->out[i], true);
-    }
-    check_over(j);
+    j->running = !is_command(j) || !j->verdict.code;
+    job_resume(j);
 }
 
 static void status_ready(struct loop_source *s, uint32_t events)
@@ -348,7 +268,7 @@ bool job_message(struct job *j, enum msg_type type, const uint8_t *body, uint32_
     if (!is_command(j))
         return false;
     if (type == MSG_RESIZE && len == 4) {
-        if ((j->flags & MSG_F_TTY) && j->out[0].source.fd >= 0)
+        if ((j->flags & MSG_F_TTY) && outlet_is_open(&j->out[0]))
             pty_resize(j->out[0].source.fd, (uint16_t)(body[0] | body[1] << 8),
                        (uint16_t)(body[2] | body[3] << 8));
         return true;
@@ -413,6 +333,7 @@ void jobs_fini(struct jobs *js)
 
 /* ---- start ---- */
 
+/* Opens the pipes and forks. Output is watched from the next job_resume on. */
 static int start(struct job *j, const struct request *r, struct err *e)
 {
     struct ends x;
@@ -421,8 +342,8 @@ static int start(struct job *j, const struct request *r, struct err *e)
     if (err)
         return err;
     inlet_init(&j->in, j->jobs->loop, x.ours.in, input_room);
-    j->out[0].source.fd = x.ours.out;
-    j->out[1].source.fd = x.ours.err;
+    outlet_init(&j->out[0], j->jobs->loop, x.ours.out, r->type == MSG_GET ? MSG_DATA : MSG_STDOUT);
+    outlet_init(&j->out[1], j->jobs->loop, x.ours.err, MSG_STDERR);
     j->status.fd = x.ours.status;
     err = loop_add(j->jobs->loop, &j->status, EPOLLIN, e);
     if (!err) {
@@ -441,8 +362,6 @@ static int start(struct job *j, const struct request *r, struct err *e)
     if (r->timeout_ms)
         alarm_set(j->jobs->alarms, &j->limit, r->timeout_ms);
     j->running = !is_command(j);
-    for (int i = 0; i < 2; i++)
-        outlet_watch(&j->out[i], j->running);
     return 0;
 }
 
@@ -468,11 +387,10 @@ struct job *job_start(struct jobs *js, struct call *c, const struct request *r, 
     j->limit.ring = limit_over;
     j->drain.ring = drain_over;
     for (int i = 0; i < 2; i++) {
-        j->out[i].source = (struct loop_source){ -1, outlet_ready };
+        outlet_init(&j->out[i], js->loop, -1, MSG_STDOUT);
         j->out[i].job = j;
+        j->out[i].ready = output_ready;
     }
-    j->out[0].type = r->type == MSG_GET ? MSG_DATA : MSG_STDOUT;
-    j->out[1].type = MSG_STDERR;
     j->next = js->first;
     js->first = j;
     js->count++;
