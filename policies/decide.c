@@ -144,6 +144,10 @@ struct decision decide(const struct ruleset *rs, const struct request *r)
         d.rule = &rs->rules[s.allow->rule];
         d.grade = d.rule->grade;
     } else {
+        if (!s.near && rs->space[r->space].n == 1 && !rs->space[r->space].v[0].deny) {
+            s.near = rs->space[r->space].v; /* the only rule there is */
+            s.failed = first_outside(s.near, r, spaces[r->space].n);
+        }
         d.rule = s.near ? &rs->rules[s.near->rule] : NULL;
         d.failed = s.near ? s.failed : -1;
         d.grade = d.rule ? d.rule->grade : 'H';

@@ -158,12 +158,14 @@ bool host_within(const struct host_pattern *a, const struct host_pattern *b)
 
 bool host_overlaps(const struct host_pattern *a, const struct host_pattern *b)
 {
-    if (host_within(a, b) || host_within(b, a))
-        return true;
-    if (a->kind == HOST_EXACT || b->kind == HOST_EXACT)
-        return false;
-    /* Neither contains the other: only *.x with **.y where one name is below the other is left. */
-    if (a->kind == HOST_DEEP && in_front(a->name, a->len, b->name, b->len) > 0)
-        return true;
-    return b->kind == HOST_DEEP && in_front(b->name, b->len, a->name, a->len) > 0;
+    if (a->kind == HOST_EXACT)
+        return host_matches(b, a->name, a->len);
+    if (b->kind == HOST_EXACT)
+        return host_matches(a, b->name, b->len);
+    if (a->len == b->len)
+        return memcmp(a->name, b->name, a->len) == 0;
+    /* Only the shorter one can have names below the longer one, and only if it goes deep. */
+    if (a->len > b->len)
+        return b->kind == HOST_DEEP && in_front(b->name, b->len, a->name, a->len) > 0;
+    return a->kind == HOST_DEEP && in_front(a->name, a->len, b->name, b->len) > 0;
 }

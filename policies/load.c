@@ -104,11 +104,9 @@ static void load_object(struct loader *l, const struct table *t, const struct no
     }
 }
 
-static const char *id_of(const struct table *t, const void *object)
+static const char *id_of(const struct field *id, const void *object)
 {
-    int i = field_index(t, "id");
-
-    return i < 0 ? NULL : *(const char *const *)field_in(&t->fields[i], object);
+    return id ? *(const char *const *)field_in(id, object) : NULL;
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion) */
@@ -116,6 +114,8 @@ static void load_list(struct loader *l, const struct field *f, const struct node
                       struct list *out)
 {
     const struct table *t = f->table;
+    int i = field_index(t, "id");
+    const struct field *idf = i < 0 ? NULL : &t->fields[i];
 
     if (n->kind != NODE_LIST) {
         load_error(l, n, "%s: wanted a list", f->key);
@@ -128,12 +128,12 @@ static void load_list(struct loader *l, const struct field *f, const struct node
         object_init(&l->p->arena, t, o);
         load_object(l, t, c, o);
 
-        const char *id = id_of(t, o);
+        const char *id = id_of(idf, o);
 
-        if (field_index(t, "id") >= 0 && !id)
+        if (idf && !id)
             load_error(l, c, "%s: an entry without id", f->key);
         for (uint32_t k = 0; k < out->n && id; k++) {
-            const char *other = id_of(t, out->v[k]);
+            const char *other = id_of(idf, out->v[k]);
 
             if (other && strcmp(other, id) == 0) {
                 load_error(l, c, "%s: id \"%s\" is there twice (first at line %u)", f->key, id,

@@ -91,10 +91,14 @@ static bool same_secrets(const struct policy *p, const char *a, const char *b)
 static void disagreement(const struct ruleset *rs, uint32_t i, uint32_t k, struct problems *ps)
 {
     const struct clause *http[] = { &rs->space[SPACE_HTTP].v[i], &rs->space[SPACE_HTTP].v[k] };
-    const struct net_rule *a = rule_of(rs, http[0]), *b = rule_of(rs, http[1]);
     const char *what = NULL;
 
-    if (!a || !b || clause_disjoint(http[0], http[1], HTTP_PORT + 1))
+    if (clause_disjoint(http[0], http[1], HTTP_PORT + 1))
+        return;
+
+    const struct net_rule *a = rule_of(rs, http[0]), *b = rule_of(rs, http[1]);
+
+    if (!a || !b)
         return;
     /* The gate chooses the protocol when a stream opens, the secret when a request is seen. */
     if (a->protocol != b->protocol) {
