@@ -2,7 +2,7 @@
 # setup.sh - makes Carrel ready to run from this directory: packages, build, guest kernel, images.
 #
 #   ./setup.sh           what is needed to build and run
-#   ./setup.sh --dev     also what the tests and linters need
+#   ./setup.sh --dev     also what the tests and linters need, and a second guest kernel
 #   ./setup.sh --lean    also builds the lean guest kernel (ten minutes; sandboxes start faster)
 #   ./setup.sh --tools   packages only, nothing is built
 #
@@ -15,7 +15,7 @@ cd "$(dirname "$0")"
 build_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-tools
     libarchive-dev libjansson-dev libssl-dev libseccomp-dev libcap-dev libyaml-dev"
 run_packages="qemu-system-x86 squashfs-tools mmdebstrap busybox-static kmod ca-certificates"
-lean_packages="make bc bison flex libelf-dev xz-utils"
+lean_packages="make bc bison flex libelf-dev libssl-dev xz-utils perl"
 dev_packages="git clang clang-format clang-tidy libclang-rt-14-dev llvm libcmocka-dev cppcheck
     shellcheck bats expect tmux acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps"
 
@@ -122,6 +122,10 @@ if [ -z "$(as_user "$carrel" kernel ls -q 2>/dev/null)" ]; then
     say "fetching a guest kernel"
     quietly "carrel kernel fetch" as_user "$carrel" kernel fetch
 fi
+if [ -n "$dev" ] && ! has kernel debian-6.12; then
+    say "fetching another guest kernel, for the tests"
+    quietly "carrel kernel fetch" as_user "$carrel" kernel fetch --package linux-image-6.12-cloud-amd64 debian-6.12
+fi
 for image in mini base; do
     has image $image && continue
     case $image in
@@ -132,6 +136,7 @@ for image in mini base; do
 done
 if [ -n "$lean" ] && ! has kernel lean; then
     say "building the lean kernel (ten minutes)"
-    quietly "guest/kernel/build" as_user guest/kernel/build
+    quietly "guest/kernel/build" as_user sh -c "guest/kernel/build >build/lean.path"
+    quietly "carrel kernel add" as_user "$carrel" kernel add lean "$(cat build/lean.path)"
 fi
 say "ready: $carrel run base"

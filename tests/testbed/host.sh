@@ -6,17 +6,29 @@ quoted() { # for a POSIX shell
     printf "'%s'" "${1//\'/\'\\\'\'}"
 }
 
+apt_options=()
+host_kernel_package() {
+    apt-cache "${apt_options[@]}" depends linux-image-cloud-amd64 2>/dev/null |
+        sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n1
+}
+
 # Debian's cloud kernel and its modules, from the package, without installing it.
 host_kernel() {
     local name dir
     dir=$(find "$cache" -maxdepth 1 -name 'linux-image-*' -type d 2>/dev/null | sort -V | tail -n1)
     if [ -z "$dir" ]; then
-        name=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n1)
-        [ -n "$name" ] || die "apt knows no linux-image-cloud-amd64: run apt-get update"
-        say "fetching $name (once)"
         rm -rf "$cache/part"
         mkdir -p "$cache/part/x"
-        (cd "$cache/part" && apt-get download "$name" >apt.log 2>&1) || {
+        name=$(host_kernel_package)
+        if [ -z "$name" ]; then # no package lists here: lists of our own
+            mkdir -p "$cache/part/lists/partial" "$cache/part/cache"
+            apt_options=(-o "Dir::State::Lists=$cache/part/lists" -o "Dir::Cache=$cache/part/cache")
+            apt-get -q "${apt_options[@]}" update >"$cache/part/apt.log" 2>&1 || true
+            name=$(host_kernel_package)
+        fi
+        [ -n "$name" ] || die "apt knows no linux-image-cloud-amd64; is there a network?"
+        say "fetching $name (once)"
+        (cd "$cache/part" && apt-get "${apt_options[@]}" download "$name" >apt.log 2>&1) || {
             tail -n 3 "$cache/part/apt.log" >&2
             die "apt-get download $name failed"
         }
