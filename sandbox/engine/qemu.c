@@ -142,6 +142,7 @@ static int make_args(struct args *a, struct spawn *s, const struct engine_spec *
     if (spec->disk_fd >= 0)
         add_disk(a, s, spec->disk_fd, "disk", false);
     add_ports(a, s, spec);
+    OPT(a, "-device", "pvpanic"); /* as carrel-vmm's: tells a panic from a restart */
     OPT(a, "-device", "virtio-rng-pci,disable-legacy=on");
     OPT(a, "-device",
         "virtio-balloon-pci,disable-legacy=on,free-page-reporting=on,deflate-on-oom=on");

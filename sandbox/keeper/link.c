@@ -184,7 +184,7 @@ static void ask_kill(struct link *l, const struct request *r)
     if (!r->has_signo) {
         keeper_reason(k, "killed", "");
         k->state.exit_code = 128 + SIGKILL;
-        put_done(l);
+        l->state = LINK_WAITING; /* until it has ended */
         keeper_event(k, LIFE_KILL);
     } else if (!k->main) {
         link_fail(l, ESRCH, "the sandbox has no main command that runs");

@@ -642,9 +642,10 @@ static void files_go_in_and_out(void **s)
     expect(c, MSG_DONE);
     expect_close(c);
 
-    c = ask(MSG_KILL);
-    expect(c, MSG_DONE);
-    expect_close(c);
+    struct box_state st = expect_ended(ask(MSG_KILL));
+
+    assert_string_equal(st.reason, "killed");
+    assert_int_equal(st.exit_code, 128 + SIGKILL);
     expect_gone();
 }
 
