@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NAME_LEN_MAX = 63, JSON_BYTES_MAX = 1 << 20, DIGEST_CHUNK = 1 << 18 };
+enum { NAME_LEN_MAX = 63, JSON_BYTES_MAX = 1 << 20, DIGEST_CHUNK = 1 << 16 };
 
 int data_check_name(const char *kind, const char *name, struct err *e)
 {
@@ -75,13 +75,13 @@ static int md_end(EVP_MD_CTX *md, char hex[DIGEST_HEX + 1], struct err *e)
 int data_digest(int fd, char hex[DIGEST_HEX + 1], struct err *e)
 {
     cleanup_with(md_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
-    cleanup_with(strp) char *buf = malloc(DIGEST_CHUNK);
+    char buf[DIGEST_CHUNK];
     off_t at = 0;
 
-    if (!md || !buf || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
+    if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
         return err_set(e, ENOMEM, "out of memory");
     for (;;) {
-        ssize_t n = io_pread_full(fd, buf, DIGEST_CHUNK, at);
+        ssize_t n = io_pread_full(fd, buf, sizeof(buf), at);
 
         if (n < 0)
             return err_set(e, (int)-n, "read: %s", strerror((int)-n));
@@ -144,7 +144,7 @@ int file_id_parse(const json_t *j, struct file_id *out)
 int data_check_file(int fd, const struct file_id *id, const char *digest, bool verify,
                     const char *what, struct err *e)
 {
-    struct file_id now;
+    struct file_id now = { 0 };
     char hex[DIGEST_HEX + 1];
     int err = file_id_of(fd, &now, e);
 

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,71 +16,50 @@
 
 #define TMP_PREFIX "tmp."
 
-enum { TREE_DEPTH_MAX = 256 };
-
-static int remove_below(int dirfd, const char *path, unsigned depth, struct err *e);
-
 static void dir_closep(DIR **d)
 {
     if (*d)
         closedir(*d);
 }
 
-static bool is_dot(const char *name)
+static int remove_entry(const FTSENT *ent, struct err *e)
 {
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-static int remove_entries(int dirfd, const char *path, unsigned depth, struct err *e)
-{
-    auto_fd int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct dirent *ent;
-
-    if (fd < 0)
-        return errno == ENOENT ? 0 : err_sys(e, "%s", path);
-    if (depth > TREE_DEPTH_MAX)
-        return err_set(e, ELOOP, "%s: too deep to remove", path);
-    /* A package's directories may lack the write permission that emptying them takes. */
-    if (fchmod(fd, 0700))
-        return err_sys(e, "%s", path);
-
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    cleanup_with(dir_closep) DIR *d = own < 0 ? NULL : fdopendir(own);
-
-    if (!d) {
-        int err = err_sys(e, "%s", path);
-
-        if (own >= 0)
-            close(own);
-        return err;
+    switch (ent->fts_info) {
+    case FTS_D: /* a package's directories may lack the permission that emptying them takes */
+        return chmod(ent->fts_accpath, 0700) ? err_sys(e, "%s", ent->fts_name) : 0;
+    case FTS_DP:
+        return rmdir(ent->fts_accpath) && errno != ENOENT ? err_sys(e, "%s", ent->fts_name) : 0;
+    case FTS_NS:
+    case FTS_DNR:
+    case FTS_ERR:
+        errno = ent->fts_errno;
+        return errno == ENOENT ? 0 : err_sys(e, "%s", ent->fts_name);
+    default:
+        return unlink(ent->fts_accpath) && errno != ENOENT ? err_sys(e, "%s", ent->fts_name) : 0;
     }
-    while ((ent = readdir(d))) {
-        int err = is_dot(ent->d_name) ? 0 : remove_below(fd, ent->d_name, depth + 1, e);
-
-        if (err)
-            return err;
-    }
-    return 0;
-}
-
-static int remove_below(int dirfd, const char *path, unsigned depth, struct err *e)
-{
-    struct stat st;
-
-    if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT ? 0 : err_sys(e, "%s", path);
-
-    bool dir = S_ISDIR(st.st_mode);
-    int err = dir ? remove_entries(dirfd, path, depth, e) : 0;
-
-    if (!err && unlinkat(dirfd, path, dir ? AT_REMOVEDIR : 0) && errno != ENOENT)
-        err = err_sys(e, "%s", path);
-    return err;
 }
 
 int data_remove_tree(int dirfd, const char *path, struct err *e)
 {
-    return remove_below(dirfd, path, 0, e);
+    char full[PATH_MAX];
+    char *roots[] = { full, NULL };
+    bool relative = dirfd != AT_FDCWD && *path != '/';
+    int n = relative ? snprintf(full, sizeof(full), "/proc/self/fd/%d/%s", dirfd, path)
+                     : snprintf(full, sizeof(full), "%s", path);
+
+    if (n >= (int)sizeof(full))
+        return err_set(e, ENAMETOOLONG, "%s: path too long", path);
+
+    FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    FTSENT *ent;
+    int err = 0;
+
+    if (!fts)
+        return err_sys(e, "%s", path);
+    while (!err && (ent = fts_read(fts)))
+        err = remove_entry(ent, e);
+    fts_close(fts);
+    return err;
 }
 
 /* Removes the temporary directories whose makers are gone: their lock can be had. */

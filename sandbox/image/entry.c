@@ -40,7 +40,7 @@ static int grow(struct entry_judge *j, struct err *e)
     if (j->room && j->count < j->room / 2)
         return 0;
     bigger.room = j->room ? j->room * 2 : ROOM_FIRST;
-    bigger.slots = calloc(bigger.room, sizeof(*bigger.slots));
+    bigger.slots = calloc(bigger.room, sizeof(struct name *));
     if (!bigger.slots)
         return err_set(e, ENOMEM, "out of memory");
     for (size_t i = 0; i < j->room; i++)

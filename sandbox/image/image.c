@@ -132,7 +132,7 @@ int image_open(const struct image *img, bool verify, struct err *e)
     auto_fd int images = -1;
     cleanup_with(json_freep) json_t *j = image_document(img->name, &images, e);
     char path[128];
-    struct file_id id;
+    struct file_id id = { 0 };
 
     if (!j)
         return e ? -e->code : -ENOENT;

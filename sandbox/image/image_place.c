@@ -120,8 +120,8 @@ int image_place(struct data_tmp *t, const char *name, const char *source, json_t
 {
     cleanup_with(json_freep) json_t *cfg = config;
     auto_fd int blob = openat(t->fd, "image", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    char digest[DIGEST_HEX + 1], file[80];
-    struct file_id id;
+    char digest[DIGEST_HEX + 1] = "", file[80];
+    struct file_id id = { 0 };
     struct timespec now;
 
     if (blob < 0 || fchmod(blob, 0444) || fsync(blob))

@@ -30,11 +30,6 @@ static void resolver_freep(struct archive_entry_linkresolver **r)
         archive_entry_linkresolver_free(*r);
 }
 
-static void bufp(void **p)
-{
-    free(*p);
-}
-
 static void strp(char **s)
 {
     free(*s);
@@ -369,17 +364,20 @@ static int import_feed(struct feed *f, const char *squashfs, struct entry_judge 
 
 int import_tool(struct tool *source, const char *squashfs, struct entry_judge *j, struct err *e)
 {
-    locale_t ours, was = use_utf8(&ours);
-    cleanup_with(bufp) void *mem = malloc(sizeof(struct feed));
-    struct feed *f = mem;
     struct err mine = ERR_INIT;
-    int err = f ? 0 : err_set(&mine, ENOMEM, "out of memory");
+    struct feed *f = malloc(sizeof(*f));
 
-    if (!err) {
-        f->tool = source;
-        err = import_feed(f, squashfs, j, &mine);
+    if (!f) {
+        tool_stop(source);
+        return err_set(e, ENOMEM, "out of memory");
     }
+    f->tool = source;
+
+    locale_t ours, was = use_utf8(&ours);
+    int err = import_feed(f, squashfs, j, &mine);
+
     use_back(was, ours);
+    free(f);
     if (err && err != -EINVAL) { /* not the tar's fault: whoever makes it need not go on */
         tool_stop(source);
         return err_set(e, mine.code, "%s", mine.msg);

@@ -130,7 +130,7 @@ static int fill(int dir, const struct unpacked *u, const char *name, const char 
                 const struct module_list *mods, struct err *e)
 {
     cleanup_with(json_freep) json_t *names = json_array();
-    struct file_id id;
+    struct file_id id = { 0 };
     int err = write_file(dir, "vmlinux", u->elf, u->len, e);
 
     if (!err)

@@ -127,6 +127,7 @@ int modinfo_parse(const void *ko, size_t len, char **out, struct err *e)
     }
     if (fclose(f)) {
         free(*out);
+        *out = NULL;
         return err_set(e, ENOMEM, "out of memory");
     }
     return 0;
@@ -193,7 +194,9 @@ static int tree_add(struct tree *t, const char *path, char *name, struct err *e)
         return err_set(e, ENOMEM, "%s: too many modules", path);
     }
     t->f = f;
-    f[t->n++] = (struct file){ name, copy };
+    f[t->n].name = name;
+    f[t->n].path = copy;
+    t->n++;
     return 0;
 }
 
@@ -269,10 +272,10 @@ static int load_module(const char *path, struct module *m, struct err *e)
 {
     cleanup_with(reader_freep) struct archive *a = archive_read_new();
     struct archive_entry *entry;
-    uint8_t *data = malloc(MODULE_BYTES_MAX);
+    uint8_t *data = a ? malloc(MODULE_BYTES_MAX) : NULL;
 
     m->data = data; /* owned from here, also on failure */
-    if (!a || !data)
+    if (!data)
         return err_set(e, ENOMEM, "%s: out of memory", path);
     if (archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
         archive_read_support_filter_xz(a) != ARCHIVE_OK ||
@@ -308,64 +311,86 @@ static bool picked(const struct module_list *l, const char *name)
     return false;
 }
 
-static int pick(const struct tree *t, struct module_list *l, const char *name, unsigned depth,
-                struct err *e);
+/* A module whose dependencies are being picked. */
+struct frame {
+    struct module m; /* owned */
+    char *deps;      /* owned */
+    char *rest;      /* of deps, still to be looked at */
+};
 
-/* Picks each of the names; one that is nowhere is a soft dependency or built in. */
-static int pick_all(const struct tree *t, struct module_list *l, char *names, unsigned depth,
-                    struct err *e)
+static void frame_fini(struct frame *f)
 {
-    char *save = NULL;
-    int err = 0;
-
-    for (char *dep = strtok_r(names, " ", &save); dep && !err; dep = strtok_r(NULL, " ", &save))
-        err = pick(t, l, dep, depth, e);
-    return err;
+    free(f->m.name);
+    free(f->m.data);
+    free(f->deps);
+    *f = (struct frame){ 0 };
 }
 
-static void strp(char **s)
+/* Loads a module into a frame; what it holds is the frame's also on failure. */
+static int frame_init(struct frame *f, const char *name, const char *path, struct err *e)
 {
-    free(*s);
-}
+    *f = (struct frame){ .m.name = strdup(name) };
 
-static void modulep(struct module *m)
-{
-    free(m->name);
-    free(m->data);
-}
+    if (!f->m.name) {
+        err_set(e, ENOMEM, "out of memory");
+        return -ENOMEM;
+    }
 
-static int pick(const struct tree *t, struct module_list *l, const char *name, unsigned depth,
-                struct err *e)
-{
-    const char *path = tree_find(t, name);
-    cleanup_with(modulep) struct module m = { 0 };
-    cleanup_with(strp) char *deps = NULL;
+    char *deps = NULL;
+    int err = load_module(path, &f->m, e);
 
-    if (!path || picked(l, name))
-        return 0;
-    if (depth > DEPTH_MAX)
-        return err_set(e, ELOOP, "%s: modules that depend on each other", path);
-
-    int err = load_module(path, &m, e);
-
-    if (!err)
-        err = modinfo_parse(m.data, m.len, &deps, e);
-    if (err)
-        return e && strncmp(e->msg, path, strlen(path)) == 0 ? err : err_wrap(e, "%s", path);
-    err = pick_all(t, l, deps, depth + 1, e);
     if (err)
         return err;
+    err = modinfo_parse(f->m.data, f->m.len, &deps, e);
+    if (err) {
+        err_wrap(e, "%s", path);
+        return err;
+    }
+    f->deps = f->rest = deps;
+    return 0;
+}
 
+/* Moves the frame's module to the end of the list. */
+static int append(struct module_list *l, struct frame *f, struct err *e)
+{
     struct module *grown = reallocarray(l->m, l->n + 1, sizeof(*l->m));
 
-    m.name = strdup(name);
-    if (grown)
-        l->m = grown;
-    if (!grown || !m.name)
-        return err_set(e, ENOMEM, "%s: out of memory", path);
-    l->m[l->n++] = m;
-    m = (struct module){ 0 };
+    if (!grown)
+        return err_set(e, ENOMEM, "out of memory");
+    l->m = grown;
+    l->m[l->n++] = (struct module){ f->m.name, f->m.data, f->m.len };
+    f->m.name = NULL;
+    f->m.data = NULL;
     return 0;
+}
+
+/* Picks a module after everything it needs, depth first. A name that is nowhere in the tree is a
+ * soft dependency or built in. */
+static int pick(const struct tree *t, struct module_list *l, const char *name, struct err *e)
+{
+    struct frame stack[DEPTH_MAX] = { 0 };
+    unsigned depth = 0;
+    const char *next = name;
+    int err = 0;
+
+    for (;;) {
+        const char *path = next && *next && !picked(l, next) ? tree_find(t, next) : NULL;
+
+        if (path && depth == DEPTH_MAX) {
+            err = err_set(e, ELOOP, "%s: modules that depend on each other", path);
+        } else if (path) {
+            err = frame_init(&stack[depth++], next, path, e);
+        } else if (depth > 0 && !stack[depth - 1].rest) {
+            err = append(l, &stack[--depth], e);
+            frame_fini(&stack[depth]);
+        }
+        if (err || depth == 0)
+            break;
+        next = strsep(&stack[depth - 1].rest, " ");
+    }
+    while (depth > 0)
+        frame_fini(&stack[--depth]);
+    return err;
 }
 
 int modules_pick(const char *dir, struct module_list *out, struct err *e)
@@ -375,7 +400,7 @@ int modules_pick(const char *dir, struct module_list *out, struct err *e)
 
     *out = (struct module_list){ 0 };
     for (size_t i = 0; !err && i < array_len(wanted); i++) {
-        err = pick(&t, out, wanted[i].name, 0, e);
+        err = pick(&t, out, wanted[i].name, e);
         if (!err && wanted[i].required && !picked(out, wanted[i].name) &&
             !tree_builtin(&t, wanted[i].name))
             err = err_set(e, ENOENT,

@@ -116,7 +116,7 @@ int kernel_open(const struct kernel *k, int *vmlinux, int *initrd, struct err *e
 
     cleanup_with(json_freep) json_t *j = data_load_json(dir, "kernel.json", e);
     auto_fd int image = j ? openat(dir, "vmlinux", O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    struct file_id id;
+    struct file_id id = { 0 };
     int err;
 
     if (!j)

@@ -12,6 +12,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,13 +67,14 @@ static int find_payload(const uint8_t *in, size_t len, size_t max, struct payloa
         return err_set(e, EFBIG, "bzImage: wants %u MiB of memory to start, more than %zu MiB",
                        get32(in + INIT_SIZE) >> 20, max >> 20);
 
-    size_t sects = in[SETUP_SECTS] ? in[SETUP_SECTS] : SETUP_SECTS_DEFAULT;
-    uint64_t start = (sects + 1) * SECTOR + (uint64_t)get32(in + PAYLOAD_OFFSET);
+    uint64_t sects = in[SETUP_SECTS] ? in[SETUP_SECTS] : SETUP_SECTS_DEFAULT;
+    uint64_t start = (sects + 1) * SECTOR + get32(in + PAYLOAD_OFFSET);
     uint64_t size = get32(in + PAYLOAD_LENGTH);
 
     if (start > len || size > len - start)
-        return err_set(e, ENOEXEC, "bzImage: truncated: its payload ends at byte %llu of %zu",
-                       (unsigned long long)(start + size), len);
+        return err_set(e, ENOEXEC,
+                       "bzImage: truncated: its payload ends at byte %" PRIu64 " of %zu",
+                       start + size, len);
     if (size <= SIZE_TAIL)
         return err_set(e, ENOEXEC, "bzImage: no payload");
     *out = (struct payload){ in + start, size };
@@ -133,50 +135,17 @@ static int open_payload(struct archive *a, const struct payload *p, struct err *
     return 0;
 }
 
-static void bufp(void **p)
+/* The payload into buf, which has room for size + 1 bytes. */
+static int unpack_payload(const struct payload *p, uint8_t *buf, size_t size, struct err *e)
 {
-    free(*p);
-}
-
-int kernel_unpack(const void *in, size_t len, size_t max, void **out, size_t *out_len,
-                  struct err *e)
-{
-    bool pvh;
-    struct payload p = { in, len };
-
-    if (kernel_is_elf(in, len)) {
-        if (len > max)
-            return err_set(e, EFBIG, "kernel ELF: larger than %zu bytes", max);
-
-        int err = kernel_check_elf(in, len, &pvh, e);
-
-        if (err)
-            return err;
-        *out = malloc(len);
-        if (!*out)
-            return err_set(e, ENOMEM, "kernel: out of memory");
-        memcpy(*out, in, len);
-        *out_len = len;
-        return 0;
-    }
-
-    int err = find_payload(in, len, max, &p, e);
-
-    if (err)
-        return err;
-
-    /* The length is known beforehand; one that lies makes a read too short or too long below. */
-    size_t size = get32(p.data + p.len - SIZE_TAIL);
-
-    if (size > max)
-        return err_set(e, EFBIG, "bzImage: %zu bytes when unpacked, more than %zu", size, max);
-
     cleanup_with(reader_freep) struct archive *a = archive_read_new();
-    cleanup_with(bufp) void *buf = malloc(size + 1);
+    bool pvh;
 
-    if (!a || !buf)
+    if (!a)
         return err_set(e, ENOMEM, "kernel: out of memory");
-    err = open_payload(a, &p, e);
+
+    int err = open_payload(a, p, e);
+
     if (err)
         return err;
 
@@ -189,10 +158,58 @@ int kernel_unpack(const void *in, size_t len, size_t max, void **out, size_t *ou
         return err_set(e, ENOEXEC, "bzImage: payload does not unpack to the %zu bytes it announces",
                        size);
     err = kernel_check_elf(buf, size, &pvh, e);
+    return err ? err_wrap(e, "bzImage") : 0;
+}
+
+static int copy_elf(const void *in, size_t len, size_t max, void **out, size_t *out_len,
+                    struct err *e)
+{
+    bool pvh;
+
+    if (len > max)
+        return err_set(e, EFBIG, "kernel ELF: larger than %zu bytes", max);
+
+    int err = kernel_check_elf(in, len, &pvh, e);
+
     if (err)
-        return err_wrap(e, "bzImage");
+        return err;
+    *out = malloc(len);
+    if (!*out)
+        return err_set(e, ENOMEM, "kernel: out of memory");
+    memcpy(*out, in, len);
+    *out_len = len;
+    return 0;
+}
+
+int kernel_unpack(const void *in, size_t len, size_t max, void **out, size_t *out_len,
+                  struct err *e)
+{
+    struct payload p = { in, len };
+
+    if (kernel_is_elf(in, len))
+        return copy_elf(in, len, max, out, out_len, e);
+
+    int err = find_payload(in, len, max, &p, e);
+
+    if (err)
+        return err;
+
+    /* The length is known beforehand; one that lies makes a read too short or too long. */
+    size_t size = get32(p.data + p.len - SIZE_TAIL);
+
+    if (size > max)
+        return err_set(e, EFBIG, "bzImage: %zu bytes when unpacked, more than %zu", size, max);
+
+    void *buf = malloc(size + 1);
+
+    if (!buf)
+        return err_set(e, ENOMEM, "kernel: out of memory");
+    err = unpack_payload(&p, buf, size, e);
+    if (err) {
+        free(buf);
+        return err;
+    }
     *out = buf;
     *out_len = size;
-    buf = NULL;
     return 0;
 }

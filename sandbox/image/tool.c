@@ -35,7 +35,6 @@ static void pipes_close(struct pipes *p)
 
 static int pipes_open(struct pipes *p, unsigned wants, struct err *e)
 {
-    *p = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 } };
     if ((wants & TOOL_IN && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p->in)) ||
         (wants & TOOL_OUT && pipe2(p->out, O_CLOEXEC)) || pipe2(p->err, O_CLOEXEC)) {
         int err = err_sys(e, "pipe");
@@ -73,8 +72,6 @@ static _Noreturn void child(const char *const argv[], const struct pipes *p, con
     _exit(NOT_FOUND);
 }
 
-extern char **environ;
-
 /* environ with LC_ALL=C and the added strings first: getenv takes the first that matches. */
 static char **environment(const char *const add[])
 {
@@ -106,7 +103,7 @@ static char **environment(const char *const add[])
 int tool_start(struct tool *t, const char *const argv[], unsigned wants, const char *cwd,
                const char *const env[], image_progress *say, void *arg, struct err *e)
 {
-    struct pipes p;
+    struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
     char **full = environment(env);
     pid_t parent = getpid();
     int err = full ? pipes_open(&p, wants, e) : err_set(e, ENOMEM, "out of memory");
@@ -140,6 +137,11 @@ int tool_start(struct tool *t, const char *const argv[], unsigned wants, const c
     return 0;
 }
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f;
+}
+
 /* Takes what stands ready on its standard error; forwards each complete line. */
 static void take_messages(struct tool *t)
 {
@@ -157,7 +159,7 @@ static void take_messages(struct tool *t)
         if (buf[i] != '\n' && buf[i] != '\r') {
             /* Control characters are not passed on to a terminal; a long line loses its tail. */
             if (t->have < sizeof(t->line) - 1)
-                t->line[t->have++] = (unsigned char)buf[i] < ' ' || buf[i] == 0x7f ? ' ' : buf[i];
+                t->line[t->have++] = (char)(is_control(buf[i]) ? ' ' : buf[i]);
             continue;
         }
         t->line[t->have] = '\0';
