@@ -13,10 +13,10 @@ cd "$(dirname "$0")"
 
 # The one list of what Carrel needs from Debian.
 build_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-tools
-    libarchive-dev libjansson-dev libssl-dev libseccomp-dev libcap-dev libyaml-dev"
+    libarchive-dev libjansson-dev libssl-dev libseccomp-dev libcap-dev libyaml-dev libcmocka-dev"
 run_packages="qemu-system-x86 squashfs-tools mmdebstrap busybox-static kmod ca-certificates"
 lean_packages="make bc bison flex libelf-dev libssl-dev xz-utils perl"
-dev_packages="git clang clang-format clang-tidy libclang-rt-14-dev llvm libcmocka-dev cppcheck
+dev_packages="git clang clang-format clang-tidy libclang-rt-14-dev llvm cppcheck
     shellcheck bats expect tmux acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps"
 
 dev='' lean='' tools=''

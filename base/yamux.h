@@ -25,7 +25,7 @@
 #include <sys/types.h>
 
 #define YAMUX_HEADER         12u
-#define YAMUX_INITIAL_WINDOW (256u * 1024u)
+#define YAMUX_INITIAL_WINDOW 262144u /* 256 KiB */
 
 struct yamux; /* one session */
 

@@ -1,17 +1,11 @@
 # testing.cmake - how each kind of test is declared; labels are what `ctest -L` selects.
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
-if(NOT CMOCKA_FOUND)
-  message(STATUS "cmocka is not installed: no unit tests (./setup.sh --dev)")
-endif()
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 add_custom_target(unit_tests COMMENT "unit tests and what they run")
 add_custom_target(fuzzers COMMENT "libFuzzer harnesses")
 
 # unit_test(NAME libs...): tests/unit/test_NAME.c, cmocka, in memory, a few seconds at most.
 function(unit_test name)
-  if(NOT CMOCKA_FOUND)
-    return()
-  endif()
   add_executable(test_${name} ${CMAKE_SOURCE_DIR}/tests/unit/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE host_flags ${ARGN} PkgConfig::CMOCKA)
   add_test(NAME unit.${name} COMMAND test_${name})

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define STREAMS 64
-#define MIB     (1024u * 1024u)
+#define MIB     1048576u
 
 struct stream {
     uint32_t id;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tidy.sh [FILE]... - clang-tidy over every C file that is compiled (or those named), as .clang-tidy says.
+# tidy.sh [FILE]... - clang-tidy over the product (or the files named), as .clang-tidy says.
 #
 # A file that passed is not looked at again while it, what it includes and the rules are the same:
 # the proof is a stamp named by their digest in ${XDG_CACHE_HOME:-~/.cache}/carrel-ci/tidy.
@@ -22,5 +22,5 @@ if [ $# -gt 0 ]; then
 else
     # Only what git knows: a file that is being written elsewhere in the tree is not judged.
     sed -n "s,^ *\"file\": \"$PWD/\\(.*\\)\"\,*\$,\\1,p" "$build/compile_commands.json" | sort -u >"$build/compiled"
-    git ls-files '*.c' | sort | comm -12 - "$build/compiled"
+    git ls-files 'base/*.c' 'guest/*.c' 'policies/*.c' 'sandbox/*.c' 'vmm/*.c' | sort | comm -12 - "$build/compiled"
 fi | nice xargs -P "$(nproc)" -n 1 tests/lint/tidy-one.sh "$build" "$stamps"
