@@ -318,7 +318,7 @@ static void p08_wider_in_each_section(void **state)
           "[\"**/.git/**\"]}]}\n",
           "storage: {mounts: [{id: v, source: ./, target: /w, access: rw}]}\n", "/w/.git" },
         { "storage: {mounts: [{id: w, source: ./, target: /w}], memory: []}\n",
-          "storage: {memory: [{id: n, target: /n, access: read}]}\n", "memory:n" },
+          "storage: {memory: [{id: n, target: /n, access: read}]}\n", "file --path /n --inodes 100001" },
         { "storage: {root: {mode: read-only}}\n", "storage: {root: {mode: overlay}}\n",
           "storage.root.mode" },
         { "network: {allow: [{id: a, hosts: [x.org]}]}\n",
