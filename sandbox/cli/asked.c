@@ -13,11 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIB             (1ull << 20)
-#define DEFAULT_MEMORY  (512 * MIB)
-#define DEFAULT_GRACE   10000u
-#define DISK_MIN        (4 * MIB)
-#define DISK_MAX        (64ull << 40)
+#define MIB            (1ull << 20)
+#define DEFAULT_MEMORY (512 * MIB)
+#define DEFAULT_GRACE  10000u
+#define DISK_MIN       (4 * MIB)
+#define DISK_MAX       (64ull << 40)
 
 static int copy_text(char **to, const char *from, struct err *e)
 {
@@ -137,7 +137,8 @@ int asked_session(const struct args *a, bool detached, const struct asked_stdio 
     if (detached)
         s->forward_stdin = args_has(a, OPT_INTERACTIVE);
     else
-        s->forward_stdin = args_has(a, OPT_INTERACTIVE) || io->in_piped || (s->tty && io->in_terminal);
+        s->forward_stdin =
+            args_has(a, OPT_INTERACTIVE) || io->in_piped || (s->tty && io->in_terminal);
     return 0;
 }
 
@@ -148,9 +149,10 @@ static int asked_name(const struct args *a, struct box_config *cfg, struct err *
     if (!name)
         return 0;
     if (strlen(name) > BOX_NAME_MAX || *name == '\0')
-        return err_set(e, EINVAL, "--name: \"%s\" is not a name: [a-z0-9][a-z0-9_.-]*, at most %d characters", name,
-                       BOX_NAME_MAX);
-    strcpy(cfg->name, name);
+        return err_set(e, EINVAL,
+                       "--name: \"%s\" is not a name: [a-z0-9][a-z0-9_.-]*, at most %d characters",
+                       name, BOX_NAME_MAX);
+    memcpy(cfg->name, name, strlen(name) + 1);
     return 0;
 }
 

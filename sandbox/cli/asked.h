@@ -27,8 +27,7 @@ must_check int asked_config(const struct args *a, bool detached, const struct as
                             char hint[HINT_MAX], struct err *e);
 
 /* Fills in what was not asked from what the image says. */
-must_check int asked_image_defaults(struct box_config *cfg, const struct image *img,
-                                    struct err *e);
+must_check int asked_image_defaults(struct box_config *cfg, const struct image *img, struct err *e);
 
 /* Sets the main command. */
 must_check int asked_argv(struct box_config *cfg, char *const *argv, struct err *e);

@@ -29,7 +29,7 @@ static void hint_near(struct store *s, const char *what, char hint[HINT_MAX])
         if (fd >= 0 && box_load_config(fd, &cfg, NULL) == 0) {
             suggest_offer(what, cfg.name, &best);
             if (best != before)
-                strcpy(best_name, cfg.name);
+                memcpy(best_name, cfg.name, sizeof(best_name));
             box_config_fini(&cfg);
         }
         free(ids[i]);

@@ -52,9 +52,9 @@ static int fail(struct cli *c, const char *code, const struct err *e, const char
             snprintf(docs, sizeof(docs), "carrel-%s(1)",
                      v->parent == VERB_COUNT ? v->name : verbs[v->parent].name);
 
-        json_t *o = json_pack("{s:{s:s, s:o, s:o, s:s}}", "error", "code", code, "message",
-                              cli_json_text(e->msg), "hint", cli_json_text(hint ? hint : ""),
-                              "docs", docs);
+        json_t *o =
+            json_pack("{s:{s:s, s:o, s:o, s:s}}", "error", "code", code, "message",
+                      cli_json_text(e->msg), "hint", cli_json_text(hint ? hint : ""), "docs", docs);
 
         if (!cli_json(c, o))
             fputs("carrel: the error could not be written to standard output\n", stderr);
@@ -69,12 +69,12 @@ static const char *kind_of(int code)
         int code;
         const char *kind;
     } kinds[] = {
-        { ENOENT, "not-found" },  { EEXIST, "exists" },        { EACCES, "permission" },
-        { EPERM, "permission" },  { EROFS, "permission" },     { ENOSPC, "no-space" },
-        { EDQUOT, "no-space" },   { EBUSY, "busy" },           { EWOULDBLOCK, "busy" },
-        { EINVAL, "invalid" },    { ENOTUNIQ, "ambiguous" },   { ECONNREFUSED, "not-running" },
-        { ENOMEM, "no-memory" },  { E2BIG, "too-long" },       { EBADMSG, "damaged" },
-        { ENODEV, "absent" },     { ENXIO, "absent" },         { ENOTSUP, "unsupported" },
+        { ENOENT, "not-found" }, { EEXIST, "exists" },      { EACCES, "permission" },
+        { EPERM, "permission" }, { EROFS, "permission" },   { ENOSPC, "no-space" },
+        { EDQUOT, "no-space" },  { EBUSY, "busy" },         { EWOULDBLOCK, "busy" },
+        { EINVAL, "invalid" },   { ENOTUNIQ, "ambiguous" }, { ECONNREFUSED, "not-running" },
+        { ENOMEM, "no-memory" }, { E2BIG, "too-long" },     { EBADMSG, "damaged" },
+        { ENODEV, "absent" },    { ENXIO, "absent" },       { ENOTSUP, "unsupported" },
     };
 
     for (size_t i = 0; i < array_len(kinds); i++)
@@ -197,8 +197,9 @@ json_t *cli_json_text(const char *text)
         used += good;
         at += good;
         if (at < len) {
-            memcpy(fixed + used, "\xef\xbf\xbd", 3);
-            used += 3;
+            fixed[used++] = '\xef';
+            fixed[used++] = '\xbf';
+            fixed[used++] = '\xbd';
             at++;
         }
     }

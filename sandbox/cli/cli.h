@@ -14,13 +14,13 @@
 
 /* Exit statuses (carrel(1)). */
 enum {
-    EXIT_NO = 1,            /* the answer is no, or the verb failed */
-    EXIT_USAGE = 2,         /* the command line was not understood */
-    EXIT_TIMED_OUT = 124,   /* --timeout */
-    EXIT_CARREL = 125,      /* Carrel failed, where a command's status would be */
+    EXIT_NO = 1,          /* the answer is no, or the verb failed */
+    EXIT_USAGE = 2,       /* the command line was not understood */
+    EXIT_TIMED_OUT = 124, /* --timeout */
+    EXIT_CARREL = 125,    /* Carrel failed, where a command's status would be */
     EXIT_NOT_EXECUTED = 126,
     EXIT_NOT_FOUND = 127,
-    EXIT_SIGNAL = 128,      /* plus the signal's number */
+    EXIT_SIGNAL = 128, /* plus the signal's number */
 };
 
 struct cli {

@@ -67,12 +67,10 @@ static void bash_candidates(FILE *to, enum word_kind kind, const char *words)
 {
     const char *list = lister(kind);
 
-    if (kind == WORD_FILE || kind == WORD_COPY)
+    if (kind == WORD_FILE || kind == WORD_COPY || kind == WORD_COMMAND)
         fputs("COMPREPLY=($(compgen -f -- \"$cur\"))", to);
     else if (kind == WORD_DIR)
         fputs("COMPREPLY=($(compgen -d -- \"$cur\"))", to);
-    else if (kind == WORD_COMMAND)
-        fputs("COMPREPLY=($(compgen -f -- \"$cur\"))", to);
     else if (kind == WORD_ONE_OF)
         fprintf(to, "COMPREPLY=($(compgen -W '%s' -- \"$cur\"))", words);
     else if (kind == WORD_VERB) {
@@ -277,13 +275,14 @@ static void zsh_verb(FILE *to, const struct verb *v)
 
 static void zsh_print(FILE *to)
 {
-    fputs("#compdef carrel\n"
-          "# zsh completion for carrel: source <(carrel completion zsh), or a file _carrel in fpath\n"
-          "_carrel() {\n"
-          "    local key=''\n"
-          "    if ((CURRENT == 2)); then\n"
-          "        compadd ",
-          to);
+    fputs(
+        "#compdef carrel\n"
+        "# zsh completion for carrel: source <(carrel completion zsh), or a file _carrel in fpath\n"
+        "_carrel() {\n"
+        "    local key=''\n"
+        "    if ((CURRENT == 2)); then\n"
+        "        compadd ",
+        to);
     verb_words(to, VERB_COUNT);
     fputs("\n        return\n"
           "    fi\n"

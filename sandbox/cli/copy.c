@@ -93,7 +93,9 @@ static int put_target(struct copy *k, struct copy_target *to, struct err *e)
         char path[PATH_MAX + 4];
 
         snprintf(path, sizeof(path), "%s%s", k->src.path,
-                 k->src.contents ? "/." : k->src.slash ? "/" : "");
+                 k->src.contents ? "/."
+                 : k->src.slash  ? "/"
+                                 : "");
         if (lstat(path, &st))
             return err_sys(e, "%s", k->src.path);
         if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
@@ -107,7 +109,7 @@ static int put_target(struct copy *k, struct copy_target *to, struct err *e)
     if (there < 0 && there != -ENOENT)
         return there;
     if (k->src.is_stream) {
-        strcpy(to->dir, k->dst.path);
+        memcpy(to->dir, k->dst.path, sizeof(to->dir));
         return 0;
     }
     e->code = 0;
@@ -177,7 +179,7 @@ static enum copy_there what_is(const char *path)
 static int receive_tree(struct copy *k, struct transfer *t, struct err *e)
 {
     bool src_is_dir = k->src.contents;
-    struct copy_target to;
+    struct copy_target to = { "", "" };
     struct untar_ask ask = { .root = to.root, .shown = to.dir, .read = read_tar, .arg = t };
     int err;
 
@@ -269,8 +271,8 @@ int verb_cp(struct cli *c)
     if (err)
         status = k.usage ? cli_fail_usage(c, &e, k.hint) : cli_fail(c, "cp", &e, k.hint);
     else if (c->json && !k.dst.is_stream)
-        status = cli_json(c, json_pack("{s:s, s:s}", "source", c->args->operands[0],
-                                       "destination", c->args->operands[1]))
+        status = cli_json(c, json_pack("{s:s, s:s}", "source", c->args->operands[0], "destination",
+                                       c->args->operands[1]))
                      ? 0
                      : EXIT_NO;
     free(k.request);

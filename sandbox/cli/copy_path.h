@@ -9,11 +9,11 @@
 
 /* One operand: NAME:PATH, a path of ours, or "-". */
 struct copy_path {
-    bool is_stream;     /* "-" */
-    char box[64];       /* "" = ours */
+    bool is_stream;      /* "-" */
+    char box[64];        /* "" = ours */
     char path[PATH_MAX]; /* of the guest: absolute */
-    bool contents;      /* ended in "/.": what is in the directory, not it */
-    bool slash;         /* ended in "/": must be a directory */
+    bool contents;       /* ended in "/.": what is in the directory, not it */
+    bool slash;          /* ended in "/": must be a directory */
 };
 
 /* 0, -EINVAL (an empty name or path), or -ENAMETOOLONG. */

@@ -148,8 +148,8 @@ static void check_images(struct finding *f)
     }
     for (size_t i = 0; i < n; i++) {
         if (used < sizeof(f->text))
-            used += (size_t)snprintf(f->text + used, sizeof(f->text) - used, "%s%s",
-                                     i ? ", " : "", all[i].name);
+            used += (size_t)snprintf(f->text + used, sizeof(f->text) - used, "%s%s", i ? ", " : "",
+                                     all[i].name);
         image_fini(&all[i]);
     }
     free(all);
@@ -269,7 +269,8 @@ static void check_cgroup(struct finding *f)
         find(f, FINE, "v2, with cpu and memory");
         return;
     }
-    find(f, WORSE, "no v2 hierarchy with cpu and memory: a sandbox is limited by its machine's size only");
+    find(f, WORSE,
+         "no v2 hierarchy with cpu and memory: a sandbox is limited by its machine's size only");
     remedy(f, "boot with systemd.unified_cgroup_hierarchy=1");
 }
 
@@ -277,9 +278,9 @@ static const struct {
     const char *name;
     void (*check)(struct finding *f);
 } checks[] = {
-    { "engine", check_engine },     { "kvm", check_kvm },       { "qemu", check_qemu },
-    { "programs", check_programs }, { "kernel", check_kernels }, { "images", check_images },
-    { "builders", check_builders }, { "data", check_data },     { "state", check_state },
+    { "engine", check_engine },     { "kvm", check_kvm },           { "qemu", check_qemu },
+    { "programs", check_programs }, { "kernel", check_kernels },    { "images", check_images },
+    { "builders", check_builders }, { "data", check_data },         { "state", check_state },
     { "userns", check_userns },     { "landlock", check_landlock }, { "cgroup", check_cgroup },
 };
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,12 +86,8 @@ int env_pass(char ***list, const char *text, struct err *e)
     own = getenv(text);
     if (!own)
         return 0;
-    both = malloc(strlen(text) + strlen(own) + 2);
-    if (!both)
+    if (asprintf(&both, "%s=%s", text, own) < 0)
         return err_set(e, ENOMEM, "out of memory");
-    strcpy(both, text);
-    strcat(both, "=");
-    strcat(both, own);
     err = env_set(list, both, e);
     free(both);
     return err;

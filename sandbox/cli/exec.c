@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static char shell_script[] = "if command -v bash >/dev/null 2>&1; then exec bash -l; fi; exec sh -l";
+static char shell_script[] =
+    "if command -v bash >/dev/null 2>&1; then exec bash -l; fi; exec sh -l";
 static char shell_path[] = "/bin/sh", shell_flag[] = "-c";
 char *const shell_argv[] = { shell_path, shell_flag, shell_script, NULL };
 
@@ -21,7 +22,7 @@ struct visit {
     struct store *store;
     struct box box;
     struct asked_session session;
-    char **env; /* owned */
+    char **env;                  /* owned */
     struct msg_builder *request; /* owned */
     char hint[HINT_MAX];
     bool usage; /* the failure is the command line's */
@@ -122,7 +123,8 @@ static int visit(struct cli *c, char *const *argv)
     if (visit_open(c, &v, &e) || visit_command(c, &v, argv, &e))
         return fail(c, &v, &e);
 
-    const struct session_ask ask = { .name = v.box.config.name, .boxfd = v.box.fd,
+    const struct session_ask ask = { .name = v.box.config.name,
+                                     .boxfd = v.box.fd,
                                      .tty = v.session.tty,
                                      .forward_stdin = v.session.forward_stdin,
                                      .leaves_when_started = args_has(c->args, OPT_DETACH) };

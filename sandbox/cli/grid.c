@@ -49,7 +49,7 @@ int grid_init(struct grid *g, const char *const *names, const char *chosen, char
         g->ncolumns++;
     if (strlen(chosen) >= sizeof(list))
         return err_set(e, EINVAL, "--format: too many columns");
-    strcpy(list, chosen);
+    memcpy(list, chosen, strlen(chosen) + 1);
     while ((name = strsep(&rest, ","))) {
         int err = show(g, name, hint, e);
 

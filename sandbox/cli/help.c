@@ -56,7 +56,8 @@ static void print_top(FILE *to)
           to);
     print_verbs(to, VERB_COUNT);
     fputs("\nExit status: the command's own; 125 Carrel failed, 126 cannot be executed, 127 not\n"
-          "found, 128+N killed by signal N, 124 --timeout ran out. Other verbs: 0, 1 failed, 2 usage.\n"
+          "found, 128+N killed by signal N, 124 --timeout ran out. Other verbs: 0, 1 failed, 2 "
+          "usage.\n"
           "\nA first sandbox:  carrel image build mini && carrel run mini -- echo hello\n"
           "This host:        carrel doctor\n"
           "More on a verb:   carrel help VERB\n",

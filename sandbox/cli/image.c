@@ -55,8 +55,8 @@ int tell_image(struct cli *c, const char *name)
         status = cli_json(c, image_object(&img)) ? 0 : EXIT_NO;
     } else {
         puts(img.name);
-        cli_note(c, "image %s: %s, sha256 %.12s", img.name, size_text(img.bytes, size, sizeof(size)),
-                 img.digest);
+        cli_note(c, "image %s: %s, sha256 %.12s", img.name,
+                 size_text(img.bytes, size, sizeof(size)), img.digest);
     }
     image_fini(&img);
     return status ? status : cli_finish(c);

@@ -20,7 +20,7 @@ static int tell(struct cli *c, const struct box *b)
 {
     if (c->json)
         return cli_json(c, json_pack("{s:s, s:s}", "id", b->id, "name", b->config.name)) ? 0
-                                                                                           : EXIT_NO;
+                                                                                         : EXIT_NO;
     puts(b->config.name);
     return 0;
 }
@@ -79,8 +79,7 @@ static int kill_box(struct cli *c, struct store *s, struct box *b, char hint[HIN
     return ask_end(s, b, m, hint, e);
 }
 
-static int rm_box(struct cli *c, struct store *s, struct box *b, char hint[HINT_MAX],
-                  struct err *e)
+static int rm_box(struct cli *c, struct store *s, struct box *b, char hint[HINT_MAX], struct err *e)
 {
     if (box_lives(&b->state)) {
         if (!args_has(c->args, OPT_FORCE)) {

@@ -83,8 +83,8 @@ short link_events(const struct link *l)
 int link_pump(struct link *l, struct err *e)
 {
     if (l->out_at < l->out_len) {
-        ssize_t n = send(l->fd, l->out + l->out_at, l->out_len - l->out_at,
-                         MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n =
+            send(l->fd, l->out + l->out_at, l->out_len - l->out_at, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n >= 0)
             l->out_at += (size_t)n;

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-static const char *const columns[] = { "name",    "id",     "image", "state",   "engine",
-                                       "cpus",    "memory", "up",    "created", "command",
-                                       "labels",  "exit",   NULL };
+static const char *const columns[] = { "name",   "id",     "image", "state",   "engine",
+                                       "cpus",   "memory", "up",    "created", "command",
+                                       "labels", "exit",   NULL };
 
 static int64_t now_ns(void)
 {
@@ -127,8 +127,8 @@ static json_t *row_object(const struct box_config *cfg, const struct box_state *
         (json_int_t)cfg->disk_bytes, "created", cli_json_time(cfg->created_ns), "started",
         cli_json_time(st->started_ns), "ended", cli_json_time(st->ended_ns), "exit_code",
         st->exit_code < 0 ? json_null() : json_integer(st->exit_code), "reason",
-        *st->reason ? st->reason : NULL, "labels", labels, "command", texts(cfg->argv),
-        "ephemeral", (int)cfg->ephemeral);
+        *st->reason ? st->reason : NULL, "labels", labels, "command", texts(cfg->argv), "ephemeral",
+        (int)cfg->ephemeral);
 
     return o;
 }

@@ -27,7 +27,7 @@ struct reader {
 
 static void show(struct reader *r, const uint8_t *p, size_t len)
 {
-    char safe[TEXT_GROWTH * (CHUNK + 4)];
+    static char safe[TEXT_GROWTH * (CHUNK + 4)];
 
     if (r->c->json)
         output_write(&r->out, OUTPUT_OUT, p, len);
@@ -88,7 +88,9 @@ static int follow(struct reader *r, const struct box *b, struct err *e)
     bool lives;
 
     snprintf(path, sizeof(path), "/proc/self/fd/%d", b->fd);
-    if (notify < 0 || inotify_add_watch(notify, path, IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+    if (notify < 0 ||
+        inotify_add_watch(notify, path, IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF) <
+            0)
         return err_sys(e, "watching the log");
     do {
         /* The state first: what was written before it said "ended" is then read below. */
@@ -137,7 +139,7 @@ static void not_interrupted(void *arg)
 
 int verb_logs(struct cli *c)
 {
-    char hint[HINT_MAX] = "", safe[TEXT_GROWTH * 4];
+    char hint[HINT_MAX] = "", safe[TEXT_GROWTH * 4] = "";
     struct err e = ERR_INIT;
     struct store *s = store_open(&e);
     struct box b = { .fd = -1 };

@@ -67,7 +67,9 @@ static const char *stream_name(enum output_stream stream)
 /* Bytes that are no text: "b" holds them in base64 (RFC 4648). */
 static void write_binary(struct output *o, enum output_stream stream, const uint8_t *p, size_t len)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    enum { PAD = 64 };
     char *text = malloc((len + 2) / 3 * 4 + 1), *out = text;
 
     if (!text) {
@@ -80,8 +82,8 @@ static void write_binary(struct output *o, enum output_stream stream, const uint
 
         *out++ = digits[v >> 18];
         *out++ = digits[v >> 12 & 63];
-        *out++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
-        *out++ = i + 2 < len ? digits[v & 63] : '=';
+        *out++ = digits[i + 1 < len ? v >> 6 & 63 : PAD];
+        *out++ = digits[i + 2 < len ? v & 63 : PAD];
     }
     *out = '\0';
     write_json(o, json_pack("{s:s, s:s}", "t", stream_name(stream), "b", text));
@@ -98,8 +100,8 @@ static void write_chunk(struct output *o, enum output_stream stream, const uint8
         return;
     }
     if (good)
-        write_json(o, json_pack("{s:s, s:s%}", "t", stream_name(stream), "d", (const char *)p,
-                                good));
+        write_json(o,
+                   json_pack("{s:s, s:s%}", "t", stream_name(stream), "d", (const char *)p, good));
     memcpy(o->streams[stream].held, p + good, partial);
     o->streams[stream].nheld = partial;
 }

@@ -56,8 +56,7 @@ static void see_help(struct walk *w)
     if (w->hint[0])
         return;
     if (w->a->verb)
-        snprintf(w->hint, HINT_MAX, "carrel %s --help",
-                 verb_path(w->a->verb, path, sizeof(path)));
+        snprintf(w->hint, HINT_MAX, "carrel %s --help", verb_path(w->a->verb, path, sizeof(path)));
     else
         snprintf(w->hint, HINT_MAX, "carrel --help");
 }
@@ -143,7 +142,7 @@ static int parse_long(struct walk *w, const char *word)
     for (int id = 1; id < OPT_COUNT; id++) {
         const struct opt *o = opt_by_id((enum opt_id)id);
 
-        if (!verb_takes(w->a->verb, o->id) || strcmp(o->name, name))
+        if (!verb_takes(w->a->verb, o->id) || strcmp(o->name, name) != 0)
             continue;
         if (o->arg)
             return take_argument(w, o, equals ? equals + 1 : NULL);

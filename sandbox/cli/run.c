@@ -21,7 +21,7 @@ struct birth {
     struct store *store;
     struct box_config cfg;
     struct asked_session session;
-    int fd; /* the sandbox's directory */
+    int fd;           /* the sandbox's directory */
     const char *room; /* where it failed, for the error's code */
     char hint[HINT_MAX];
 };
@@ -88,7 +88,8 @@ static int check_kernel(struct birth *b, struct err *e)
     if (err == 0)
         kernel_fini(&k);
     else if (err == -ENOENT)
-        snprintf(b->hint, HINT_MAX, "%s", b->cfg.kernel ? "carrel kernel ls" : "carrel kernel fetch");
+        snprintf(b->hint, HINT_MAX, "%s",
+                 b->cfg.kernel ? "carrel kernel ls" : "carrel kernel fetch");
     return err;
 }
 
@@ -205,11 +206,17 @@ static void detach_keys(struct cli *c, const struct birth *b, struct tty_keys *k
 
 static int run_attached(struct cli *c, struct birth *b)
 {
-    struct session_ask ask = { .name = b->cfg.name, .boxfd = b->fd, .owns_box = true,
-                               .wait_end = true, .tty = b->session.tty,
+    struct session_ask ask = { .name = b->cfg.name,
+                               .boxfd = b->fd,
+                               .owns_box = true,
+                               .wait_end = true,
+                               .tty = b->session.tty,
                                .forward_stdin = b->session.forward_stdin };
     const struct asked_command cmd = {
-        .argv = b->cfg.argv, .env = b->cfg.env, .cwd = b->cfg.cwd, .user = b->cfg.user,
+        .argv = b->cfg.argv,
+        .env = b->cfg.env,
+        .cwd = b->cfg.cwd,
+        .user = b->cfg.user,
         .timeout_ms = b->cfg.timeout_ms,
         .flags = MSG_F_MAIN | (b->cfg.ephemeral ? MSG_F_HANGUP : 0u),
     };
@@ -226,9 +233,14 @@ static int run_attached(struct cli *c, struct birth *b)
         return fail(c, b, &e);
     b->room = "keeper";
     sock = client_connect(b->fd, &e);
-    request = malloc(sizeof(*request));
-    if (sock < 0 || !request)
+    if (sock < 0)
         return fail(c, b, &e);
+    request = malloc(sizeof(*request));
+    if (!request) {
+        close(sock);
+        err_set(&e, ENOMEM, "out of memory");
+        return fail(c, b, &e);
+    }
     asked_exec(request, &cmd, &b->session);
     err = session_run(c, sock, request, &ask, &r, &e);
     free(request);

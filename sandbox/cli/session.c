@@ -263,8 +263,8 @@ static int pump(struct session *s, int sigfd, struct err *e)
     return 0;
 }
 
-int session_run(struct cli *c, int sock, struct msg_builder *request,
-                const struct session_ask *ask, struct session_result *r, struct err *e)
+int session_run(struct cli *c, int sock, struct msg_builder *request, const struct session_ask *ask,
+                struct session_result *r, struct err *e)
 {
     struct session s = { .c = c, .ask = ask, .r = r, .keys = ask->detach };
     int sigfd = signals_catch(e);

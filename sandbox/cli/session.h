@@ -13,12 +13,12 @@
 #include "sandbox/store.h"
 
 struct session_ask {
-    const char *name;    /* of the sandbox, for messages and JSON */
-    int boxfd;           /* borrowed: where stop and kill are sent */
-    bool owns_box;       /* the main command: interrupts escalate to the whole sandbox */
-    bool wait_end;       /* goes on after the command's exit until the sandbox has ended */
-    bool tty;            /* the guest has a terminal */
-    bool forward_stdin;  /* ours is the command's */
+    const char *name;         /* of the sandbox, for messages and JSON */
+    int boxfd;                /* borrowed: where stop and kill are sent */
+    bool owns_box;            /* the main command: interrupts escalate to the whole sandbox */
+    bool wait_end;            /* goes on after the command's exit until the sandbox has ended */
+    bool tty;                 /* the guest has a terminal */
+    bool forward_stdin;       /* ours is the command's */
     bool leaves_when_started; /* exec -d */
     bool joins;               /* attach: the command may have started long ago */
     struct tty_keys detach;

@@ -54,9 +54,9 @@ int signals_next(void)
 
 /* Linux's numbers on x86 and arm, the same in guest and host: signal(7). */
 static const char *const names[] = {
-    NULL,   "HUP",    "INT",  "QUIT", "ILL",  "TRAP", "ABRT", "BUS",  "FPE",    "KILL", "USR1",
-    "SEGV", "USR2",   "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN",
-    "TTOU", "URG",    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS",
+    NULL,   "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1",
+    "SEGV", "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD",  "CONT", "STOP", "TSTP", "TTIN",
+    "TTOU", "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "WINCH", "IO",   "PWR",  "SYS",
 };
 
 int signals_parse(const char *text)
@@ -75,5 +75,5 @@ int signals_parse(const char *text)
 
 const char *signals_name(int signo)
 {
-    return signo > 0 && (size_t)signo < array_len(names) ? names[signo] : NULL;
+    return (size_t)signo < array_len(names) ? names[signo] : NULL; /* negative: very large */
 }

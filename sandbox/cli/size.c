@@ -8,7 +8,6 @@
 #include <strings.h>
 #include <time.h>
 
-
 /* A decimal number as units of 10^-9: digits, at most nine after the point. */
 static int number_parse(const char **p, uint64_t *whole, uint32_t *nanos)
 {
@@ -64,7 +63,7 @@ int size_parse(const char *text, uint64_t *bytes)
             return -EINVAL;
         unit <<= 10u * (unsigned)(at - letters);
         text++;
-        if (*text && (at == letters || (strcasecmp(text, "b") && strcasecmp(text, "ib"))))
+        if (*text && (at == letters || (strcasecmp(text, "b") != 0 && strcasecmp(text, "ib") != 0)))
             return -EINVAL;
     }
     return scaled(whole, nanos, unit, bytes);
@@ -75,7 +74,7 @@ int duration_parse(const char *text, uint32_t *ms)
     static const struct {
         const char *unit;
         uint32_t ms;
-    } units[] = { { "", 1000 }, { "ms", 1 },      { "s", 1000 },
+    } units[] = { { "", 1000 },   { "ms", 1 },      { "s", 1000 },
                   { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
     uint64_t whole, total;
     uint32_t nanos;
@@ -84,7 +83,7 @@ int duration_parse(const char *text, uint32_t *ms)
     if (err)
         return err;
     for (size_t i = 0; i < array_len(units); i++) {
-        if (strcmp(text, units[i].unit))
+        if (strcmp(text, units[i].unit) != 0)
             continue;
         err = scaled(whole, nanos, units[i].ms, &total);
         if (err || total > UINT32_MAX)

@@ -51,9 +51,9 @@ static bool hides(uint32_t r)
     static const struct {
         uint32_t from, to;
     } ranges[] = {
-        { 0x80, 0x9f },     { 0xad, 0xad },     { 0x061c, 0x061c }, { 0x200b, 0x200f },
-        { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
-        { 0xe0000, 0xe007f },
+        { 0x80, 0x9f },     { 0xad, 0xad },     { 0x061c, 0x061c },
+        { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+        { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe007f },
     };
 
     for (size_t i = 0; i < array_len(ranges); i++)
@@ -65,9 +65,10 @@ static bool hides(uint32_t r)
 /* Writes a string without its NUL. */
 static size_t put(char *out, const char *text)
 {
-    size_t n = strlen(text);
+    size_t n = 0;
 
-    memcpy(out, text, n);
+    for (; text[n]; n++)
+        out[n] = text[n];
     return n;
 }
 

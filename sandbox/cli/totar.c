@@ -19,16 +19,22 @@
 #define DEPTH_MAX 128u /* directories in one another; the guest takes no more */
 #define CHUNK     65536u
 
+/* One open directory on the way to where the walk is. */
+struct level {
+    DIR *dir;   /* owned */
+    size_t end; /* its name is the first `end` bytes of totar.name */
+};
+
 struct totar {
     struct totar_ask *ask;
     struct archive *a;
     struct err *e;
-    int write_err; /* of ask->write, whose reason is in *e then */
+    int write_err;       /* of ask->write, whose reason is in *e then */
     char name[PATH_MAX]; /* of the entry, in the archive */
+    unsigned depth;
+    struct level levels[DEPTH_MAX];
     uint8_t buf[CHUNK];
 };
-
-static int add_any(struct totar *t, int at, const char *name, unsigned depth);
 
 static int fail(struct totar *t, int code)
 {
@@ -112,59 +118,67 @@ static int add_symlink(struct totar *t, int at, const char *name, const struct s
     return put_header(t, st, link);
 }
 
-static void closedirp(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
-static int add_dir(struct totar *t, int at, const char *name, unsigned depth)
+static int enter_dir(struct totar *t, int at, const char *name)
 {
     auto_fd int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    size_t len = strlen(t->name);
-    const struct dirent *de;
     struct stat st;
     int err;
 
     if (fd < 0 || fstat(fd, &st))
         return fail(t, errno);
-    if (depth == DEPTH_MAX)
+    if (t->depth == DEPTH_MAX)
         return fail(t, ENAMETOOLONG);
     err = put_header(t, &st, NULL);
     if (err)
         return err;
 
-    cleanup_with(closedirp) DIR *d = fdopendir(fd);
+    DIR *dir = fdopendir(fd);
 
-    if (!d)
+    if (!dir)
         return fail(t, errno);
-    fd = -1; /* closedir will */
-    while (!err && (errno = 0, de = readdir(d))) {
-        if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
-            continue;
-        if (snprintf(t->name + len, sizeof(t->name) - len, "/%s", de->d_name) >=
-            (int)(sizeof(t->name) - len))
-            return fail(t, ENAMETOOLONG);
-        err = add_any(t, dirfd(d), de->d_name, depth + 1);
-        t->name[len] = '\0';
-    }
-    return err || errno == 0 ? err : fail(t, errno);
+    (void)!fd_steal(&fd); /* closedir will close it */
+    t->levels[t->depth++] = (struct level){ .dir = dir, .end = strlen(t->name) };
+    return 0;
 }
 
-static int add_any(struct totar *t, int at, const char *name, unsigned depth)
+static int add_any(struct totar *t, int at, const char *name)
 {
     struct stat st;
 
     if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT && depth ? 0 : fail(t, errno); /* it went away meanwhile */
+        return errno == ENOENT && t->depth ? 0 : fail(t, errno); /* it went away meanwhile */
     if (S_ISDIR(st.st_mode))
-        return add_dir(t, at, name, depth);
+        return enter_dir(t, at, name);
     if (S_ISREG(st.st_mode))
         return add_file(t, at, name);
     if (S_ISLNK(st.st_mode))
         return add_symlink(t, at, name, &st);
     t->ask->skipped++;
     return 0;
+}
+
+/* The next entry of the innermost directory, or back to the one above it. */
+static int step(struct totar *t)
+{
+    struct level *l = &t->levels[t->depth - 1];
+    const struct dirent *de;
+    size_t room = sizeof(t->name) - l->end;
+
+    t->name[l->end] = '\0';
+    errno = 0;
+    de = readdir(l->dir);
+    if (!de && errno)
+        return fail(t, errno);
+    if (!de) {
+        closedir(l->dir);
+        t->depth--;
+        return 0;
+    }
+    if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
+        return 0;
+    if (snprintf(t->name + l->end, room, "/%s", de->d_name) >= (int)room)
+        return fail(t, ENAMETOOLONG);
+    return add_any(t, dirfd(l->dir), de->d_name);
 }
 
 static la_ssize_t write_block(struct archive *a, void *arg, const void *buf, size_t len)
@@ -197,7 +211,11 @@ int totar(struct totar_ask *ask, struct err *e)
         archive_write_open(t->a, t, NULL, write_block, NULL) != ARCHIVE_OK)
         err = err_set(e, ENOMEM, "out of memory");
     if (!err)
-        err = add_any(t, AT_FDCWD, ask->path, 0);
+        err = add_any(t, AT_FDCWD, ask->path);
+    while (!err && t->depth)
+        err = step(t);
+    while (t->depth)
+        closedir(t->levels[--t->depth].dir);
     if (!err && archive_write_close(t->a) != ARCHIVE_OK)
         err = fail(t, EIO);
     /* After a failure the rest is not written: freeing an open archive would. */

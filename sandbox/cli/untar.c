@@ -255,7 +255,7 @@ static int make(struct untar *u, struct archive_entry *entry)
 
     if (err)
         return err;
-    strcpy(path, u->path);
+    memcpy(path, u->path, sizeof(path));
 
     auto_fd int parent = open_parent(u, path, &last);
 

@@ -238,8 +238,9 @@ static int extract(struct world *w, const char *root, struct err *e)
     fd = open(out, O_RDONLY | O_DIRECTORY);
     assert_true(fd >= 0);
 
-    const struct untar_ask ask = { .dirfd = fd, .root = root, .shown = "out", .read = next,
-                                   .arg = w };
+    const struct untar_ask ask = {
+        .dirfd = fd, .root = root, .shown = "out", .read = next, .arg = w
+    };
 
     err = untar(&ask, e);
     close(fd);

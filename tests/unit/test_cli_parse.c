@@ -25,7 +25,7 @@ static int parse(const char *line)
     args_fini(&a);
     e = ERR_INIT;
     strcpy(buf, line);
-    argv[argc++] = (char *)(uintptr_t)"carrel";
+    argv[argc++] = (char *)(uintptr_t) "carrel";
     while ((word = strsep(&rest, " ")))
         argv[argc++] = word;
     argv[argc] = NULL;
@@ -213,16 +213,16 @@ static void prefixes_of_options_are_no_options(void **state)
 
 static void json_is_known_even_of_a_line_that_fails(void **state)
 {
-    char *argv[] = { (char *)(uintptr_t)"carrel", (char *)(uintptr_t)"run",
-                     (char *)(uintptr_t)"--bad", (char *)(uintptr_t)"--json",
-                     (char *)(uintptr_t)"mini", NULL };
+    char *argv[] = { (char *)(uintptr_t) "carrel", (char *)(uintptr_t) "run",
+                     (char *)(uintptr_t) "--bad",  (char *)(uintptr_t) "--json",
+                     (char *)(uintptr_t) "mini",   NULL };
 
     (void)state;
     args_fini(&a);
     assert_int_equal(args_parse(&a, 5, argv, hint, &e), -EINVAL);
     assert_true(args_wants_json(&a, 5, argv));
-    argv[3] = (char *)(uintptr_t)"--";
-    argv[4] = (char *)(uintptr_t)"--json";
+    argv[3] = (char *)(uintptr_t) "--";
+    argv[4] = (char *)(uintptr_t) "--json";
     args_fini(&a);
     assert_int_equal(args_parse(&a, 5, argv, hint, &e), -EINVAL);
     assert_false(args_wants_json(&a, 5, argv));

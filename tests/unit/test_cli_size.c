@@ -36,10 +36,10 @@ static void sizes(void **state)
 
 static void sizes_refused(void **state)
 {
-    static const char *const malformed[] = { "",     "M",   "-1",   "+1",     " 1", "1 M",
-                                             "1MM",  "1x",  "1Mi",  "1.M",    ".5G", "0x10",
-                                             "1e3",  "1bb", "1Mib2", "1,5G", "１" };
-    static const char *const unfit[] = { "18446744073709551616", "16777216T", "0.3b", "0.1k",
+    static const char *const malformed[] = { "",    "M",   "-1",    "+1",   " 1",  "1 M",
+                                             "1MM", "1x",  "1Mi",   "1.M",  ".5G", "0x10",
+                                             "1e3", "1bb", "1Mib2", "1,5G", "１" };
+    static const char *const unfit[] = { "18446744073709551616",    "16777216T",    "0.3b", "0.1k",
                                          "99999999999999999999999", "1.0000000001G" };
     uint64_t got;
 

@@ -60,8 +60,14 @@ static void keys_are_recognised_however_they_arrive(void **state)
         assert_true(feed(&k, "ls\n\x10\x11rest", chunk, out));
         assert_memory_equal(out, "ls\n", 3);
         k.matched = 0;
-        assert_false(feed(&k, "a\x10" "b\x11" "c", chunk, out));
-        assert_string_equal(out, "a\x10" "b\x11" "c");
+        assert_false(feed(&k,
+                          "a\x10"
+                          "b\x11"
+                          "c",
+                          chunk, out));
+        assert_string_equal(out, "a\x10"
+                                 "b\x11"
+                                 "c");
         k.matched = 0;
         assert_true(feed(&k, "\x10\x10\x11", chunk, out)); /* the first one was for the guest */
         assert_string_equal(out, "\x10");

@@ -37,9 +37,15 @@ static void c01_escapes_are_spelled_out(void **state)
     expect("a\bb", "a^Hb");
     expect("\x7f", "^?");
     expect("x\ry", "x^My"); /* would overwrite x */
-    expect("\xc2\x9b" "31m", "<U+009B>31m"); /* CSI as one character */
-    expect("\x9b" "31m", "\\x9b31m");        /* and as one byte */
-    expect("\xe2\x80\xae" "evil", "<U+202E>evil");
+    expect("\xc2\x9b"
+           "31m",
+           "<U+009B>31m"); /* CSI as one character */
+    expect("\x9b"
+           "31m",
+           "\\x9b31m"); /* and as one byte */
+    expect("\xe2\x80\xae"
+           "evil",
+           "<U+202E>evil");
     expect("\xef\xbb\xbf", "<U+FEFF>");
     expect("\xf3\xa0\x81\x81", "<U+E0041>");
 }
@@ -49,29 +55,39 @@ static void plain_text_passes(void **state)
     (void)state;
     expect("tab\tand\nlines\n", "tab\tand\nlines\n");
     expect("terminal\r\nlines\r\n", "terminal\nlines\n");
-    expect("Gr\xc3\xbc\xc3\x9f" "e \xe2\x9c\x94 \xf0\x9f\x98\x80", "Gr\xc3\xbc\xc3\x9f" "e \xe2\x9c\x94 \xf0\x9f\x98\x80");
+    expect("Gr\xc3\xbc\xc3\x9f"
+           "e \xe2\x9c\x94 \xf0\x9f\x98\x80",
+           "Gr\xc3\xbc\xc3\x9f"
+           "e \xe2\x9c\x94 \xf0\x9f\x98\x80");
 }
 
 static void what_is_no_text_is_spelled_out(void **state)
 {
     (void)state;
     expect("\xff", "\\xff");
-    expect("a\xc3", "a\\xc3");                       /* cut off at the end */
-    expect("\xc3" "b", "\\xc3" "b");                 /* and in the middle */
+    expect("a\xc3", "a\\xc3"); /* cut off at the end */
+    expect("\xc3"
+           "b",
+           "\\xc3"
+           "b"); /* and in the middle */
     expect("\xe2\x9c", "\\xe2\\x9c");
-    expect("\xc0\xaf", "\\xc0\\xaf");                /* overlong */
+    expect("\xc0\xaf", "\\xc0\\xaf"); /* overlong */
     expect("\xe0\x80\xaf", "\\xe0\\x80\\xaf");
-    expect("\xed\xa0\x80", "\\xed\\xa0\\x80");       /* a surrogate */
+    expect("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* a surrogate */
     expect("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"); /* above U+10FFFF */
-    expect("\xf0\x9f\x98" "x", "\\xf0\\x9f\\x98x");
+    expect("\xf0\x9f\x98"
+           "x",
+           "\\xf0\\x9f\\x98x");
     expect("end\r", "end^M");
 }
 
-/* Every sequence of three bytes: no control character comes out, and the room promised is enough. */
+/* Every sequence of three bytes: no control character comes out, and the room promised is enough.
+ */
 static void c01_no_sequence_gets_through(void **state)
 {
-    static const unsigned char bytes[] = { 0x00, 0x07, 0x0a, 0x0d, 0x1b, 0x20, 'a', 0x7f, 0x80, 0x9b,
-                                           0xa0, 0xad, 0xc2, 0xe2, 0x9f, 0xed, 0xf0, 0xf4, 0xff };
+    static const unsigned char bytes[] = { 0x00, 0x07, 0x0a, 0x0d, 0x1b, 0x20, 'a',
+                                           0x7f, 0x80, 0x9b, 0xa0, 0xad, 0xc2, 0xe2,
+                                           0x9f, 0xed, 0xf0, 0xf4, 0xff };
     const size_t n = sizeof(bytes);
 
     (void)state;
@@ -122,7 +138,10 @@ static void prefixes(void **state)
     assert_int_equal(partial, 0);
     assert_int_equal(text_utf8_prefix("ab\xe2\x9c", 4, &partial), 2);
     assert_int_equal(partial, 2);
-    assert_int_equal(text_utf8_prefix("ab\xff" "cd", 5, &partial), 2);
+    assert_int_equal(text_utf8_prefix("ab\xff"
+                                      "cd",
+                                      5, &partial),
+                     2);
     assert_int_equal(partial, 0);
     assert_int_equal(text_utf8_prefix("a\0b", 3, &partial), 3);
 }
@@ -130,9 +149,11 @@ static void prefixes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(c01_escapes_are_spelled_out), cmocka_unit_test(plain_text_passes),
+        cmocka_unit_test(c01_escapes_are_spelled_out),
+        cmocka_unit_test(plain_text_passes),
         cmocka_unit_test(what_is_no_text_is_spelled_out),
-        cmocka_unit_test(c01_no_sequence_gets_through), cmocka_unit_test(lines_stay_lines),
+        cmocka_unit_test(c01_no_sequence_gets_through),
+        cmocka_unit_test(lines_stay_lines),
         cmocka_unit_test(prefixes),
     };
 

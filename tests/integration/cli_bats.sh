@@ -1,0 +1,27 @@
+#!/bin/sh
+# cli_bats.sh FILE [vm] - runs a bats file against the build, with a state directory of its own. With
+# "vm" a guest kernel and the image "mini" are needed, from CARREL_DATA or the usual place.
+set -eu
+cd "${CARREL_SOURCE:-$(dirname "$0")/../..}"
+. tests/needs.sh
+need_tool bats bats
+need_tool jq jq
+build=${CARREL_BUILD:-build/release}
+case $build in /*) ;; *) build=$PWD/$build ;; esac
+[ -x "$build/bin/carrel" ] || skip tools "$build/bin/carrel is not built"
+PATH=$build/bin:$PATH
+export PATH
+unset CARREL_KERNEL NO_COLOR
+if [ "${2:-}" = vm ]; then
+    carrel kernel default >/dev/null 2>&1 || skip kernel "no guest kernel (carrel kernel fetch)"
+    carrel image inspect mini >/dev/null 2>&1 || skip image "no image mini (carrel image build mini)"
+fi
+dir=$(mktemp -d)
+clean() {
+    carrel ls -q 2>/dev/null | while read -r name; do carrel rm -f "$name" >/dev/null 2>&1 || :; done
+    rm -rf "$dir"
+}
+trap clean EXIT
+export CARREL_STATE="$dir/state" WORK="$dir"
+[ "${2:-}" = vm ] || export CARREL_DATA="$dir/data"
+bats "tests/integration/$1"
