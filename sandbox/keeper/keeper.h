@@ -110,7 +110,7 @@ void link_free(struct link *l);
 /* Closes clients that began something and never went on. The next such moment, or INT64_MAX. */
 int64_t link_expire(struct keeper *k, int64_t now);
 
-/* ---- keeper.c ---- */
+/* ---- all of it ---- */
 
 struct keeper {
     struct loop loop;
@@ -151,9 +151,16 @@ struct keeper {
     struct msg_builder builder; /* scratch */
 };
 
-int64_t keeper_now(void); /* ms, monotonic */
+/* ---- log.c ---- */
+
+int64_t keeper_now(void);    /* ms, monotonic */
+int64_t keeper_utc_ns(void); /* since 1970 */
+/* From the environment, for tests; milliseconds. */
+int64_t keeper_setting(const char *name, int64_t otherwise);
 void keeper_log(struct keeper *k, const char *fmt, ...) printf_like(2, 3);
 void keeper_trace(struct keeper *k, const char *what);
+
+/* ---- keeper.c: life ---- */
 
 void keeper_event(struct keeper *k, enum life_event ev);
 /* The first reason is the one that stays. */
@@ -167,11 +174,14 @@ must_check int keeper_start_main(struct keeper *k, const struct request *r, stru
 /* The client that had sent the main command went away. */
 void keeper_client_gone(struct keeper *k);
 
+void keeper_save(struct keeper *k);
+/* Nothing on a disk of its own that anybody could want to see again. */
+bool keeper_is_volatile(const struct keeper *k);
+
+/* ---- run.c ---- */
+
 /* Until the sandbox has ended. */
 must_check int keeper_run(struct keeper *k, struct err *e);
-
-/* From the environment, for tests; milliseconds. */
-int64_t keeper_setting(const char *name, int64_t otherwise);
 
 /* ---- begin.c ---- */
 
