@@ -41,9 +41,9 @@ int bus_add(struct bus *b, uint64_t base, uint64_t len, struct device *dev)
     lock(b);
 
     unsigned i = rank(b, base);
-    const struct bus_slot *before = i ? &b->slot[i - 1] : NULL;
 
-    if ((before && base - before->base < before->len) || (i < b->n && b->slot[i].base <= last)) {
+    if ((i > 0 && base - b->slot[i - 1].base < b->slot[i - 1].len) ||
+        (i < b->n && b->slot[i].base <= last)) {
         err = -EEXIST;
     } else if (b->n == BUS_SLOTS) {
         err = -ENOSPC;

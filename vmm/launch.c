@@ -185,7 +185,7 @@ static int check_disk_fd(const struct vmm_launch_disk *d, uint32_t i, struct err
 {
     /* A read-only disk must not even hold the power to write. */
     unsigned access = d->flags & VMM_DISK_READONLY ? ONLY_READ : MAY_READ | MAY_WRITE;
-    struct stat st;
+    struct stat st = { 0 };
     char what[24] = "disk 0";
 
     what[5] = (char)('0' + i);

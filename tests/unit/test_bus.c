@@ -12,9 +12,8 @@
 struct probe {
     struct device dev;
     uint64_t len; /* what it was added with: nothing outside may arrive */
-    unsigned reads, writes, bad;
     uint64_t off;
-    unsigned width;
+    unsigned width, reads, writes, bad;
 };
 
 static void seen(struct probe *p, uint64_t off, unsigned len)
@@ -120,7 +119,7 @@ static void full_is_full_and_removal_makes_room(void **state)
 
     (void)state;
     for (unsigned i = 0; i < BUS_SLOTS; i++)
-        add(&b, (i * 7u) % BUS_SLOTS * 16, &p); /* 7 and 48 have no common factor: all differ */
+        add(&b, i * 7ull % BUS_SLOTS * 16, &p); /* 7 and 48 have no common factor: all differ */
     assert_int_equal(bus_add(&b, 8, 1, &p.dev), -ENOSPC);
     bus_remove(&b, &other.dev, 16); /* not at this address */
     bus_remove(&b, &p.dev, 17);     /* no range begins here */

@@ -59,7 +59,7 @@ static struct cpu_id from(const struct kvm_cpuid_entry2 *e, unsigned n, unsigned
     return id;
 }
 
-#define FROM(host, vcpus) from(host, sizeof(host) / sizeof(host[0]), vcpus)
+#define FROM(host, vcpus) from(host, sizeof(host) / sizeof((host)[0]), vcpus)
 
 static const struct kvm_cpuid_entry2 *find(const struct cpu_id *id, uint32_t function,
                                            uint32_t index)

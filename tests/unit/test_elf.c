@@ -75,32 +75,29 @@ static struct file good(void)
     return f;
 }
 
-static int parse(const struct file *f, uint64_t size, struct elf_image *img, struct err *e)
+static int parse(const struct file *k, uint64_t size, struct elf_image *img, struct err *e)
 {
-    struct memory_source s = source(f, size);
+    struct memory_source s = source(k, size);
 
     return elf_parse(&s.s, img, e);
 }
 
-static void assert_rejected(const struct file *f)
+static void assert_rejected(const struct file *k)
 {
     struct elf_image img;
     struct err e = ERR_INIT;
 
-    assert_int_equal(parse(f, sizeof(*f), &img, &e), -ENOEXEC);
+    assert_int_equal(parse(k, sizeof(*k), &img, &e), -ENOEXEC);
     assert_true(e.msg[0]);
 }
 
-#define REJECTED(change)        \
-    do {                        \
-        struct file f = good(); \
-        change;                 \
-        assert_rejected(&f);    \
-    } while (0)
+/* A good file with one change, an expression on f. */
+static struct file f;
+#define REJECTED(change) (f = good(), (change), assert_rejected(&f))
 
 static void good_by_pvh_and_by_entry(void **state)
 {
-    struct file f = good();
+    f = good();
     struct elf_image img;
 
     (void)state;
@@ -181,7 +178,7 @@ static void l01_headers(void **state)
     REJECTED(f.h.e_type = ET_REL);
     REJECTED(memcpy(&f.h, "MZ", 2));
 
-    struct file f = good();
+    f = good();
     struct elf_image img;
 
     for (uint64_t n = 0; n < sizeof(f); n++) /* every truncation */
@@ -206,7 +203,7 @@ static void l02_segments(void **state)
     REJECTED((f.ph[0].p_memsz = f.ph[1].p_memsz = 0, f.ph[0].p_filesz = f.ph[1].p_filesz = 0));
     REJECTED((f.ph[0].p_type = f.ph[1].p_type = PT_NULL));
 
-    struct file f = good();
+    f = good();
     struct elf_image img;
 
     f.ph[0].p_paddr = 0x200040; /* neighbours are fine */
@@ -265,20 +262,20 @@ static void too_many_segments(void **state)
     struct {
         Elf64_Ehdr h;
         Elf64_Phdr ph[ELF_SEGMENTS + 1];
-    } f = { .h = good().h };
-    struct memory_source s = source(&f, sizeof(f));
+    } k = { .h = good().h };
+    struct memory_source s = source(&k, sizeof(k));
     struct elf_image img;
 
     (void)state;
-    f.h.e_phoff = sizeof(f.h);
-    f.h.e_phnum = ELF_SEGMENTS + 1;
-    f.h.e_entry = 0x200000;
+    k.h.e_phoff = sizeof(k.h);
+    k.h.e_phnum = ELF_SEGMENTS + 1;
+    k.h.e_entry = 0x200000;
     for (unsigned i = 0; i <= ELF_SEGMENTS; i++)
-        f.ph[i] = (Elf64_Phdr){
+        k.ph[i] = (Elf64_Phdr){
             .p_type = PT_LOAD, .p_paddr = 0x200000 + i * 64, .p_filesz = 64, .p_memsz = 64
         };
     assert_int_equal(elf_parse(&s.s, &img, NULL), -ENOEXEC);
-    f.h.e_phnum--;
+    k.h.e_phnum--;
     assert_int_equal(elf_parse(&s.s, &img, NULL), 0);
     assert_int_equal(img.nsegments, ELF_SEGMENTS);
 }
@@ -287,7 +284,7 @@ static void l02_outside_guest_memory_l06_file_that_shrinks(void **state)
 {
     static uint8_t ram[0x301000];
     struct gmem m = { .n = 1, .region = { { .host = ram, .base = 0, .size = sizeof(ram) } } };
-    struct file f = good();
+    f = good();
     struct memory_source s = source(&f, sizeof(f));
     struct elf_image img;
 

@@ -201,7 +201,7 @@ static void c01_more_than_the_rate_is_dropped_and_counted(void **state)
     assert_int_equal(heard(&r, got, sizeof(got)), 256);
     assert_true(r.s.tokens >= 244 && r.s.tokens < 500);
     r.s.tokens = 0;
-    r.s.filled.tv_sec -= 365 * 86400;
+    r.s.filled.tv_sec -= 365 * 86400L;
     for (int i = 0; i < 1024; i++)
         put(&r, 0, 'y');
     assert_true(heard(&r, got, sizeof(got)) >= 1000);

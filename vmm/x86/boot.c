@@ -125,7 +125,7 @@ static const uint64_t gdt[] = { 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
 /* The first 4 GiB one to one, in 2 MiB pages. */
 static int put_page_tables(const struct gmem *m, struct err *e)
 {
-    uint64_t *t = gmem_payload(m, (gpa_t){ BOOT_PAGES }, 6 * PAGE);
+    uint64_t *t = gmem_payload(m, (gpa_t){ BOOT_PAGES }, 6ull * PAGE);
 
     if (!t)
         return err_set(e, EFAULT, "page tables are outside guest memory");
@@ -190,7 +190,7 @@ int boot_load(const struct gmem *m, int kernel_fd, int initrd_fd, const char *cm
               struct boot_entry *entry, struct err *e)
 {
     struct elf_source src;
-    struct elf_image img;
+    struct elf_image img = { 0 };
     struct initrd initrd = { 0 };
     int err = elf_file(&src, kernel_fd, e);
 

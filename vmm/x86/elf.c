@@ -35,7 +35,8 @@ static int read_all(const struct elf_source *s, void *buf, size_t len, uint64_t 
         return err_set(e, (int)-n, "kernel: read: %s", strerror((int)-n));
     if ((size_t)n < len)
         return err_set(e, ENOEXEC, "kernel: ends at byte %llu of %llu",
-                       (unsigned long long)(off + (uint64_t)n), (unsigned long long)s->size);
+                       (unsigned long long)off + (unsigned long long)n,
+                       (unsigned long long)s->size);
     return 0;
 }
 
@@ -50,7 +51,7 @@ static int check_header(const struct elf_source *s, const Elf64_Ehdr *h, struct 
         return err_set(
             e, ENOEXEC,
             "kernel: a compressed bzImage; it must be unpacked to its ELF vmlinux first");
-    if (memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_ident[EI_CLASS] != ELFCLASS64 ||
+    if (memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 || h->e_ident[EI_CLASS] != ELFCLASS64 ||
         h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != EM_X86_64 ||
         (h->e_type != ET_EXEC && h->e_type != ET_DYN))
         return err_set(e, ENOEXEC, "kernel: not a 64-bit x86 ELF executable");
@@ -127,7 +128,7 @@ static int judge_note(const Elf64_Nhdr *n, const uint8_t *name, const uint8_t *d
 {
     if (n->n_namesz == 6 && !memcmp(name, "Linux", 6))
         out->is_linux = true;
-    if (n->n_type != NOTE_PVH_ENTRY || n->n_namesz != 4 || memcmp(name, "Xen", 4) || out->pvh)
+    if (n->n_type != NOTE_PVH_ENTRY || n->n_namesz != 4 || memcmp(name, "Xen", 4) != 0 || out->pvh)
         return 0;
     if (n->n_descsz != 4 && n->n_descsz != 8)
         return err_set(e, ENOEXEC, "kernel: its PVH note has %u bytes", n->n_descsz);
@@ -171,8 +172,9 @@ static int read_notes(const struct elf_source *s, const Elf64_Phdr *p, struct no
 
     uint8_t *bytes = malloc(p->p_filesz);
 
-    err = bytes ? read_all(s, bytes, p->p_filesz, p->p_offset, e)
-                : err_set(e, ENOMEM, "kernel: no memory for its notes");
+    if (!bytes)
+        return err_set(e, ENOMEM, "kernel: no memory for its notes");
+    err = read_all(s, bytes, p->p_filesz, p->p_offset, e);
     if (!err)
         err = walk_notes(bytes, p->p_filesz, p->p_align == 8 ? 8 : 4, out, e);
     free(bytes);
