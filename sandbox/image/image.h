@@ -4,7 +4,7 @@
  * $CARREL_DATA (default $XDG_DATA_HOME/carrel, as root /var/lib/carrel) holds
  *
  *     images/blobs/SHA256.squashfs   the file system, named by its own digest
- *     images/NAME.json               { name, digest, bytes, created, source, config{…} }
+ *     images/NAME.json               { name, digest, bytes, created_ns, source, config{…}, … }
  *     kernels/NAME/…                 see kernel.h
  *     cache/…                        downloads and build results; safe to delete
  */

@@ -2,8 +2,9 @@
  * kernel.h - guest kernels: unpacked once at import, never by the VMM.
  *
  *     kernels/NAME/vmlinux       ELF
- *     kernels/NAME/initrd.img    cpio (newc, uncompressed): /init = carrel-init, and the modules it
- *                                needs, in load order in /modules/order; absent modules = built in
+ *     kernels/NAME/modules/      NAME.ko, uncompressed, and their load order; absent = built in
+ *     kernels/NAME/initrd-KEY.img  cpio (newc, uncompressed): /init = carrel-init, and the modules,
+ *                                in load order in /modules/order; KEY = digest of that carrel-init
  *     kernels/NAME/kernel.json   { name, version, digest, source, pvh, modules[] }
  *     kernels/default -> NAME
  */
@@ -26,8 +27,9 @@ void kernel_fini(struct kernel *k);
 /* Loads by name, NULL = the default. -ENOENT with what to do. */
 must_check int kernel_load(const char *name, struct kernel *out, struct err *e);
 
-/* Opens vmlinux and the initrd, read-only, the caller's. The initrd is made again when the
- * installed carrel-init is newer than the one inside. */
+/* Opens vmlinux and the initrd, read-only, the caller's. The initrd is made when there is none yet
+ * for the carrel-init that is installed now: kept when there is room and permission, else in memory.
+ * -ESTALE when vmlinux is not the file that was added. */
 must_check int kernel_open(const struct kernel *k, int *vmlinux, int *initrd, struct err *e);
 
 /* Adds a kernel: an ELF vmlinux or a bzImage whose payload is gzip, xz, zstd, lz4, bzip2 or lzma.

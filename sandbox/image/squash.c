@@ -22,6 +22,12 @@ enum {
     TAR_BLOCK = 1 << 16,
 };
 
+/*
+ * lz4 rather than zstd: a fourth larger on disk and half the work in the guest. The base image as
+ * 78 MB of lz4 or 59 MB of zstd; instructions from power-on through "python3 -c 0", "git --version"
+ * and a python3 that imports json, ssl and asyncio, counted under emulation: 522 M against 917 M
+ * (decompression alone 105 M and 475 M). Blocks of 64 KiB instead of 128: 496 M, 81 MB.
+ */
 #define COMPRESSION "lz4"
 
 const char squash_recipe[] = "squashfs " COMPRESSION " 2";

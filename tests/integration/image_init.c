@@ -63,7 +63,7 @@ static void uptime(const char *when)
 }
 
 /* Runs a command of the image in it; its output is the console's. */
-static void run_in_root(char *const argv[])
+static void run_in_root(const char *const argv[])
 {
     pid_t pid = fork();
     int status = 0;
@@ -71,7 +71,7 @@ static void run_in_root(char *const argv[])
     if (pid == 0) {
         if (chroot("/root") || chdir("/"))
             _exit(126);
-        execv(argv[0], argv);
+        execv(argv[0], (char *const *)argv);
         _exit(127);
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
@@ -98,10 +98,8 @@ int main(int argc, char **argv)
                 "lowerdir=/run/image,upperdir=/run/upper,workdir=/run/work")) {
         /* An unknown word NAME=value on the kernel's command line is init's environment. */
         const char *probe = getenv("PROBE");
-        char *const cmd[] = { "/bin/sh", "-c",
-                              probe ? (char *)probe
-                                    : "echo hello from the image >/greeting; cat /greeting",
-                              NULL };
+        const char *const cmd[] = { "/bin/sh", "-c",
+                                    probe ? probe : "echo hello from the image >/f; cat /f", NULL };
 
         uptime("image");
         run_in_root(cmd);
