@@ -28,8 +28,8 @@ void kernel_fini(struct kernel *k);
 must_check int kernel_load(const char *name, struct kernel *out, struct err *e);
 
 /* Opens vmlinux and the initrd, read-only, the caller's. The initrd is made when there is none yet
- * for the carrel-init that is installed now: kept when there is room and permission, else in memory.
- * -ESTALE when vmlinux is not the file that was added. */
+ * for the carrel-init that is installed now: kept when there is room and permission, else in
+ * memory. -ESTALE when vmlinux is not the file that was added. */
 must_check int kernel_open(const struct kernel *k, int *vmlinux, int *initrd, struct err *e);
 
 /* Adds a kernel: an ELF vmlinux or a bzImage whose payload is gzip, xz, zstd, lz4, bzip2 or lzma.
