@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
@@ -202,6 +203,14 @@ static inline void guest_settle(struct guest *g)
      * that is meant to end, and a device in a loop of its own is seen by what it did not do. */
     for (unsigned i = 0; i < 64; i++)
         assert_int_equal(loop_once(&g->loop, 0, NULL), 0);
+}
+
+/* Has the I/O thread nothing to do? One that would spin has. */
+static inline bool guest_idle(struct guest *g)
+{
+    struct epoll_event ev;
+
+    return epoll_wait(g->loop.epfd, &ev, 1, 0) == 0;
 }
 
 /* ---- memory ---- */

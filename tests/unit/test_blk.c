@@ -19,6 +19,19 @@
 #define T_ZERO  13u
 #define F_FLUSH (1ull << 9)
 
+/* Counted, and refused when a test says so: the linker finds this one first. */
+static unsigned syncs;
+static bool sync_fails;
+
+int fdatasync(int fd)
+{
+    (void)fd;
+    syncs++;
+    if (sync_fails)
+        errno = EIO;
+    return sync_fails ? -1 : 0;
+}
+
 struct fixture {
     struct guest g;
     struct driver d;
@@ -162,7 +175,7 @@ static void writes(void **state)
     memset(guest_at(&f.g, data, 1024), 0xab, 1024);
     assert_int_equal(request(&f, T_OUT, 255 - 1, data, 1024, false, &used), 0);
     assert_int_equal(used, 1);
-    assert_int_equal(pread(f.fd, got, sizeof(got), 253l * 512), sizeof(got));
+    assert_int_equal(pread(f.fd, got, sizeof(got), 253L * 512), sizeof(got));
     assert_int_equal(got[511], 254);
     assert_int_equal(got[512], 0xab);
     assert_int_equal(got[1535], 0xab);
@@ -292,7 +305,7 @@ static void b01_file_shrunk_by_the_host(void **state)
 
     (void)state;
     setup(&f, true);
-    assert_int_equal(ftruncate(f.fd, 10l * 512), 0);
+    assert_int_equal(ftruncate(f.fd, 10L * 512), 0);
     assert_int_equal(request(&f, T_IN, 9, 0x100000, 1024, true, &used), 1);
     assert_int_equal(request(&f, T_IN, 9, 0x100000, 512, true, &used), 0);
     teardown(&f);
@@ -340,7 +353,7 @@ static void b02_header_and_data_in_one_buffer(void **state)
     ring_add(f.r, b, 2);
     drv_ring(&f.d);
     assert_int_equal(*(uint8_t *)guest_at(&f.g, status, 1), 0);
-    assert_int_equal(pread(f.fd, &got, 1, 7l * 512 + 511), 1);
+    assert_int_equal(pread(f.fd, &got, 1, 7L * 512 + 511), 1);
     assert_int_equal(got, 0x5a);
     teardown(&f);
 }
@@ -464,9 +477,9 @@ static void b05_discard_and_write_zeroes(void **state)
     assert_int_equal(
         ranges(&f, T_ZERO, (struct range[]){ { 16, 4, 0 }, { 18, 4, 1 }, { 30, 0, 0 } }, 3), 0);
     assert_true(all_zero(&f, 16, 6));
-    assert_int_equal(pread(f.fd, &got, 1, 7l * 512 + 511), 1);
+    assert_int_equal(pread(f.fd, &got, 1, 7L * 512 + 511), 1);
     assert_int_equal(got, 8);
-    assert_int_equal(pread(f.fd, &got, 1, 22l * 512), 1);
+    assert_int_equal(pread(f.fd, &got, 1, 22L * 512), 1);
     assert_int_equal(got, 23);
     assert_int_equal(file_size(&f), SECTORS * 512);
     teardown(&f);
@@ -614,6 +627,60 @@ static void rate_limit_by_bytes(void **state)
     teardown(&f);
 }
 
+/* Section 5.2.6.2: without FLUSH negotiated, what is reported as done is durable. */
+static void durable_when_it_says_so(void **state)
+{
+    struct range zero = { 0, 8, 0 };
+
+    (void)state;
+    for (unsigned flush = 0; flush < 2; flush++) {
+        struct vmm_launch_disk disk = { 0 };
+        struct fixture f;
+        uint32_t used;
+
+        plug_with(&f, &disk, flush ? F_FLUSH : 0);
+        syncs = 0;
+        assert_int_equal(request(&f, T_IN, 0, 0x100000, 512, true, &used), 0);
+        assert_int_equal(syncs, 0);
+        assert_int_equal(request(&f, T_OUT, 0, 0x100000, 512, false, &used), 0);
+        assert_int_equal(ranges(&f, T_ZERO, &zero, 1), 0);
+        assert_int_equal(syncs, flush ? 0 : 2);
+        assert_int_equal(request(&f, T_FLUSH, 0, 0, 0, false, &used), 0);
+        assert_int_equal(syncs, flush ? 1 : 3);
+        sync_fails = true;
+        assert_int_equal(request(&f, T_OUT, 0, 0x100000, 512, false, &used), !flush);
+        assert_int_equal(ranges(&f, T_ZERO, &zero, 1), !flush);
+        assert_int_equal(request(&f, T_FLUSH, 0, 0, 0, false, &used), 1);
+        sync_fails = false;
+        teardown(&f);
+    }
+}
+
+/* A descriptor that cannot be written, whatever the record said. */
+static void host_refuses_to_write(void **state)
+{
+    struct vmm_launch_disk disk = { 0 };
+    struct range r = { 0, 8, 0 };
+    struct fixture f;
+    char path[64];
+    uint32_t used;
+
+    (void)state;
+    guest_init(&f.g, false);
+    f.fd = memfd_create("disk", MFD_CLOEXEC);
+    assert_int_equal(ftruncate(f.fd, 65536), 0);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", f.fd);
+    disk.fd = open(path, O_RDONLY | O_CLOEXEC);
+    guest_plug(&f.g, &f.d, blk_new(&f.g.host, &disk, NULL));
+    drv_start(&f.d, F_FLUSH, 64);
+    f.r = &f.d.ring[0];
+    assert_int_equal(request(&f, T_OUT, 0, 0x100000, 512, false, &used), 1);
+    assert_int_equal(ranges(&f, T_DISC, &r, 1), 1);
+    assert_int_equal(ranges(&f, T_ZERO, &r, 1), 1);
+    assert_int_equal(request(&f, T_IN, 0, 0x100000, 512, true, &used), 0);
+    teardown(&f);
+}
+
 static void refused_files(void **state)
 {
     struct guest g;
@@ -662,6 +729,8 @@ int main(void)
         cmocka_unit_test(b06_never_reaped),
         cmocka_unit_test(rate_limit_holds_back),
         cmocka_unit_test(rate_limit_by_bytes),
+        cmocka_unit_test(durable_when_it_says_so),
+        cmocka_unit_test(host_refuses_to_write),
         cmocka_unit_test(refused_files),
     };
 

@@ -283,8 +283,7 @@ static void host_bytes_wait_for_open_port_and_buffers(void **state)
     guest_settle(&f.g);
     assert_false(ring_reap(&f.d.ring[0], NULL, NULL)); /* no buffer */
     /* With bytes waiting and no room, the loop has nothing to do: it does not spin. */
-    assert_int_equal(loop_once(&f.g.loop, 0, NULL), 0);
-    assert_int_equal(f.g.loop.nbatch, 0);
+    assert_true(guest_idle(&f.g));
     at = offer(&f, 0, 64);
     assert_true(ring_reap(&f.d.ring[0], NULL, &len));
     assert_int_equal(len, 6);
@@ -420,6 +419,40 @@ static void long_chains(void **state)
     unplug(&f);
 }
 
+/* More buffers in one chain than a system call takes: sent in parts, given back once. */
+static void chain_of_many_buffers(void **state)
+{
+    struct vmm_launch_port port = { .name = "x" };
+    struct fixture f = { .nports = 1 };
+    struct buf ref;
+    uint64_t table, at;
+    uint8_t got[512];
+    int pair[2];
+
+    (void)state;
+    guest_init(&f.g, false);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    port.fd = pair[0];
+    f.peer[0] = pair[1];
+    guest_plug(&f.g, &f.d, console_new(&f.g.host, &port, 1, NULL));
+    drv_start(&f.d, 2 | VIRTIO_F_INDIRECT_DESC, 128);
+    table = guest_alloc(&f.g, 128ull * 16);
+    at = guest_alloc(&f.g, 512);
+    for (unsigned i = 0; i < 512; i++)
+        *(uint8_t *)guest_at(&f.g, at + i, 1) = (uint8_t)i;
+    for (unsigned i = 0; i < 128; i++)
+        put_desc(&f.g, table, i, at + 3ull * i, 3, i < 127 ? D_NEXT : 0, (uint16_t)(i + 1));
+    ref = (struct buf){ table, 128 * 16, D_INDIRECT };
+    ring_add(&f.d.ring[1], &ref, 1);
+    drv_ring(&f.d);
+    assert_true(ring_reap(&f.d.ring[1], NULL, NULL));
+    assert_false(ring_reap(&f.d.ring[1], NULL, NULL));
+    assert_int_equal(recv(f.peer[0], got, sizeof(got), MSG_DONTWAIT), 384);
+    for (unsigned i = 0; i < 384; i++)
+        assert_int_equal(got[i], (uint8_t)i);
+    unplug(&f);
+}
+
 static void empty_chains(void **state)
 {
     struct fixture f;
@@ -507,7 +540,7 @@ static void peer_goes_away(void **state)
     assert_true(ring_reap(&f.d.ring[TX(1)], NULL, NULL));
     send_text(&f, 0, "still here");
     assert_true(ring_reap(&f.d.ring[TX(0)], NULL, NULL));
-    assert_int_equal(loop_once(&f.g.loop, 0, NULL), 0);
+    assert_true(guest_idle(&f.g));
     unplug(&f);
 }
 
@@ -544,7 +577,7 @@ static void peer_gone_before_the_guest_came(void **state)
     close(f.peer[0]);
     f.peer[0] = -1;
     guest_settle(&f.g);
-    assert_int_equal(loop_once(&f.g.loop, 0, NULL), 0); /* does not spin on the hang-up */
+    assert_true(guest_idle(&f.g)); /* does not spin on the hang-up */
     offer_control(&f, 8);
     control(&f, 0, READY, 1);
     control(&f, 0, PORT, 1);
@@ -552,6 +585,27 @@ static void peer_gone_before_the_guest_came(void **state)
     offer(&f, 0, 16);
     while (heard(&f, &m))
         ;
+    control(&f, 0, PORT, 1);
+    expect(&f, 0, NAME, 1, "carrel.port0");
+    expect(&f, 0, OPEN, 0, "");
+    unplug(&f);
+}
+
+/* A port the guest was not told of yet is not spoken about. */
+static void peer_gone_before_the_port_was_known(void **state)
+{
+    struct fixture f;
+    struct message m;
+
+    (void)state;
+    plug(&f, 1, 0);
+    close(f.peer[0]);
+    f.peer[0] = -1;
+    offer_control(&f, 8);
+    control(&f, 0, OPEN, 1);
+    offer(&f, 0, 16);
+    guest_settle(&f.g);
+    assert_false(heard(&f, &m));
     control(&f, 0, PORT, 1);
     expect(&f, 0, NAME, 1, "carrel.port0");
     expect(&f, 0, OPEN, 0, "");
@@ -613,6 +667,8 @@ int main(void)
         cmocka_unit_test(host_bytes_wait_for_open_port_and_buffers),
         cmocka_unit_test(back_pressure),
         cmocka_unit_test(long_chains),
+        cmocka_unit_test(chain_of_many_buffers),
+        cmocka_unit_test(peer_gone_before_the_port_was_known),
         cmocka_unit_test(empty_chains),
         cmocka_unit_test(wrong_direction),
         cmocka_unit_test(chain_shortened_meanwhile),

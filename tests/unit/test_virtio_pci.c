@@ -297,8 +297,13 @@ static void v21_frozen_after_enable(void **state)
     drv_set_queue(&f.d, 0, 16, r.desc, r.avail, r.used);
     assert_int_equal(drv_r(&f.d, 0x1c, 2), 1);
     drv_features(&f.d, VIRTIO_F_VERSION_1 | 8);
+    drv_w(&f.d, 8, 4, 0);
+    assert_int_equal(drv_r(&f.d, 0xc, 4), 0);
     drv_set_queue(&f.d, 0, 8, 0, 0, 0);
     drv_status(&f.d, 0xf);
+    drv_set_queue(&f.d, 1, 16, r.desc, r.avail, r.used); /* too late for a new one */
+    assert_int_equal(drv_r(&f.d, 0x1c, 2), 0);
+    assert_false(f.e->queues[1].enabled);
     assert_int_equal(f.e->queues[0].size, 16);
     assert_int_equal(f.e->queues[0].desc.at, r.desc);
     assert_int_equal(f.e->dev.features, VIRTIO_F_VERSION_1);

@@ -181,8 +181,13 @@ static void follow(const struct values *v, uint64_t base, unsigned count, const 
     else if (!(d->flags & INDIRECT) && (d->flags & NEXT) && d->next < count &&
              !(seen & (1u << d->next)) && in_ram(d->addr, d->len))
         grow(v, base, count, d->next, seen);
-    else
+    else if (d->flags & INDIRECT && in_ram(d->addr, 16)) {
+        /* Not to be entered; were it, nothing in it would be wrong. */
+        put(d->addr, 0, &(struct desc){ .addr = BUF, .len = 1 });
         compare();
+    } else {
+        compare();
+    }
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion) */
@@ -249,10 +254,14 @@ static void v05_to_v12_indirect(void **state)
     static const uint64_t good[] = { BUF };
     static const uint32_t one[] = { 1 };
     static const uint64_t tables[] = { TABLE, EDGE, EDGE + 16 };
-    static const uint32_t table_lens[] = { 0, 15, 16, 32, 64, 80, 0xfffffff0 };
+    static const uint32_t table_lens[] = { 0, 15, 16, 17, 32, 64, 80, 0xfffffff0 };
     static const uint64_t inside_addrs[] = { BUF, RAM - 1 };
     static const uint32_t inside_lens[] = { 1 };
-    const struct values inside = { inside_addrs, 2, inside_lens, 1, NULL, 0, NULL, 0, NULL };
+    static const uint64_t nested[] = { TABLE + 0x100 };
+    static const uint32_t nested_lens[] = { 16 };
+    const struct values inside = {
+        inside_addrs, 2, inside_lens, 1, nested, 1, nested_lens, 1, NULL
+    };
     const struct values v = {
         good, 1, one, 1, tables, array_len(tables), table_lens, array_len(table_lens), &inside
     };
