@@ -302,11 +302,12 @@ void machine_free(struct machine *m)
 {
     if (!m)
         return;
+    for (unsigned i = 0; i < m->ncpus; i++)
+        vcpu_close(&m->cpu[i].vcpu);
+    vm_drop(&m->vm);
     pci_root_free(m->pci);
     if (m->has_serial)
         serial_fini(&m->serial);
-    for (unsigned i = 0; i < m->ncpus; i++)
-        vcpu_close(&m->cpu[i].vcpu);
     fd_closep(&m->signals.fd);
     loop_fini(&m->loop);
     vm_close(&m->vm);

@@ -104,9 +104,14 @@ int vm_open(struct vm *vm, int kvm, uint64_t mem, struct err *e)
     return err;
 }
 
-void vm_close(struct vm *vm)
+void vm_drop(struct vm *vm)
 {
     fd_closep(&vm->fd);
+}
+
+void vm_close(struct vm *vm)
+{
+    vm_drop(vm);
     if (vm->reserved)
         munmap(vm->reserved, vm->reserved_len);
     vm->reserved = NULL;

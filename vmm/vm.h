@@ -32,6 +32,12 @@ struct vm {
 
 /* mem is whole MiB. The machine has split interrupt control and mem bytes of zeroed RAM. */
 must_check int vm_open(struct vm *vm, int kvm, uint64_t mem, struct err *e);
+
+/*
+ * Closes the KVM machine at once; RAM stays. Devices that are freed afterwards find their windows
+ * and doorbells gone: to take them out one by one would wait for a grace period each.
+ */
+void vm_drop(struct vm *vm);
 void vm_close(struct vm *vm);
 
 /* The first guest physical address above everything that is RAM or hole. */
