@@ -5,7 +5,7 @@
  *     init_driver CMD [ARG...]         starts the machine; the port is its descriptor 3
  *
  * Prints TAP. The image needs busybox's programs in /bin, a user agent (1000, member of wheel), and
- * /workspace belonging to it. The last test powers the guest off.
+ * /workspace. The last test powers the guest off.
  */
 #include "guest/tar.h"
 #include "tests/integration/guest_client.h"
@@ -94,6 +94,7 @@ static void setup(void)
     msg_add_u64(&b, MSG_TIME, 1800000000ull * 1000000000ull);
     msg_add(&b, MSG_SEED, "0123456789abcdef0123456789abcdef", 32);
     expect(client_simple(guest, &b, text) == 0, "SETUP: %s", text);
+    script("chown agent:agent /workspace", NULL, "");
     script("hostname; cat /etc/hostname; grep -c quiet-otter /etc/hosts", NULL,
            "quiet-otter\nquiet-otter\n1\n");
     script("test $(($(date +%s) / 100)) = 18000000 && echo yes", NULL, "yes\n");

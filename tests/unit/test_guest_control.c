@@ -4,6 +4,7 @@
  * shared memory instead of done.
  */
 #include "guest/control.h"
+#include "guest/outlet.h"
 #include "guest/reaper.h"
 #include "tests/integration/guest_client.h"
 
@@ -187,6 +188,23 @@ static unsigned open_descriptors(void)
     return n;
 }
 
+/* Processor time that the server has used. */
+static long cpu_ticks(void)
+{
+    long user = 0, system = 0;
+    char path[64];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", server);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
+                            &user, &system),
+                     2);
+    fclose(f);
+    return user + system;
+}
+
 static double now(void)
 {
     struct timespec t;
@@ -312,7 +330,7 @@ static void not_started(void **state)
  * without a magic number is not given to a shell. */
 static void path_search(void **state)
 {
-    char top[] = "/tmp/carrel-path-XXXXXX", path[128], env[512];
+    char top[] = "/tmp/carrel-path-XXXXXX", path[128], other[128], env[512];
     struct client_result r;
     int fd;
 
@@ -333,13 +351,16 @@ static void path_search(void **state)
     r = run(&x);
     assert_int_equal(r.error, EACCES);
     client_result_fini(&r);
+    /* What may not be run does not hide what may. */
     snprintf(env, sizeof(env), "PATH=%s:/bin:/usr/bin", top);
+    snprintf(other, sizeof(other), "%s/true", top);
+    assert_int_equal(rename(path, other), 0);
     x.argv = (const char *const[]){ "true", NULL };
     r = run(&x);
     assert_int_equal(r.error, 0);
     assert_int_equal(r.code, 0);
     client_result_fini(&r);
-    unlink(path);
+    unlink(other);
     rmdir(top);
 }
 
@@ -395,6 +416,24 @@ static void terminal(void **state)
     assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 0);
 }
 
+/* ^D comes after all that was typed, however long the reader takes. */
+static void terminal_end_of_input(void **state)
+{
+    static char lines[24000];
+    struct client_result r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines); i++)
+        lines[i] = i % 60 == 59 ? '\n' : 'x';
+    r = run(&(struct client_exec){ .argv = SHELL("stty -echo; sleep 0.3; wc -c"),
+                                   .flags = MSG_F_TTY | MSG_F_STDIN,
+                                   .in = lines,
+                                   .in_len = sizeof(lines) });
+    assert_non_null(strstr((char *)r.out, "24000"));
+    assert_int_equal(r.code, 0);
+    client_result_fini(&r);
+}
+
 static void terminal_hangup(void **state)
 {
     struct client_exec x = { .argv = SHELL("echo $$; trap '' HUP TERM; while :; do sleep 1; done"),
@@ -438,6 +477,18 @@ static void timeout(void **state)
     r = run(&(struct client_exec){ .argv = SHELL("sleep 60"), .timeout_ms = 100 });
     assert_int_equal(r.kind, MSG_TIMED_OUT);
     assert_int_equal(r.code, SIGTERM);
+    client_result_fini(&r);
+    /* The leader goes at TERM; what it leaves behind does not stay. */
+    r = run(&(struct client_exec){
+        .argv = SHELL("(trap '' TERM; echo $$; exec sleep 77) & sleep 0.1; echo $!; wait"),
+        .timeout_ms = 300 });
+    assert_int_equal(r.kind, MSG_TIMED_OUT);
+    assert_int_equal(r.code, SIGTERM);
+    child = (pid_t)strtol(strchr((char *)r.out, '\n') + 1, NULL, 10);
+    assert_true(child > 1);
+    for (int i = 0; i < 300 && kill(child, 0) == 0; i++)
+        (void)client_pump(host, 10);
+    assert_int_equal(kill(child, 0), -1);
     client_result_fini(&r);
     /* One that ends in time is not touched. */
     r = run(&(struct client_exec){ .argv = SHELL("exit 3"), .timeout_ms = 60000 });
@@ -489,15 +540,40 @@ static void flooded_output(void **state)
     client_result_fini(&r);
 }
 
+/* The last read of an outlet whose source never ends. */
+static void endless_outlet(void **state)
+{
+    struct err e = ERR_INIT;
+    struct outlet o;
+    struct loop l;
+
+    (void)state;
+    assert_int_equal(loop_init(&l, &e), 0);
+    outlet_init(&o, &l, open("/dev/random", O_RDONLY | O_NONBLOCK | O_CLOEXEC), MSG_STDOUT);
+    outlet_resume(&o, NULL);
+    assert_true(o.watched);
+    outlet_drain(&o, NULL);
+    assert_false(outlet_is_open(&o));
+    loop_fini(&l);
+}
+
 static void r11_unread_output(void **state)
 {
     struct client_exec flood = { .argv = SHELL("head -c 2000000 /dev/zero") };
     uint32_t id = client_start(host, &flood);
     struct client_result r;
+    long ticks;
 
     (void)state;
     for (int i = 0; i < 5; i++)
         script("echo alive", "alive\n", 0);
+    /* Nor does the server turn in circles over it. */
+    for (double t = now(); now() - t < 0.5;)
+        (void)client_pump(host, 100);
+    ticks = cpu_ticks();
+    for (double t = now(); now() - t < 0.5;)
+        (void)client_pump(host, 100);
+    assert_true(cpu_ticks() - ticks < 10);
     client_finish(host, id, &flood, &r);
     assert_int_equal(r.out_len, 2000000);
     assert_int_equal(r.code, 0);
@@ -666,9 +742,9 @@ static void streams_left_open(void **state)
     for (unsigned i = 0; i < 100; i++) {
         uint32_t id = client_start(host, &x);
 
-        while (client_recv(host, id, &f, CLIENT_WAIT_MS) > 0 && f.type != MSG_EXIT)
-            ;
-        assert_int_equal(f.type, MSG_EXIT);
+        do
+            assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 1);
+        while (f.type != MSG_EXIT);
     }
 }
 
@@ -750,11 +826,13 @@ int main(void)
         TEST(path_search),
         TEST(other_user),
         TEST(terminal),
+        TEST(terminal_end_of_input),
         TEST(terminal_hangup),
         TEST(timeout),
         TEST(signals),
         TEST(held_output),
         TEST(flooded_output),
+        cmocka_unit_test(endless_outlet),
         TEST(r11_unread_output),
         TEST(as_many_as_there_may_be),
         TEST(requests_to_pid_1),

@@ -174,7 +174,7 @@ static void out_of_place(void **state)
     msg_add_text(&b, (enum msg_tag)0, "x");
     assert_int_equal(refused(), -EINVAL);
     begin_exec();
-    msg_add_text(&b, (enum msg_tag)(32 + MSG_ARG), "x");
+    msg_add_text(&b, (enum msg_tag)(32 + MSG_CWD), "x");
     assert_int_equal(refused(), -EINVAL);
     begin_exec();
     msg_add_u32(&b, MSG_FLAGS, MSG_F_NOBODY);

@@ -136,6 +136,23 @@ static void every_path_length(void **state)
     }
 }
 
+/* The one slash that splits a path may be at most at offset 155, with at most 100 bytes after it.
+ */
+static void split_points(void **state)
+{
+    (void)state;
+    for (size_t slash = 150; slash <= 160; slash++)
+        for (size_t rest = 95; rest <= 105; rest++) {
+            begin();
+            memset(in.path, 'p', slash + 1 + rest);
+            in.path[slash] = '/';
+            in.path[slash + 1 + rest] = '\0';
+            round_trip();
+            in.type = TAR_DIR;
+            round_trip();
+        }
+}
+
 /* The length of a pax record counts its own digits: the places where one more is needed. */
 static void record_lengths(void **state)
 {
@@ -424,6 +441,9 @@ static void pax_records(void **state)
         if (got != cases[i].result)
             fail_msg("\"%s\" gave %d, not %d", cases[i].body, got, cases[i].result);
     }
+    /* The byte after the record is what an earlier one left there. */
+    assert_int_equal(with_extra('x', "22 comment=\n\n\n\n\n\n\n\n\n\n\n", 22), 1);
+    assert_int_equal(with_extra('x', "12 path=xy\n", 11), -EINVAL);
     assert_int_equal(with_extra('x', "13 path=a\0bc\n", 13), -EINVAL);
     assert_int_equal(with_extra('x', "11 path=xy\n10 size=3\n", 21), 1);
     assert_string_equal(out.path, "xy");
@@ -453,13 +473,21 @@ static void large_extra(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds),          cmocka_unit_test(every_path_length),
-        cmocka_unit_test(record_lengths), cmocka_unit_test(odd_names),
-        cmocka_unit_test(numbers),        cmocka_unit_test(data_and_skipping),
-        cmocka_unit_test(empty),          cmocka_unit_test(damaged),
-        cmocka_unit_test(cut_short),      cmocka_unit_test(f03_refused_kinds),
-        cmocka_unit_test(dialects),       cmocka_unit_test(gnu_long_names),
-        cmocka_unit_test(pax_records),    cmocka_unit_test(large_extra),
+        cmocka_unit_test(kinds),
+        cmocka_unit_test(every_path_length),
+        cmocka_unit_test(split_points),
+        cmocka_unit_test(record_lengths),
+        cmocka_unit_test(odd_names),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(data_and_skipping),
+        cmocka_unit_test(empty),
+        cmocka_unit_test(damaged),
+        cmocka_unit_test(cut_short),
+        cmocka_unit_test(f03_refused_kinds),
+        cmocka_unit_test(dialects),
+        cmocka_unit_test(gnu_long_names),
+        cmocka_unit_test(pax_records),
+        cmocka_unit_test(large_extra),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,7 @@ static void replaces_files_keeps_directories(void **state)
     file("s", "not through the link");
     assert_int_equal(run(), 0);
     assert_int_equal(look("target/d").st_mode & 07777, 0700);
+    assert_int_not_equal(look("target/d").st_mtim.tv_sec, 1500000000);
     assert_file("target/f", "new");
     assert_file("outside/same", "old and longer");
     assert_file("outside/kept", "kept");
@@ -563,6 +564,32 @@ static void growing_file(void **state)
     assert_file("target/f", "0123456789");
 }
 
+static int remove_then_write(void *arg, const void *buf, size_t len)
+{
+    /* The directory was listed: one of the two is being written, the other will not be found. */
+    if (used > 0) {
+        (void)unlink("outside/one");
+        (void)unlink("outside/two");
+    }
+    return to_archive(arg, buf, len);
+}
+
+static void vanishing_file(void **state)
+{
+    const struct pack_sink to = { .write = remove_then_write };
+    char path[128];
+
+    (void)state;
+    write_file("outside/one", "1");
+    write_file("outside/two", "2");
+    snprintf(path, sizeof(path), "%s/outside", top);
+    used = 0;
+    assert_int_equal(pack(path, &to, &why), 0);
+    used -= (size_t)2 * TAR_BLOCK;
+    assert_int_equal(run(), 0);
+    assert_true(is_there("target/outside/one") != is_there("target/outside/two"));
+}
+
 static int full(void *arg, const void *buf, size_t len)
 {
     (void)arg;
@@ -631,8 +658,9 @@ int main(void)
         TEST(long_component),  TEST(cut_short),
         TEST(round_trip),      TEST(single_file),
         TEST(contents_by_dot), TEST(nothing_there),
-        TEST(shrinking_file),  TEST(growing_file),
-        TEST(reader_gone),     TEST(other_tar),
+        TEST(shrinking_file),  TEST(vanishing_file),
+        TEST(growing_file),    TEST(reader_gone),
+        TEST(other_tar),
     };
 
     umask(022);
