@@ -254,10 +254,16 @@ static void blobs_live_as_long_as_a_name_needs_them(void **state)
     (void)state;
     struct err e = ERR_INIT;
     struct image a, b;
+    struct stat before, after;
+    char path[256];
 
     import("a", "same");
-    import("b", "same");
     a = load("a");
+    blob_path(&a, path);
+    assert_int_equal(stat(path, &before), 0);
+    import("b", "same");
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
     b = load("b");
     assert_string_equal(a.digest, b.digest);
     assert_int_equal(entries(in_top("data/images/blobs")), 1);
