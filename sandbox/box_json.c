@@ -140,10 +140,7 @@ static const char *exit_code_by(const struct box_state *s)
 {
     if (s->exit_code < 0)
         return NULL;
-    return !strcmp(s->reason, "exited") || !strcmp(s->reason, "signal") ||
-                   !strcmp(s->reason, "timeout")
-               ? "guest"
-               : "host";
+    return !strcmp(s->reason, "killed") ? "host" : "guest";
 }
 
 /* Words of another process about an end: made printable ASCII, so that they can always be kept. */
@@ -153,7 +150,7 @@ static json_t *plain_text(const char *s)
     size_t n = strnlen(s, sizeof(out) - 1);
 
     for (size_t i = 0; i < n; i++)
-        out[i] = s[i] >= ' ' && s[i] <= '~' ? s[i] : '?';
+        out[i] = (char)(s[i] >= ' ' && s[i] <= '~' ? s[i] : '?');
     out[n] = '\0';
     return json_string(out);
 }

@@ -47,9 +47,9 @@ DIR *store_open_list(struct store *s, const char *dir)
     auto_fd int fd = openat(s->boxes, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
-    if (d)
-        fd = -1; /* closedir will */
-    return d;
+    if (d && fd_steal(&fd) >= 0) /* closedir closes it */
+        return d;
+    return NULL;
 }
 
 int store_delete_tree(struct store *s, const char *dir, struct err *e)

@@ -366,10 +366,10 @@ int store_list(struct store *s, char ***out, size_t *n, struct err *e)
     if (count)
         qsort(list, count, sizeof(*list), by_creation);
     for (size_t i = 0; i < count; i++) {
-        if (err)
-            free(list[i].id);
-        else
+        if (ids)
             ids[i] = list[i].id;
+        else
+            free(list[i].id);
     }
     free(list);
     if (err)

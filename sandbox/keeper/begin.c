@@ -39,7 +39,7 @@ struct keeper *keeper_new(int boxfd, bool await_main, struct err *e)
         return NULL;
     }
     clock_gettime(CLOCK_MONOTONIC, &t);
-    k->t0 = t.tv_sec * 1000000000ll + t.tv_nsec;
+    k->t0 = t.tv_sec * 1000000000LL + t.tv_nsec;
     k->boxfd = boxfd;
     k->lock = k->listener.fd = k->wire.src.fd = k->signals.fd = -1;
     k->engine_report.fd = k->engine_gone.fd = -1;

@@ -57,18 +57,17 @@ static void signal_engine(struct keeper *k, int signo)
         keeper_log(k, "engine: signal %d: %s", signo, strerror(errno));
 }
 
-static void ask_main(struct keeper *k)
+/* The event that follows at once, or LIFE_EVENTS for none. */
+static enum life_event ask_main(struct keeper *k)
 {
     const struct msg_frame f = { .type = MSG_SIGNAL, .len = 1, .body = &k->ask_signal };
 
-    if (!k->main) {
-        keeper_event(k, keeper_is_volatile(k) ? LIFE_SPENT : LIFE_DONE);
-        return;
-    }
+    if (!k->main)
+        return keeper_is_volatile(k) ? LIFE_SPENT : LIFE_DONE;
     k->deadline = keeper_now() + k->grace_ms;
     if (!session_send(k->main, &f))
         k->deadline = keeper_now(); /* it does not even read: insist */
-    wire_pump(k);
+    return LIFE_EVENTS;
 }
 
 static void power_off(struct keeper *k)
@@ -84,15 +83,14 @@ static void power_off(struct keeper *k)
         keeper_log(k, "power-off: %s", e.msg);
         k->deadline = keeper_now();
     }
-    wire_pump(k);
 }
 
-static void act(struct keeper *k, enum life_action a)
+static enum life_event act(struct keeper *k, enum life_action a)
 {
     switch (a) {
     case LIFE_NOTHING:
     case LIFE_LAUNCH: break; /* keeper_launch does it and then starts the life */
-    case LIFE_ASK_MAIN: ask_main(k); break;
+    case LIFE_ASK_MAIN: return ask_main(k);
     case LIFE_POWEROFF: power_off(k); break;
     case LIFE_TERMINATE:
         k->deadline = keeper_now() + TERMINATE_MS;
@@ -104,26 +102,33 @@ static void act(struct keeper *k, enum life_action a)
         break;
     case LIFE_REAP: k->reaped_at = keeper_now(); break;
     }
+    return LIFE_EVENTS;
 }
 
-void keeper_event(struct keeper *k, enum life_event ev)
+static enum life_event step(struct keeper *k, enum life_event ev)
 {
-    struct life_step step;
+    struct life_step to;
     struct err e = ERR_INIT;
     enum box_phase before = life_phase(k->life);
 
-    if (life_next(k->life, ev, &step, &e)) {
+    if (life_next(k->life, ev, &to, &e)) {
         keeper_log(k, "%s", e.msg);
-        return;
+        return LIFE_EVENTS;
     }
-    if (step.next != k->life)
+    if (to.next != k->life)
         k->deadline = 0;
-    k->life = step.next;
+    k->life = to.next;
     /* The end is recorded when everything is done; a power cut before it looks like any other. */
     if (life_phase(k->life) != before && k->life != LIFE_ENDED &&
         !(k->life == LIFE_KILLING && k->cfg.ephemeral))
         keeper_save(k);
-    act(k, step.action);
+    return act(k, to.action);
+}
+
+void keeper_event(struct keeper *k, enum life_event ev)
+{
+    while (ev != LIFE_EVENTS)
+        ev = step(k, ev);
 }
 
 /* ---- what sessions tell ---- */

@@ -56,7 +56,7 @@ void keeper_trace(struct keeper *k, const char *what)
         return;
     clock_gettime(CLOCK_MONOTONIC, &t);
     keeper_log(k, "trace: %8.3f ms %s (clock %lld.%06ld)",
-               (double)((t.tv_sec * 1000000000ll + t.tv_nsec) - k->t0) / 1e6, what,
+               (double)((t.tv_sec * 1000000000LL + t.tv_nsec) - k->t0) / 1e6, what,
                (long long)t.tv_sec, t.tv_nsec / 1000);
 }
 

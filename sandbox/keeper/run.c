@@ -127,7 +127,6 @@ static void check_pulse(struct keeper *k, int64_t now)
     k->next_ping = now + keeper_setting("CARREL_PING_MS", PING_MS);
     if (k->silent_since && k->next_ping > k->silent_since + limit)
         k->next_ping = k->silent_since + limit;
-    wire_pump(k);
 }
 
 /* R02 for the guest: streams on which a frame was begun and not gone on with. */
@@ -248,6 +247,7 @@ int keeper_run(struct keeper *k, struct err *e)
            (!k->reaped_at || (has_last_words(k) && keeper_now() - k->reaped_at < LAST_WORDS_MS))) {
         int wait = tick(k);
 
+        wire_pump(k); /* for what the clock or a signal caused */
         err = loop_once(&k->loop, k->reaped_at ? 50 : wait, e);
     }
     return err ? err : finish(k, e);

@@ -878,7 +878,8 @@ static void r11_a_client_that_does_not_read(void **s)
 
     FILE *st = fopen(path, "r");
 
-    while (st && fgets(line, sizeof(line), st))
+    assert_non_null(st);
+    while (fgets(line, sizeof(line), st))
         if (sscanf(line, "VmRSS: %ld", &rss) == 1)
             break;
     fclose(st);
