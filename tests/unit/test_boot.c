@@ -232,6 +232,9 @@ static void l05_initrd_between_kernel_and_the_top(void **state)
     assert_int_equal(load(kernel_fd(true, 2 * MIB, 4096), initrd_fd(room), "", &e), 0);
     assert_int_equal(load(kernel_fd(true, 2 * MIB, 4096), initrd_fd(room + 1), "", &e), -EFBIG);
     assert_int_equal(load(kernel_fd(true, 2 * MIB, 4097), initrd_fd(room), "", &e), -EFBIG);
+    /* There would be room for its bytes, but not for the page it begins in. */
+    assert_int_equal(load(kernel_fd(true, 2 * MIB, 100), initrd_fd(SIZE - 2 * MIB - 200), "", &e),
+                     -EFBIG);
     assert_int_equal(load(kernel_fd(true, 2 * MIB, 4096), initrd_fd(SIZE + 1), "", &e), -EFBIG);
     assert_int_equal(load(kernel_fd(true, 2 * MIB, 4096), initrd_fd(0), "", &e), -EFBIG);
 }

@@ -189,7 +189,8 @@ static void l02_segments(void **state)
 {
     (void)state;
     REJECTED(f.ph[0].p_filesz = 0x1001); /* beyond memsz */
-    REJECTED(f.ph[0].p_filesz = 33);     /* beyond the file */
+    REJECTED(f.ph[0].p_memsz = 31);
+    REJECTED(f.ph[0].p_filesz = 33); /* beyond the file */
     REJECTED(f.ph[0].p_offset = sizeof(f) - 31);
     REJECTED(f.ph[0].p_offset = UINT64_MAX);
     REJECTED((f.ph[0].p_offset = UINT64_MAX - 15, f.ph[0].p_filesz = 32));
@@ -232,6 +233,7 @@ static void l03_notes(void **state)
     REJECTED(f.note.n_descsz = UINT32_MAX);
     REJECTED((f.note.n_namesz = UINT32_MAX, f.note.n_descsz = UINT32_MAX));
     REJECTED(f.note.n_descsz = 5);
+    REJECTED((f.note.n_descsz = 5, f.ph[2].p_filesz = 24));
     REJECTED((f.note.n_descsz = 0, f.ph[2].p_filesz = 16));
     REJECTED(f.ph[2].p_filesz = 19); /* the entry is cut */
     REJECTED(f.ph[2].p_filesz = ELF_NOTES_MAX + 1);
