@@ -1,10 +1,11 @@
 # shellcheck shell=sh
-# disk.sh - block I/O and the machine's ends, with a guest of our own: busybox as /init on a kernel
-# that has its drivers built in, started by vmm-launch.
-# kernels: lean
+# disk.sh - block I/O and the machine's ends, with a guest of our own: busybox as /init, started by
+# vmm-launch.
+# kernels: debian
+# kernels?: lean
 # shellcheck source=tests/testbed/checks/check.sh
 . /checks/check.sh
-kernel=$CARREL_DATA/kernels/lean/vmlinux
+kernel=$CARREL_DATA/kernels/${KERNELS##* }
 
 # A standard input that never ends: the end of it would close the port.
 mkfifo /tmp/hold
@@ -15,6 +16,7 @@ guest() { # SCRIPT OPTION...: boots it as /init; what it says on its port, and t
     rm -rf "$dir"
     mkdir -p "$dir/bin" "$dir/dev" "$dir/proc" "$dir/sys"
     cp /bin/busybox "$dir/bin/"
+    [ ! -d "$kernel/modules" ] || cp -r "$kernel/modules" "$dir/"
     cat >"$dir/init" <<END
 #!/bin/busybox sh
 export PATH=/bin
@@ -22,6 +24,7 @@ busybox mount -t proc p /proc
 busybox mount -t sysfs s /sys
 busybox mount -t devtmpfs d /dev
 busybox --install -s /bin
+[ ! -e /modules/order ] || while read -r m; do insmod "/modules/\${m##*/}"; done </modules/order
 port=\$(echo /dev/vport*)
 exec >"\$port" 2>&1
 $1
@@ -29,8 +32,8 @@ END
     chmod +x "$dir/init"
     (cd "$dir" && find . | cpio -o -H newc >/tmp/guest.cpio 2>/dev/null)
     shift
-    timeout 60 vmm-launch --vmm /opt/carrel/bin/carrel-vmm --kernel "$kernel" --initrd /tmp/guest.cpio --port out --mem 128 \
-        --cmdline 'quiet panic=-1' "$@" <&3 2>&1
+    timeout 60 vmm-launch --vmm /opt/carrel/bin/carrel-vmm \
+        --kernel "$kernel/vmlinux" --initrd /tmp/guest.cpio --port out --mem 128 --cmdline 'quiet panic=-1' "$@" <&3 2>&1
 }
 
 dd if=/dev/urandom of=/tmp/a bs=1M count=8 2>/dev/null
