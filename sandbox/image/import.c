@@ -195,7 +195,8 @@ static int copy_all(struct job *b, struct err *e)
         if (got == ARCHIVE_EOF)
             return 0;
         if (got < ARCHIVE_WARN)
-            return err_set(e, EINVAL, "%s", own ? reason(b->in) : "out of memory");
+            return err_set(e, EINVAL, "%s%s", b->strip || b->judge->count ? "" : "not a tar file: ",
+                           own ? reason(b->in) : "out of memory");
         /* The filter that was found and the bytes themselves; a third is an archive in an archive's
          * compression, which only bombs have. */
         if (!b->strip && archive_filter_count(b->in) > 2)
