@@ -33,6 +33,8 @@ static _Noreturn void become_keeper(const char *path, int log, int box, int read
     char name[] = "carrel-keeper", three[] = "3", four[] = "4", await[] = KEEPER_AWAIT_MAIN;
     char *const argv[] = { name, three, four, await_main ? await : NULL, NULL };
     static const char failed[] = "carrel-keeper could not be executed\n";
+    static const int ignorable[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGTERM,
+                                     SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU };
     sigset_t none;
 
     /* Out of the way of the numbers that are about to be taken. */
@@ -42,8 +44,8 @@ static _Noreturn void become_keeper(const char *path, int log, int box, int read
 
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    for (int sig = 1; sig < NSIG; sig++)
-        signal(sig, SIG_DFL);
+    for (size_t i = 0; i < array_len(ignorable); i++) /* handlers do not survive an exec anyway */
+        signal(ignorable[i], SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (dup2(null, 0) == 0 && dup2(log, 1) == 1 && dup2(log, 2) == 2 &&

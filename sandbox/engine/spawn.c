@@ -46,11 +46,13 @@ static _Noreturn void become(const struct spawn *s, int gate)
 {
     static const char failed[] = "the engine could not be executed\n";
     static const struct rlimit no_core = { 0, 0 };
+    static const int ignorable[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGTERM,
+                                     SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU };
     sigset_t none;
     char go;
 
-    for (int sig = 1; sig < NSIG; sig++)
-        signal(sig, SIG_DFL);
+    for (size_t i = 0; i < array_len(ignorable); i++) /* handlers do not survive an exec anyway */
+        signal(ignorable[i], SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (read(gate, &go, 1) != 1)
