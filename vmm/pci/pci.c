@@ -268,8 +268,8 @@ int pci_add_bar(struct pci_function *f, unsigned bar, uint32_t size, struct err 
         return err_set(e, ENOSPC, "%s: no room for a BAR of %u bytes", f->ops->name, size);
     r->mmio_next = at + size;
     f->bar[bar] = (struct pci_bar){ .dev = { &bar_ops }, .f = f, .size = size };
-    put32(f->config + REG_BAR0 + 4 * bar, (uint32_t)at);
-    put32(f->writable + REG_BAR0 + 4 * bar, ~(size - 1));
+    put32(f->config + REG_BAR0 + 4ul * bar, (uint32_t)at);
+    put32(f->writable + REG_BAR0 + 4ul * bar, ~(size - 1));
     return 0;
 }
 
