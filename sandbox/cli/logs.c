@@ -20,8 +20,9 @@ struct reader {
     struct cli *c;
     struct output out; /* --json */
     struct text_filter filter;
-    bool visible; /* escapes are spelled out */
-    int fd;       /* owned; the log */
+    bool visible;  /* escapes are spelled out */
+    char file[32]; /* the log's name in the sandbox's directory */
+    int fd;        /* owned; -1: there is none yet */
     off_t at;
 };
 
@@ -37,11 +38,23 @@ static void show(struct reader *r, const uint8_t *p, size_t len)
         fwrite(p, 1, len, stdout);
 }
 
+/* -1 without an error: it has printed nothing yet. */
+static int reopen(struct reader *r, const struct box *b, struct err *e)
+{
+    if (r->fd < 0)
+        r->fd = openat(b->fd, r->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return r->fd >= 0 || errno == ENOENT ? 0 : err_sys(e, "%s", r->file);
+}
+
 /* What was added since. A log that became shorter was cut by its writer: begin again. */
-static int read_more(struct reader *r, struct err *e)
+static int read_more(struct reader *r, const struct box *b, struct err *e)
 {
     uint8_t buf[CHUNK];
     ssize_t n;
+    int err = reopen(r, b, e);
+
+    if (err || r->fd < 0)
+        return err;
 
     if (lseek(r->fd, 0, SEEK_END) < r->at)
         r->at = 0;
@@ -96,7 +109,7 @@ static int follow(struct reader *r, const struct box *b, struct err *e)
         /* The state first: what was written before it said "ended" is then read below. */
         lives = box_load_state(b->fd, &st, NULL) == 0 && box_lives(&st);
 
-        int err = read_more(r, e);
+        int err = read_more(r, b, e);
 
         if (err)
             return err;
@@ -116,17 +129,15 @@ static int open_log(struct reader *r, const struct box *b, struct err *e)
 {
     const char *source = args_text(r->c->args, OPT_SOURCE);
     const char *lines = args_text(r->c->args, OPT_TAIL);
-    char file[32];
     uint32_t n = 0;
+    int err;
 
-    snprintf(file, sizeof(file), "%s.log", source ? source : "output");
+    snprintf(r->file, sizeof(r->file), "%s.log", source ? source : "output");
     if (lines && count_parse(lines, 0, INT32_MAX, &n))
         return err_set(e, EINVAL, "--tail: \"%s\" is not a number of lines", lines);
-    r->fd = openat(b->fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (r->fd < 0 && errno == ENOENT)
-        r->fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* it printed nothing yet */
-    if (r->fd < 0)
-        return err_sys(e, "%s", file);
+    err = reopen(r, b, e);
+    if (err || r->fd < 0)
+        return err;
     if (lines)
         r->at = tail_start(r->fd, n);
     return 0;
@@ -151,7 +162,7 @@ int verb_logs(struct cli *c)
     if (!err)
         err = open_log(&r, &b, &e);
     if (!err)
-        err = args_has(c->args, OPT_FOLLOW) ? follow(&r, &b, &e) : read_more(&r, &e);
+        err = args_has(c->args, OPT_FOLLOW) ? follow(&r, &b, &e) : read_more(&r, &b, &e);
     output_end(&r.out);
     fwrite(safe, 1, text_visible_end(&r.filter, safe), stdout);
     fd_closep(&r.fd);

@@ -283,12 +283,15 @@ int session_run(struct cli *c, int sock, struct msg_builder *request, const stru
         err = on_started(&s, e);
     while (!err && !s.over) {
         err = pump(&s, sigfd, e);
-        if (err && !s.exited) {
+        if (!err)
+            continue;
+        /* With the command's exit known, a broken connection takes nothing from it. */
+        if (!s.exited) {
             r->how = SESSION_LOST;
             r->why = *e;
-            err = 0;
-            break;
         }
+        err = 0;
+        break;
     }
     tty_restore();
     output_end(&s.out);

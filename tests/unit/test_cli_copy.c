@@ -92,6 +92,8 @@ static void docker_rules(void **state)
     target("b:/x/f", false, "new", COPY_NOTHING, ". + new");
     refused("f/", false, "b:/d", COPY_DIR, -ENOTDIR);
     refused("f/.", false, "b:/d", COPY_DIR, -ENOTDIR);
+    refused("f/.", false, "b:/new", COPY_NOTHING, -ENOTDIR);
+    refused("f/.", false, "b:/old", COPY_FILE, -ENOTDIR);
     /* a directory */
     target("d", true, "b:/new", COPY_NOTHING, "/ + new");
     target("d", true, "b:/new/", COPY_NOTHING, "/ + new");
@@ -444,6 +446,22 @@ static int append(void *arg, const void *buf, size_t len, struct err *e)
     return 0;
 }
 
+/* The permissions that the archive itself gives an entry. */
+static unsigned perm_in_tar(struct world *w, const char *name)
+{
+    struct archive *ar = archive_read_new();
+    struct archive_entry *en;
+    unsigned perm = 0;
+
+    archive_read_support_format_tar(ar);
+    assert_int_equal(archive_read_open_memory(ar, w->tar, w->len), ARCHIVE_OK);
+    while (archive_read_next_header(ar, &en) == ARCHIVE_OK)
+        if (strcmp(archive_entry_pathname(en), name) == 0)
+            perm = archive_entry_perm(en);
+    archive_read_free(ar);
+    return perm;
+}
+
 static int refuse_bytes(void *arg, const void *buf, size_t len, struct err *e)
 {
     (void)arg;
@@ -477,6 +495,7 @@ static void a_tree_there_and_back(void **state)
     assert_int_equal(totar(&ask, &e), 0);
     assert_int_equal(ask.skipped, 1);
     assert_int_equal(ask.changed, 0);
+    assert_int_equal(perm_in_tar(w, "name/sub/f"), 0711); /* no set-ID bit goes in */
     assert_int_equal(extract(w, "copy", &e), 0);
     expect_file(w, "out/copy/sub/f", "hello", 0711);
     assert_int_equal(access(at(w, "out/copy/fifo"), F_OK), -1);

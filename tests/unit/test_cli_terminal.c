@@ -28,6 +28,7 @@ static void keys_are_parsed(void **state)
     assert_int_equal(tty_parse_keys("ctrl-", keys), -EINVAL);
     assert_int_equal(tty_parse_keys("ctrl-1", keys), -EINVAL);
     assert_int_equal(tty_parse_keys("ctrl-pp", keys), -EINVAL);
+    assert_int_equal(tty_parse_keys("ctrl-~", keys), -EINVAL);
     assert_int_equal(tty_parse_keys("ab", keys), -EINVAL);
     assert_int_equal(tty_parse_keys("a,", keys), -EINVAL);
     assert_int_equal(tty_parse_keys("a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", keys), -EINVAL);
