@@ -6,8 +6,6 @@
  */
 #include "vmm/pci/pci.h"
 
-#include "base/fd.h"
-
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -42,19 +40,18 @@
 
 #define ECAM_WINDOW 0u /* of host_ops.map_readonly; functions use the others */
 
-/* Pages that read all-ones, mapped again and again behind the functions that are present. */
-#define ABSENT_PAGES 8u
+#define ECAM_BYTES (PCI_FUNCTIONS * PCI_CONFIG_SIZE) /* of which the present ones are used */
 
 struct pci_root {
     struct device ecam_dev;
     struct host *host; /* borrowed, outlives the root */
     pthread_mutex_t lock;
     uint64_t ecam_base, mmio_base, mmio_end, mmio_next;
-    uint8_t *ecam; /* owned: PCI_ECAM_SIZE bytes, what the guest reads */
+    uint8_t *ecam; /* owned: ECAM_BYTES, what the guest reads */
     unsigned n;
     struct pci_function *function[PCI_FUNCTIONS]; /* owned; [0] is bridge */
     uint32_t swallowed;                           /* bit per function: see swallow_sizing */
-    bool started;
+    bool mapped;                                  /* ecam is in the guest */
     struct pci_function bridge;
 };
 
@@ -206,6 +203,10 @@ static void ecam_read(struct device *d, uint64_t off, void *dst, unsigned len)
 {
     struct pci_root *r = container_of(d, struct pci_root, ecam_dev);
 
+    if (off + len > r->n * PCI_CONFIG_SIZE) {
+        memset(dst, 0xff, len); /* nobody there */
+        return;
+    }
     pthread_mutex_lock(&r->lock);
     memcpy(dst, r->ecam + off, len);
     pthread_mutex_unlock(&r->lock);
@@ -297,29 +298,6 @@ static void bridge_nothing(struct pci_function *f)
 /* It has no BAR, so read, write and decode are never called. */
 static const struct pci_ops bridge_ops = { .name = "host-bridge", .free = bridge_nothing };
 
-/* Everything from page first on becomes all-ones, at the price of ABSENT_PAGES. */
-static int map_absent(uint8_t *ecam, unsigned first, struct err *e)
-{
-    uint8_t ones[PCI_CONFIG_SIZE];
-    auto_fd int fd = memfd_create("pci-absent", MFD_CLOEXEC);
-
-    memset(ones, 0xff, sizeof(ones));
-    if (fd < 0)
-        return err_sys(e, "PCI bus");
-    for (unsigned i = 0; i < ABSENT_PAGES; i++)
-        if (write(fd, ones, sizeof(ones)) != sizeof(ones))
-            return err_sys(e, "PCI bus");
-    for (unsigned page = first; page < PCI_ECAM_SIZE / PCI_CONFIG_SIZE;) {
-        unsigned n = ABSENT_PAGES - page % ABSENT_PAGES;
-
-        if (mmap(ecam + page * PCI_CONFIG_SIZE, n * PCI_CONFIG_SIZE, PROT_READ,
-                 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
-            return err_sys(e, "PCI bus");
-        page += n;
-    }
-    return 0;
-}
-
 struct pci_root *pci_root_new(struct host *host, uint64_t ecam_base, uint64_t mmio_base,
                               uint64_t mmio_len, struct err *e)
 {
@@ -330,8 +308,7 @@ struct pci_root *pci_root_new(struct host *host, uint64_t ecam_base, uint64_t mm
     void *ecam = MAP_FAILED;
 
     if (r)
-        ecam = mmap(NULL, PCI_ECAM_SIZE, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        ecam = mmap(NULL, ECAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (ecam == MAP_FAILED) {
         free(r);
         err_set(e, ENOMEM, "PCI bus: out of memory");
@@ -357,14 +334,12 @@ struct pci_root *pci_root_new(struct host *host, uint64_t ecam_base, uint64_t mm
 int pci_root_start(struct pci_root *r, struct err *e)
 {
     struct host *h = r->host;
-    int err = map_absent(r->ecam, r->n, e);
 
-    if (err)
-        return err;
-    r->started = true;
-    /* Without read-only memory in the host's KVM the same bytes are served by ecam_read. */
-    if (h->ops->map_readonly)
-        (void)!h->ops->map_readonly(h, ECAM_WINDOW, r->ecam_base, r->ecam, PCI_ECAM_SIZE);
+    (void)e;
+    /* Without read-only memory in the host's KVM the same bytes are served by ecam_read. So is what
+     * is absent: mapping all-ones behind it was tried, and cost more than it saved. */
+    r->mapped = h->ops->map_readonly && !h->ops->map_readonly(h, ECAM_WINDOW, r->ecam_base, r->ecam,
+                                                              r->n * PCI_CONFIG_SIZE);
     return 0;
 }
 
@@ -376,9 +351,9 @@ void pci_root_stop(struct pci_root *r)
     for (unsigned i = 0; i < r->n; i++)
         for (unsigned b = 0; b < PCI_BARS; b++)
             bar_move(r->function[i], &r->function[i]->bar[b], 0);
-    if (r->started && h->ops->map_readonly)
-        (void)!h->ops->map_readonly(h, ECAM_WINDOW, r->ecam_base, NULL, PCI_ECAM_SIZE);
-    r->started = false;
+    if (r->mapped)
+        (void)!h->ops->map_readonly(h, ECAM_WINDOW, r->ecam_base, NULL, r->n * PCI_CONFIG_SIZE);
+    r->mapped = false;
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -391,6 +366,6 @@ void pci_root_free(struct pci_root *r)
         r->function[i]->ops->free(r->function[i]);
     bus_remove(r->host->mmio, &r->ecam_dev, r->ecam_base);
     pthread_mutex_destroy(&r->lock);
-    munmap(r->ecam, PCI_ECAM_SIZE);
+    munmap(r->ecam, ECAM_BYTES);
     free(r);
 }

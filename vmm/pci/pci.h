@@ -3,8 +3,8 @@
  *
  * The configuration space of every function is one page of plain bytes. The pages are mapped
  * read-only into the guest, so that reading them never leaves KVM_RUN; a write does, and updates
- * the page before it returns. Functions are numbered 00.0, 00.1 … 01.7: what is present is one run
- * of pages, and everything behind it reads all-ones.
+ * the page before it returns. Functions are numbered 00.0, 00.1 … 01.7, so that what is present is
+ * one run of pages. What is absent reads all-ones, by an exit.
  *
  * Threads: the bus calls in from any vCPU; root->lock guards configuration bytes and BARs, and is
  * held in pci_ops.decode. It is taken before any device lock, never after one.
