@@ -247,7 +247,7 @@ static bool push(struct product *p, const uint64_t *set, struct state s)
     if (p->nstates * 2 > p->mask)
         grow(p);
     i = hash_set(p, set) & p->mask;
-    for (; p->table[i]; i = (i + 1) & p->mask)
+    for (; p->table[i] && p->sets; i = (i + 1) & p->mask)
         if (memcmp(p->sets[p->table[i] - 1], set, p->words * sizeof(*set)) == 0)
             return true;
     if (p->nstates >= SOLVE_STATES)

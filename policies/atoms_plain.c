@@ -38,7 +38,8 @@ static void consider_number(struct atoms *at, uint64_t n)
 {
     struct value v = { .present = true, .n = n };
 
-    atoms_consider(at, &v);
+    if (n <= NUMBER_MAX)
+        atoms_consider(at, &v);
 }
 
 static void consider_absent(struct atoms *at)

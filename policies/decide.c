@@ -30,6 +30,7 @@ static const char *value_wrong(const struct dim *d, const struct value *v)
     switch (d->type) {
     case DIM_HOST:
     case DIM_GLOB: return text_wrong(d, v->s, v->len);
+    case DIM_NUM: return v->n <= NUMBER_MAX ? NULL : "a number beyond 2^53-1";
     case DIM_ENUM: return v->n < words_count(d->words) ? NULL : "an unknown word";
     case DIM_ADDR:
         return v->addr.family == 4   ? (v->addr.hi || v->addr.lo >> 32 ? "not an address" : NULL)

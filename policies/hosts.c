@@ -81,7 +81,7 @@ const char *host_canonical(const char *s, char out[HOST_BYTES])
 
 bool host_is_canonical(const char *s, size_t len)
 {
-    char out[HOST_BYTES];
+    char out[HOST_BYTES] = "";
 
     if (len == 0 || len >= HOST_BYTES)
         return false;
@@ -98,7 +98,7 @@ bool host_is_canonical(const char *s, size_t len)
 
 const char *host_pattern_parse(struct arena *a, const char *s, struct host_pattern *p)
 {
-    char buf[HOST_BYTES];
+    char buf[HOST_BYTES] = "";
     const char *why = fold(s, buf), *name = buf;
 
     if (why)

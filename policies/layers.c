@@ -98,7 +98,7 @@ static struct policy *parent_of(struct stack *s, const struct policy *p, const c
     }
     s->names[s->depth++] = name;
     whole = layer(s, text, len, file);
-    s->depth--;
+    s->names[--s->depth] = NULL;
     return whole;
 }
 

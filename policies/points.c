@@ -270,7 +270,7 @@ static void number_print(const struct request *r, unsigned i, struct text *out)
         f = field_by_path(r->v[RESOURCE_FIELD].s);
     if (f && field_is_number(f))
         field_print_number(f, n, out);
-    else if (r->space == SPACE_DEVICE && i == DEVICE_ID)
+    else if (r->space == SPACE_DEVICE && i == DEVICE_ID && n <= UINT32_MAX)
         text_add(out, "%04x:%04x", (unsigned)(n >> 16), (unsigned)(n & 0xffff));
     else if (r->space == SPACE_DEVICE && i == DEVICE_CLASS && n <= 0xffff)
         text_add(out, "0x%04x", (unsigned)n);

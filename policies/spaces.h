@@ -12,7 +12,8 @@
 #include "policies/bits.h"
 #include "policies/text.h"
 
-#define DIMS_MAX 14u
+#define DIMS_MAX   14u
+#define NUMBER_MAX ((1ull << 53) - 1) /* in requests as in documents (units.h) */
 
 enum space_id {
     SPACE_RESOURCE, /* a number, word or flag of the document: "memory.max 2GiB" */

@@ -115,7 +115,7 @@ int capability_number(const char *name)
         name += 4;
     if (strlen(name) >= sizeof(full) - 4)
         return -1;
-    strcpy(full + 4, name);
+    memcpy(full + 4, name, strlen(name) + 1);
     return number_of(capabilities, array_len(capabilities), full);
 }
 
