@@ -206,10 +206,20 @@ static void h07_a_failed_store_leaves_the_old_file(void **state)
     assert_int_equal(io_store(dirfd_, name, "x", 1, 0600, &e), -ENAMETOOLONG);
     assert_int_equal(entries(), 1);
 
-    /* A link where the temporary file would be is not followed. */
+    /* What an earlier process of this number left half-written does not show through. */
     char tmp[64];
 
     snprintf(tmp, sizeof(tmp), "g.%d.tmp", (int)getpid());
+    assert_int_equal(io_store(dirfd_, tmp, "left over", 9, 0600, &e), 0);
+    assert_int_equal(io_store(dirfd_, "g", "new", 3, 0600, &e), 0);
+
+    char *new = io_load(dirfd_, "g", 99, &len, &e);
+
+    assert_non_null(new);
+    assert_string_equal(new, "new");
+    free(new);
+
+    /* A link where the temporary file would be is not followed. */
     assert_int_equal(io_store(dirfd_, "victim", "keep", 4, 0600, &e), 0);
     assert_int_equal(symlinkat("victim", dirfd_, tmp), 0);
     assert_int_equal(io_store(dirfd_, "g", "x", 1, 0600, &e), -ELOOP);
