@@ -59,7 +59,7 @@ static int set_stdio(const struct request *r, const struct child_io *io, const s
             return err_sys(e, "standard stream %d", to);
         /* A pipe or terminal belongs to who opens it again as /dev/stdout. */
         if (from[to] >= 0 && geteuid() == 0)
-            (void)fchown(fd, u->uid, (r->flags & MSG_F_TTY) ? (gid_t)-1 : u->gid);
+            (void)!fchown(fd, u->uid, (r->flags & MSG_F_TTY) ? (gid_t)-1 : u->gid);
     }
     if ((r->flags & MSG_F_TTY) && ioctl(0, TIOCSCTTY, 0))
         return err_sys(e, "controlling terminal");

@@ -419,7 +419,7 @@ static void terminal(void **state)
 /* ^D comes after all that was typed, however long the reader takes. */
 static void terminal_end_of_input(void **state)
 {
-    static char lines[24000];
+    static char lines[240000];
     struct client_result r;
 
     (void)state;
@@ -429,7 +429,7 @@ static void terminal_end_of_input(void **state)
                                    .flags = MSG_F_TTY | MSG_F_STDIN,
                                    .in = lines,
                                    .in_len = sizeof(lines) });
-    assert_non_null(strstr((char *)r.out, "24000"));
+    assert_non_null(strstr((char *)r.out, "240000"));
     assert_int_equal(r.code, 0);
     client_result_fini(&r);
 }
