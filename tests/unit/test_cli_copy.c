@@ -58,7 +58,7 @@ static void target(const char *src, bool is_dir, const char *dst, enum copy_ther
                    const char *want)
 {
     struct copy_path s, d;
-    struct copy_target t;
+    struct copy_target t = { "", "" };
     char got[PATH_MAX + NAME_MAX + 8];
 
     assert_int_equal(copy_path_parse(src, &s), 0);
@@ -71,7 +71,7 @@ static void target(const char *src, bool is_dir, const char *dst, enum copy_ther
 static void refused(const char *src, bool is_dir, const char *dst, enum copy_there there, int why)
 {
     struct copy_path s, d;
-    struct copy_target t;
+    struct copy_target t = { "", "" };
 
     assert_int_equal(copy_path_parse(src, &s), 0);
     assert_int_equal(copy_path_parse(dst, &d), 0);
@@ -150,9 +150,11 @@ static int set_up(void **state)
 
     if (!w)
         return -1;
-    strcpy(w->dir, "/tmp/carrel-copy-XXXXXX");
-    if (!mkdtemp(w->dir))
+    snprintf(w->dir, sizeof(w->dir), "/tmp/carrel-copy-XXXXXX");
+    if (!mkdtemp(w->dir)) {
+        free(w);
         return -1;
+    }
     snprintf(out, sizeof(out), "%s/out", w->dir);
     w->chunk = 1000;
     *state = w;

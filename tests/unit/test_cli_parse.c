@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,6 +13,7 @@
 static struct args a;
 static char hint[HINT_MAX];
 static struct err e;
+static char program[] = "carrel";
 
 /* Parses "run -d mini": words are separated by single spaces. */
 static int parse(const char *line)
@@ -24,8 +25,8 @@ static int parse(const char *line)
 
     args_fini(&a);
     e = ERR_INIT;
-    strcpy(buf, line);
-    argv[argc++] = (char *)(uintptr_t) "carrel";
+    snprintf(buf, sizeof(buf), "%s", line);
+    argv[argc++] = program;
     while ((word = strsep(&rest, " ")))
         argv[argc++] = word;
     argv[argc] = NULL;
@@ -35,11 +36,11 @@ static int parse(const char *line)
 static void expect_operands(const char *joined)
 {
     char all[256] = "";
+    size_t used = 0;
 
-    for (size_t i = 0; i < a.noperands; i++) {
-        strcat(all, i ? " " : "");
-        strcat(all, a.operands[i]);
-    }
+    for (size_t i = 0; i < a.noperands; i++)
+        used +=
+            (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? " " : "", a.operands[i]);
     assert_null(a.operands[a.noperands]);
     assert_string_equal(all, joined);
 }
@@ -213,16 +214,15 @@ static void prefixes_of_options_are_no_options(void **state)
 
 static void json_is_known_even_of_a_line_that_fails(void **state)
 {
-    char *argv[] = { (char *)(uintptr_t) "carrel", (char *)(uintptr_t) "run",
-                     (char *)(uintptr_t) "--bad",  (char *)(uintptr_t) "--json",
-                     (char *)(uintptr_t) "mini",   NULL };
+    char verb[] = "run", bad[] = "--bad", json[] = "--json", image[] = "mini", dashes[] = "--";
+    char *argv[] = { program, verb, bad, json, image, NULL };
 
     (void)state;
     args_fini(&a);
     assert_int_equal(args_parse(&a, 5, argv, hint, &e), -EINVAL);
     assert_true(args_wants_json(&a, 5, argv));
-    argv[3] = (char *)(uintptr_t) "--";
-    argv[4] = (char *)(uintptr_t) "--json";
+    argv[3] = dashes;
+    argv[4] = json;
     args_fini(&a);
     assert_int_equal(args_parse(&a, 5, argv, hint, &e), -EINVAL);
     assert_false(args_wants_json(&a, 5, argv));

@@ -58,7 +58,7 @@ static void r01_frames_arrive_in_any_pieces(void **state)
     (void)state;
     assert_non_null(l);
     msg_header(bytes, MSG_STDOUT, 3);
-    memcpy(bytes + MSG_HEADER, "abc", 3);
+    memcpy(bytes + MSG_HEADER, (const char[3]){ 'a', 'b', 'c' }, 3);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < sizeof(bytes); i++) {
             assert_int_equal(link_next(l, &f, &e), 0);

@@ -113,9 +113,9 @@ static void texts(void **state)
     assert_string_equal(size_text(UINT64_MAX, buf, sizeof(buf)), "16777215.9 TiB");
     assert_string_equal(span_text(-5, buf, sizeof(buf)), "0s");
     assert_string_equal(span_text(59999999999, buf, sizeof(buf)), "59s");
-    assert_string_equal(span_text(252ll * 1000000000, buf, sizeof(buf)), "4m12s");
-    assert_string_equal(span_text(3600ll * 1000000000, buf, sizeof(buf)), "1h0m");
-    assert_string_equal(span_text(90000ll * 1000000000, buf, sizeof(buf)), "1d1h");
+    assert_string_equal(span_text(252LL * 1000000000, buf, sizeof(buf)), "4m12s");
+    assert_string_equal(span_text(3600LL * 1000000000, buf, sizeof(buf)), "1h0m");
+    assert_string_equal(span_text(90000LL * 1000000000, buf, sizeof(buf)), "1d1h");
     assert_string_equal(time_text(0, buf, sizeof(buf)), "");
     assert_string_equal(time_text(1700000000123456789, buf, sizeof(buf)),
                         "2023-11-14T22:13:20.123Z");

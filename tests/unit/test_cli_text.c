@@ -30,6 +30,9 @@ static void expect(const char *in, const char *want)
 
 static void c01_escapes_are_spelled_out(void **state)
 {
+    /* U+202E; as a literal it would mislead who reads this file. */
+    static const char override[] = { (char)0xe2, (char)0x80, (char)0xae, 'x', 0 };
+
     (void)state;
     expect("\033[31mred\033[0m", "^[[31mred^[[0m");
     expect("\033]0;title\007", "^[]0;title^G");
@@ -43,9 +46,7 @@ static void c01_escapes_are_spelled_out(void **state)
     expect("\x9b"
            "31m",
            "\\x9b31m"); /* and as one byte */
-    expect("\xe2\x80\xae"
-           "evil",
-           "<U+202E>evil");
+    expect(override, "<U+202E>x");
     expect("\xef\xbb\xbf", "<U+FEFF>");
     expect("\xf3\xa0\x81\x81", "<U+E0041>");
 }
