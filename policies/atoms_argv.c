@@ -47,8 +47,8 @@ static void add_leaving(struct arena *a, struct texts *out, const struct texts *
 
     char *s = arena_get(a, len + 1);
 
-    memcpy(s, prefix, n);
-    memset(s + n, c, len - n);
+    for (size_t i = 0; i < len; i++)
+        s[i] = i < n ? prefix[i] : (char)c;
     add_text(a, out, s);
 }
 
@@ -301,7 +301,7 @@ static void explore(struct product *p, struct atoms *at)
     }
 }
 
-static void lists(struct atoms *at)
+void atoms_argv(struct atoms *at)
 {
     struct product p = { .arena = at->arena };
     const struct token **tokens = NULL;
@@ -315,129 +315,11 @@ static void lists(struct atoms *at)
             add_side(&p, at->q->avoid[i]->cell[at->dim], false);
     for (uint32_t i = 0; i < p.nm; i++) {
         for (uint32_t k = 0; k < p.m[i].p->n; k++) {
-            *(const struct token **)arena_push(p.arena, (void **)&tokens, n, sizeof(*tokens)) =
+            *(const struct token **)arena_push(p.arena, (void **)&tokens, n, sizeof(void *)) =
                 &p.m[i].p->v[k];
             n++;
         }
     }
     token_values(p.arena, tokens, n, &p.values);
     explore(&p, at);
-}
-
-/* The conditions on one name, of everybody. */
-static void tokens_of(const struct atoms *at, const char *name, const struct token ***tokens,
-                      uint32_t *n)
-{
-    uint32_t total = at->q->nmust + at->q->navoid;
-
-    for (uint32_t i = 0; i < total; i++) {
-        const struct clause *c = i < at->q->nmust ? at->q->must[i] : at->q->avoid[i - at->q->nmust];
-        const struct cell *x = c->cell[at->dim];
-
-        for (uint32_t k = 0; x && k < x->args.n; k++) {
-            if (strcmp(x->args.v[k].name, name) != 0)
-                continue;
-            *(const struct token **)arena_push(at->arena, (void **)tokens, *n, sizeof(**tokens)) =
-                &x->args.v[k].token;
-            (*n)++;
-        }
-    }
-}
-
-/*
- * Who fails on a chosen value of one name is out, whatever the other names are: so the names can be
- * chosen one after the other, each against those that are left.
- */
-struct choice {
-    struct value value;
-    struct live left;
-};
-
-static bool token_ok(const struct cell *c, const char *name, const char *v)
-{
-    for (uint32_t i = 0; c && i < c->args.n; i++)
-        if (strcmp(c->args.v[i].name, name) == 0 &&
-            (!v || !token_matches(&c->args.v[i].token, v, strlen(v))))
-            return false;
-    return true;
-}
-
-static void choose(struct atoms *at, const struct choice *from, const char *name, const char *v,
-                   struct choice **out, uint32_t *n)
-{
-    struct choice c = { from->value, { arena_get(at->arena, at->words * sizeof(uint64_t)) } };
-
-    for (uint32_t i = 0; i < at->q->nmust; i++)
-        if (!token_ok(at->q->must[i]->cell[at->dim], name, v))
-            return;
-    for (uint32_t i = 0; i < at->q->navoid; i++)
-        if (live_has(&from->left, i) && token_ok(at->q->avoid[i]->cell[at->dim], name, v))
-            c.left.w[i / 64] |= 1ull << (i % 64);
-    for (uint32_t i = 0; i < *n; i++) {
-        uint64_t outside = 0;
-
-        for (uint32_t w = 0; w < at->words; w++)
-            outside |= (*out)[i].left.w[w] & ~c.left.w[w];
-        if (!outside)
-            return;
-    }
-    if (v) {
-        const char **list = arena_get(at->arena, (from->value.list.n + 2) * sizeof(*list));
-
-        if (from->value.list.n)
-            memcpy(list, from->value.list.v, from->value.list.n * sizeof(*list));
-        list[from->value.list.n] = name;
-        list[from->value.list.n + 1] = v;
-        c.value.list = (struct args){ list, from->value.list.n + 2 };
-    }
-    *(struct choice *)arena_push(at->arena, (void **)out, *n, sizeof(**out)) = c;
-    (*n)++;
-}
-
-static void named(struct atoms *at)
-{
-    struct texts names = { NULL, 0 };
-    struct choice *now = NULL;
-    uint32_t n = 1, total = at->q->nmust + at->q->navoid;
-
-    for (uint32_t i = 0; i < total; i++) {
-        const struct clause *c = i < at->q->nmust ? at->q->must[i] : at->q->avoid[i - at->q->nmust];
-        const struct cell *x = c->cell[at->dim];
-
-        for (uint32_t k = 0; x && k < x->args.n; k++)
-            add_text(at->arena, &names, x->args.v[k].name);
-    }
-    now = arena_get(at->arena, sizeof(*now));
-    now->value.present = true;
-    now->left = at->live;
-    for (uint32_t i = 0; i < names.n; i++) {
-        const struct token **tokens = NULL;
-        struct texts values = { NULL, 0 };
-        struct choice *next = NULL;
-        uint32_t ntokens = 0, nnext = 0;
-
-        tokens_of(at, names.v[i], &tokens, &ntokens);
-        token_values(at->arena, tokens, ntokens, &values);
-        for (uint32_t k = 0; k < n; k++) {
-            choose(at, &now[k], names.v[i], NULL, &next, &nnext);
-            for (uint32_t m = 0; m < values.n; m++)
-                choose(at, &now[k], names.v[i], values.v[m], &next, &nnext);
-            *at->steps += values.n;
-        }
-        at->too_complex = *at->steps > SOLVE_STEPS || nnext > SOLVE_STATES;
-        if (at->too_complex)
-            return;
-        now = next;
-        n = nnext;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        atoms_consider(at, &now[i].value);
-}
-
-void atoms_argv(struct atoms *at)
-{
-    if (spaces[at->q->space].dims[at->dim].type == DIM_ARGV)
-        lists(at);
-    else
-        named(at);
 }

@@ -91,8 +91,8 @@ static void add_globs(struct product *p, const struct globs *g, uint32_t *n)
     for (uint32_t i = 0; i < g->n; i++) {
         if (!fits(p, &g->v[i]))
             continue;
-        *(const struct glob **)arena_push(p->arena, (void **)&p->globs, p->nglobs,
-                                          sizeof(*p->globs)) = &g->v[i];
+        *(const struct glob **)arena_push(p->arena, (void **)&p->globs, p->nglobs, sizeof(void *)) =
+            &g->v[i];
         p->nglobs++;
         (*n)++;
     }

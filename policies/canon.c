@@ -231,7 +231,7 @@ void policy_hash(const struct policy *p, char out[POLICY_HASH_HEX])
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion) */
-static void show(const struct table *t, const void *object, unsigned depth, struct text *out)
+static void show(const struct table *t, const void *object, size_t depth, struct text *out)
 {
     for (uint32_t i = 0; i < t->n; i++) {
         const struct field *f = &t->fields[i];

@@ -12,7 +12,7 @@ struct picked {
 
 static void pick(struct arena *a, struct picked *p, const struct clause *c)
 {
-    *(const struct clause **)arena_push(a, (void **)&p->v, p->n, sizeof(*p->v)) = c;
+    *(const struct clause **)arena_push(a, (void **)&p->v, p->n, sizeof(void *)) = c;
     p->n++;
 }
 

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* Every scalar outside lists is a resource under its dotted path. NOLINTNEXTLINE(misc-no-recursion)
- */
+/* Every scalar outside lists is a resource under its dotted path.
+ * NOLINTNEXTLINE(misc-no-recursion): the tables are a tree */
 static void resources(struct ruleset *rs, const struct table *t, const void *object,
                       const char *prefix)
 {

@@ -151,7 +151,8 @@ struct decision decide(const struct ruleset *rs, const struct request *r)
         }
         d.rule = s.near ? &rs->rules[s.near->rule] : NULL;
         d.failed = s.near ? s.failed : -1;
-        d.grade = d.rule ? d.rule->grade : 'H';
+        if (d.rule)
+            d.grade = d.rule->grade;
         d.needs_approval = is_approval(r, d.failed);
         if (r->space == SPACE_DIAL && d.failed == DIAL_ADDR) {
             d.why = addr_never(&r->v[DIAL_ADDR].addr);

@@ -24,6 +24,15 @@ void load_wrong(struct loader *l, const struct node *n, const struct field *f, c
 /* Everything but F_OBJECT and F_LIST. m is the member. */
 void load_value(struct loader *l, const struct field *f, const struct node *n, void *m);
 
+/* F_ARGV and F_MATCHERS. */
+void load_argv(struct loader *l, const struct field *f, const struct node *n,
+               struct argv_pattern *m);
+void load_matchers(struct loader *l, const struct field *f, const struct node *n,
+                   struct matchers *m);
+
+/* "lo..hi" or one number, at most max. */
+bool range_parse(const char *s, uint64_t max, struct range *r);
+
 /* Adds to a sorted set; false when it was there. */
 bool texts_add(struct arena *a, struct texts *t, const char *s);
 

@@ -30,7 +30,7 @@ static void idle_allow(const struct ruleset *rs, enum space_id space, const stru
 {
     const struct clauses *cs = &rs->space[space];
     struct arena tmp = ARENA_INIT;
-    const struct clause **avoid = arena_get(&tmp, (cs->n + 1) * sizeof(*avoid));
+    const struct clause **avoid = arena_get(&tmp, (cs->n + 1) * sizeof(void *));
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < cs->n; i++)

@@ -84,8 +84,8 @@ static void enumerate(struct atoms *at)
     switch (spaces[at->q->space].dims[at->dim].type) {
     case DIM_GLOB:
     case DIM_ALL_GLOB: atoms_globs(at); break;
-    case DIM_ARGV:
-    case DIM_ARGS: atoms_argv(at); break;
+    case DIM_ARGV: atoms_argv(at); break;
+    case DIM_ARGS: atoms_args(at); break;
     default: atoms_plain(at); break;
     }
 }
@@ -154,7 +154,7 @@ static void order_dims(enum space_id space, uint8_t order[DIMS_MAX])
 static bool relevant(struct arena *a, const struct question *q, struct question *out)
 {
     uint32_t dims = spaces[q->space].n;
-    const struct clause **avoid = arena_get(a, (q->navoid + 1) * sizeof(*avoid));
+    const struct clause **avoid = arena_get(a, (q->navoid + 1) * sizeof(void *));
 
     *out = *q;
     out->avoid = avoid;

@@ -69,7 +69,8 @@ void atoms_consider(struct atoms *at, const struct value *v);
 /* Candidates of one dimension. */
 void atoms_plain(struct atoms *at); /* WORD ENUM NUM HOST ADDR ALL_WORD ALL_BITS */
 void atoms_globs(struct atoms *at); /* GLOB ALL_GLOB */
-void atoms_argv(struct atoms *at);  /* ARGV ARGS */
+void atoms_argv(struct atoms *at);  /* ARGV */
+void atoms_args(struct atoms *at);  /* ARGS */
 
 /* Strings, at least one for each way in which tokens can tell strings apart. */
 void token_values(struct arena *a, const struct token *const *tokens, uint32_t n,

@@ -177,7 +177,8 @@ static bool take_key(struct reader *r, const struct node *map, struct node *key)
 
 static struct node *value(struct reader *r, yaml_event_t *ev, unsigned depth);
 
-/* The children of a map or list up to its end event. */
+/* The children of a map or list up to its end event; at most 16 deep.
+ * NOLINTNEXTLINE(misc-no-recursion) */
 static struct node *children(struct reader *r, struct node *parent, unsigned depth)
 {
     struct node **tail = &parent->first;
@@ -218,6 +219,7 @@ static struct node *children(struct reader *r, struct node *parent, unsigned dep
     }
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static struct node *value(struct reader *r, yaml_event_t *ev, unsigned depth)
 {
     const char *why = forbidden(ev);

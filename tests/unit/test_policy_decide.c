@@ -315,6 +315,28 @@ static void denials_win(void **state)
     unmade(&f);
 }
 
+static void what_cannot_be_read_cannot_be_linked(void **state)
+{
+    struct fixture f = made(
+        BASE
+        "storage: {mounts: [{id: w, source: ./, target: /w, access: rw, deny_read: [\"*.pem\"],"
+        " deny_write: [\"*.lock\"], links: {hardlink: allow, symlink: allow, device: allow, "
+        "setuid: allow}}]}\n",
+        NULL);
+
+    (void)state;
+    is(&f, "file hardlink /w/a", "ALLOW");
+    is(&f, "file hardlink /w/k.pem", "DENY storage/w/deny_read");
+    is(&f, "file hardlink /w/k.lock", "DENY storage/w/deny_write");
+    is(&f, "file symlink-outside /w/a", "ALLOW");
+    is(&f, "file device /w/a", "ALLOW");
+    is(&f, "file setuid /w/k.lock", "DENY storage/w/deny_write");
+    is(&f, "file read /w/k.lock", "ALLOW");
+    is(&f, "file execute /w/k.pem", "DENY storage/w/deny_read");
+    is(&f, "file write /w/k.pem", "ALLOW");
+    unmade(&f);
+}
+
 static void the_deepest_mount_decides(void **state)
 {
     struct fixture f = made(BASE "storage:\n  mounts:\n  - {id: w, source: ./, target: /w, access: "
@@ -481,6 +503,7 @@ int main(void)
         cmocka_unit_test(e01_hosts_that_are_none),
         cmocka_unit_test(e09_addresses_that_are_never_reached),
         cmocka_unit_test(denials_win),
+        cmocka_unit_test(what_cannot_be_read_cannot_be_linked),
         cmocka_unit_test(the_deepest_mount_decides),
         cmocka_unit_test(f04_renames),
         cmocka_unit_test(the_denial_shape),

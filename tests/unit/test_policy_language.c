@@ -444,6 +444,29 @@ static void fields_explain_themselves(void **state)
     text_fini(&out);
 }
 
+static void the_key_list_is_current(void **state)
+{
+    struct err e = ERR_INIT;
+    char path[512];
+    const char *src = getenv("CARREL_SOURCE"), *list;
+    size_t n;
+    struct text out = TEXT_INIT;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/docs/policy-keys.md", src ? src : ".");
+
+    char *text = io_load(AT_FDCWD, path, YAML_BYTES_MAX, &n, &e);
+
+    if (!text)
+        fail_msg("%s", e.msg);
+    schema_markdown(&out);
+    list = strstr(text, "- `carrel`");
+    assert_non_null(list);
+    assert_string_equal(list, text_str(&out));
+    text_fini(&out);
+    free(text);
+}
+
 static void fixed_text_is_cut_not_overrun(void **state)
 {
     char buf[8];
@@ -474,6 +497,7 @@ int main(void)
         cmocka_unit_test(draft_reads_back_from_its_canonical_form),
         cmocka_unit_test(hash_is_sha256_of_the_canonical_form),
         cmocka_unit_test(fields_explain_themselves),
+        cmocka_unit_test(the_key_list_is_current),
         cmocka_unit_test(fixed_text_is_cut_not_overrun),
     };
 
