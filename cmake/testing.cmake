@@ -4,12 +4,19 @@ pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 add_custom_target(unit_tests COMMENT "unit tests and what they run")
 add_custom_target(fuzzers COMMENT "libFuzzer harnesses")
 
+# Hanging is what it is for: a busy machine and a sanitizer together are not to be mistaken for it.
+if(SANITIZE)
+  set(UNIT_TIMEOUT 600)
+else()
+  set(UNIT_TIMEOUT 120)
+endif()
+
 # unit_test(NAME libs...): tests/unit/test_NAME.c, cmocka, in memory, a few seconds at most.
 function(unit_test name)
   add_executable(test_${name} ${CMAKE_SOURCE_DIR}/tests/unit/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE host_flags ${ARGN} PkgConfig::CMOCKA)
   add_test(NAME unit.${name} COMMAND test_${name})
-  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 60
+  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT ${UNIT_TIMEOUT}
     ENVIRONMENT "CARREL_BUILD=${CMAKE_BINARY_DIR};CARREL_SOURCE=${CMAKE_SOURCE_DIR}")
   add_dependencies(unit_tests test_${name})
 endfunction()
