@@ -42,8 +42,11 @@ struct call {
 static struct guest {
     int fd;
     struct yamux *y;
+    bool stuck; /* as a whole: says nothing any more, not even to a ping */
     struct call calls[KEEPER_SESSIONS];
 } g;
+
+static void send_all(void);
 
 static void say(uint32_t id, enum msg_type type, const void *body, size_t len)
 {
@@ -93,7 +96,21 @@ static void on_exec(struct call *c)
     say(c->id, MSG_STARTED, pid, 4);
     if (is(c, "true"))
         leave(c, MSG_EXITED, 0);
-    else if (is(c, "seven"))
+    else if (is(c, "count")) {
+        unsigned waiting = 0;
+
+        for (size_t i = 0; i < KEEPER_SESSIONS; i++)
+            waiting += g.calls[i].id && is(&g.calls[i], "wait");
+        leave(c, MSG_EXITED, (uint8_t)waiting);
+    } else if (is(c, "last-words")) {
+        static const uint8_t block[1000];
+
+        for (int i = 0; i < 100; i++)
+            say(c->id, MSG_STDOUT, block, sizeof(block));
+        leave(c, MSG_EXITED, 3);
+        send_all();
+        raise(SIGKILL);
+    } else if (is(c, "seven"))
         leave(c, MSG_EXITED, 7);
     else if (is(c, "segv"))
         leave(c, MSG_SIGNALED, 11);
@@ -146,6 +163,7 @@ static void on_request(struct call *c, const struct msg_frame *f)
             say(c->id, MSG_DONE, NULL, 0);
         break;
     case MSG_EXEC:
+        g.stuck = boot == NO_PING;
         while (msg_next_field(f, &pos, &field) == 1)
             if (field.tag == MSG_ARG && !c->what[0])
                 snprintf(c->what, sizeof(c->what), "%.*s", (int)field.len, (const char *)field.at);
@@ -247,8 +265,7 @@ static _Noreturn void be_guest(int fd)
             for (size_t i = 0; i < KEEPER_SESSIONS; i++)
                 if (g.calls[i].id && is(&g.calls[i], "flood"))
                     flood(&g.calls[i]);
-            /* A guest that is stuck as a whole answers no ping. */
-            if (boot != NO_PING || !call_of(0) || g.calls[0].id == 0 || g.calls[1].id == 0)
+            if (!g.stuck)
                 send_all();
         }
     }
@@ -694,6 +711,83 @@ static void a_vanished_client_takes_its_sandbox_along(void **s)
     expect_gone();
 }
 
+/* How many commands the guest still has, for those who went away. */
+static int waiting_in_guest(void)
+{
+    struct client *c = exec_it("count", 0);
+
+    expect(c, MSG_STARTED);
+    expect(c, MSG_EXIT);
+
+    int n = f.body[1];
+
+    expect_close(c);
+    return n;
+}
+
+static void the_guest_learns_that_a_client_went(void **s)
+{
+    (void)s;
+    start(false, NULL, false);
+
+    struct client *c = exec_it("wait", MSG_F_HANGUP);
+
+    expect(c, MSG_STARTED);
+    assert_int_equal(waiting_in_guest(), 1);
+    hang_up(c);
+    while (waiting_in_guest() > 0) /* as soon as the keeper has seen it */
+        ;
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
+static void a_kept_command_outlives_its_client(void **s)
+{
+    (void)s;
+    start(false, NULL, true);
+
+    struct client *c = exec_it("wait", MSG_F_MAIN);
+
+    expect(c, MSG_STARTED);
+    hang_up(c);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(waiting_in_guest(), 1);
+    c = ask(MSG_STOP);
+    assert_int_equal(expect_ended(c).exit_code, 128 + SIGTERM);
+    expect_gone();
+}
+
+/* What was said before the machine died is not lost. */
+static void last_words_are_passed_on(void **s)
+{
+    (void)s;
+    start(true, NULL, true);
+
+    struct client *c = exec_it("last-words", MSG_F_MAIN);
+
+    expect(c, MSG_STARTED);
+    for (int i = 0; i < 100; i++) {
+        expect(c, MSG_STDOUT);
+        assert_int_equal(f.len, 1000);
+    }
+    expect_exit(c, MSG_EXITED, 3);
+    assert_int_equal(expect_ended(c).exit_code, 3);
+    expect_gone();
+}
+
+/* r04: a command's end before the guest was even set up is a lie. */
+static void r04_a_command_before_setup(void **s)
+{
+    struct box_state st;
+
+    (void)s;
+    boot = NEVER_UP;
+    start(false, "true", false);
+    expect_gone();
+    assert_int_equal(box_load_state(box, &st, &e), 0);
+    assert_string_equal(st.reason, "protocol");
+}
+
 static void other_clients_may_come_and_go(void **s)
 {
     (void)s;
@@ -940,9 +1034,11 @@ static void r11_too_many_clients(void **s)
     for (size_t i = 0; i < KEEPER_LINKS; i++)
         c[i] = ask(MSG_WAIT);
 
-    struct client *one = dial();
+    struct client *one = request(MSG_STATUS);
 
-    expect_close(one);
+    if (client_request(one, &b, &e) == 0) /* or it was closed even before that */
+        assert_true(client_next(one, &f, &e) <= 0);
+    hang_up(one);
     for (size_t i = 0; i < KEEPER_LINKS / 2; i++)
         hang_up(c[i]);
     /* Their places are free as soon as the keeper has seen them go. */
@@ -1066,6 +1162,10 @@ int main(void)
         T(files_go_in_and_out),
         T(status_attach_and_signals),
         T(a_vanished_client_takes_its_sandbox_along),
+        T(the_guest_learns_that_a_client_went),
+        T(a_kept_command_outlives_its_client),
+        T(last_words_are_passed_on),
+        T(r04_a_command_before_setup),
         T(other_clients_may_come_and_go),
         T(a_guest_that_never_comes_up),
         T(a_guest_that_cannot_be_set_up),

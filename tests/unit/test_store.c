@@ -156,6 +156,11 @@ static void names_are_taken_once(void **s)
     box_config_fini(&c);
     assert_int_equal(count_boxes(), 1);
     assert_int_equal(store_remove(store, id, &e), 0);
+
+    char link[160], to[16];
+
+    snprintf(link, sizeof(link), "%s/names/taken", root);
+    assert_int_equal(readlink(link, to, sizeof(to)), -1);
     make("taken", false, id); /* free again */
 }
 
@@ -320,6 +325,12 @@ static void state_fields_are_judged(void **s)
     assert_int_equal(back.exit_code, 3);
     assert_string_equal(back.text, "bad ? ?[31m ?");
     assert_int_equal(box_state_parse(text, strlen(text) - 1, &back, &e), -EBADMSG);
+
+    /* One field more than this version knows. */
+    at = malloc(strlen(text) + 16);
+    sprintf(at, "{\"more\":1,%s", text + 1);
+    assert_int_equal(box_state_parse(at, strlen(at), &back, &e), -EBADMSG);
+    free(at);
 
     at = strstr(text, "\"phase\":\"running\"");
     memcpy(at, "\"phase\":\"runnung\"", 17);
