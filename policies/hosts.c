@@ -66,7 +66,9 @@ static const char *fold(const char *s, char out[HOST_BYTES])
     for (size_t i = 0; i < n; i++) {
         if ((unsigned char)s[i] >= 0x80)
             return "an internationalised name (look-alikes cannot be told apart)";
-        out[i] = s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] + 32) : s[i];
+        out[i] = s[i];
+        if (s[i] >= 'A' && s[i] <= 'Z')
+            out[i] = (char)(s[i] + ('a' - 'A'));
     }
     out[n] = '\0';
     return NULL;

@@ -106,7 +106,7 @@ const char *did_you_mean(const char *word, const char *const *known, size_t n)
     for (size_t i = 0; i < n; i++) {
         unsigned d = distance(word, known[i]);
 
-        if (d < least && d * 2 < strlen(known[i]) + 1) {
+        if (d < least && (size_t)d * 2 < strlen(known[i]) + 1) {
             least = d;
             best = known[i];
         }

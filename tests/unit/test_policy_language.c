@@ -305,6 +305,10 @@ static void p05_quantities(void **state)
         snprintf(buf, sizeof(buf), HEAD "limits: {wall: %s}\n", times[i]);
         refused(buf, "f:3:16:", "wanted");
     }
+    /* What wraps round to nothing is not nothing. */
+    refused(HEAD "memory: {swap: 18446744073709551616B}\n", "f:3:16:", "2^53-1");
+    refused(HEAD "memory: {swap: 16777216TiB}\n", "f:3:16:", "2^53-1");
+    refused(HEAD "memory: {swap: 9007199254740992B}\n", "f:3:16:", "2^53-1");
     refused(HEAD "cpu: {quota: 150}\n", "f:3:14:", "150%");
     refused(HEAD "network: {allow: [{id: a, limits: {rate: 20}}]}\n", "f:3:42:", "20/s");
     refused(HEAD "network: {allow: [{id: a, ports: [0]}]}\n", "f:3:35:", "port");

@@ -318,7 +318,8 @@ static void p08_wider_in_each_section(void **state)
           "[\"**/.git/**\"]}]}\n",
           "storage: {mounts: [{id: v, source: ./, target: /w, access: rw}]}\n", "/w/.git" },
         { "storage: {mounts: [{id: w, source: ./, target: /w}], memory: []}\n",
-          "storage: {memory: [{id: n, target: /n, access: read}]}\n", "file --path /n --inodes 100001" },
+          "storage: {memory: [{id: n, target: /n, access: read}]}\n",
+          "file --path /n --inodes 100001" },
         { "storage: {root: {mode: read-only}}\n", "storage: {root: {mode: overlay}}\n",
           "storage.root.mode" },
         { "network: {allow: [{id: a, hosts: [x.org]}]}\n",
@@ -385,6 +386,9 @@ static void narrower_sees_through_unions(void **state)
             "network: {allow: [{id: c, hosts: [x.org], methods: [GET, POST], paths: [\"/a/b/**\", "
             "\"/c\"]}]}\n",
             "http --host x.org --method POST --path /c");
+    /* Two labels in front are not one. */
+    refused(BASE "network: {allow: [{id: a, hosts: [\"*.x.org\", x.org]}]}\n",
+            "network: {allow: [{id: a, hosts: [\"**.x.org\"]}]}\n", "connect --host a.a.x.org");
     /* argv: any{0..2} is words of one, two and none. */
     p = taken(BASE "tools: {commands: [{id: a, exec: {path: /a}, argv: [{allow: []}, {allow: "
                    "[{any: {count: 1}}]}, {allow: [{any: {count: 2}}]}]}]}\n",
