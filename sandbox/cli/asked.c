@@ -52,7 +52,7 @@ int asked_argv(struct box_config *cfg, char *const *argv, struct err *e)
     return copy_list(&cfg->argv, argv, e);
 }
 
-int asked_duration(const struct args *a, enum opt_id id, uint32_t *ms, struct err *e)
+int asked_duration(const struct command_line *a, enum opt_id id, uint32_t *ms, struct err *e)
 {
     const char *text = args_text(a, id);
 
@@ -63,7 +63,7 @@ int asked_duration(const struct args *a, enum opt_id id, uint32_t *ms, struct er
 }
 
 /* A size in whole MiB. */
-static int asked_size(const struct args *a, enum opt_id id, uint64_t min, uint64_t max,
+static int asked_size(const struct command_line *a, enum opt_id id, uint64_t min, uint64_t max,
                       uint64_t *bytes, char hint[HINT_MAX], struct err *e)
 {
     const char *text = args_text(a, id), *name = opt_by_id(id)->name;
@@ -84,7 +84,7 @@ static int asked_size(const struct args *a, enum opt_id id, uint64_t min, uint64
     return 0;
 }
 
-int asked_env(const struct args *a, char ***env, struct err *e)
+int asked_env(const struct command_line *a, char ***env, struct err *e)
 {
     int err = 0;
 
@@ -97,7 +97,7 @@ int asked_env(const struct args *a, char ***env, struct err *e)
     return err;
 }
 
-static int asked_labels(const struct args *a, struct box_config *cfg, struct err *e)
+static int asked_labels(const struct command_line *a, struct box_config *cfg, struct err *e)
 {
     const char *text;
     size_t at = 0;
@@ -127,8 +127,8 @@ static int asked_labels(const struct args *a, struct box_config *cfg, struct err
     return 0;
 }
 
-int asked_session(const struct args *a, bool detached, const struct asked_stdio *io, bool json,
-                  struct asked_session *s, struct err *e)
+int asked_session(const struct command_line *a, bool detached, const struct asked_stdio *io,
+                  bool json, struct asked_session *s, struct err *e)
 {
     if (args_has(a, OPT_TTY) && args_has(a, OPT_NO_TTY))
         return err_set(e, EINVAL, "--tty and --no-tty exclude each other");
@@ -142,7 +142,7 @@ int asked_session(const struct args *a, bool detached, const struct asked_stdio 
     return 0;
 }
 
-static int asked_name(const struct args *a, struct box_config *cfg, struct err *e)
+static int asked_name(const struct command_line *a, struct box_config *cfg, struct err *e)
 {
     const char *name = args_text(a, OPT_NAME);
 
@@ -156,7 +156,8 @@ static int asked_name(const struct args *a, struct box_config *cfg, struct err *
     return 0;
 }
 
-static int asked_lifetime(const struct args *a, bool create, struct box_config *cfg, struct err *e)
+static int asked_lifetime(const struct command_line *a, bool create, struct box_config *cfg,
+                          struct err *e)
 {
     bool rm = args_has(a, OPT_RM), keep = args_has(a, OPT_KEEP);
 
@@ -168,7 +169,7 @@ static int asked_lifetime(const struct args *a, bool create, struct box_config *
 
 /* The image by name, or by the absolute form of a path: the keeper has a working directory of its
  * own. */
-static int asked_image(const struct args *a, struct box_config *cfg, struct err *e)
+static int asked_image(const struct command_line *a, struct box_config *cfg, struct err *e)
 {
     const char *image = a->operands[0];
 
@@ -178,7 +179,7 @@ static int asked_image(const struct args *a, struct box_config *cfg, struct err 
     return cfg->image ? 0 : err_sys(e, "image %s", image);
 }
 
-static int asked_machine(const struct args *a, struct box_config *cfg, char hint[HINT_MAX],
+static int asked_machine(const struct command_line *a, struct box_config *cfg, char hint[HINT_MAX],
                          struct err *e)
 {
     const char *cpus = args_text(a, OPT_CPUS), *kernel = args_text(a, OPT_KERNEL);
@@ -201,8 +202,8 @@ static int asked_machine(const struct args *a, struct box_config *cfg, char hint
     return err ? err : copy_text(&cfg->engine, args_text(a, OPT_ENGINE), e);
 }
 
-int asked_config(const struct args *a, bool detached, const struct asked_stdio *io, bool json,
-                 struct box_config *cfg, struct asked_session *s, char hint[HINT_MAX],
+int asked_config(const struct command_line *a, bool detached, const struct asked_stdio *io,
+                 bool json, struct box_config *cfg, struct asked_session *s, char hint[HINT_MAX],
                  struct err *e)
 {
     const char *cwd = args_text(a, OPT_WORKDIR);

@@ -22,9 +22,9 @@ struct asked_session {
  * run and create: everything but the image's own defaults. box_config_fini in either case.
  * detached: nobody will be connected when it starts.
  */
-must_check int asked_config(const struct args *a, bool detached, const struct asked_stdio *io,
-                            bool json, struct box_config *cfg, struct asked_session *s,
-                            char hint[HINT_MAX], struct err *e);
+must_check int asked_config(const struct command_line *a, bool detached,
+                            const struct asked_stdio *io, bool json, struct box_config *cfg,
+                            struct asked_session *s, char hint[HINT_MAX], struct err *e);
 
 /* Fills in what was not asked from what the image says. */
 must_check int asked_image_defaults(struct box_config *cfg, const struct image *img, struct err *e);
@@ -32,14 +32,16 @@ must_check int asked_image_defaults(struct box_config *cfg, const struct image *
 /* Sets the main command. */
 must_check int asked_argv(struct box_config *cfg, char *const *argv, struct err *e);
 
-must_check int asked_session(const struct args *a, bool detached, const struct asked_stdio *io,
-                             bool json, struct asked_session *s, struct err *e);
+must_check int asked_session(const struct command_line *a, bool detached,
+                             const struct asked_stdio *io, bool json, struct asked_session *s,
+                             struct err *e);
 
 /* -e and --env-file, in the order given, onto the list. */
-must_check int asked_env(const struct args *a, char ***env, struct err *e);
+must_check int asked_env(const struct command_line *a, char ***env, struct err *e);
 
 /* --timeout and the like: milliseconds, or the default. */
-must_check int asked_duration(const struct args *a, enum opt_id id, uint32_t *ms, struct err *e);
+must_check int asked_duration(const struct command_line *a, enum opt_id id, uint32_t *ms,
+                              struct err *e);
 
 /* The EXEC of a command. */
 struct asked_command {

@@ -21,7 +21,7 @@ static bool wants_colour(const char *when, int fd)
     return isatty(fd) && !(no && *no) && term && *term && strcmp(term, "dumb") != 0;
 }
 
-void cli_init(struct cli *c, const struct args *args, bool json)
+void cli_init(struct cli *c, const struct command_line *args, bool json)
 {
     const char *when = args_text(args, OPT_COLOR), *term = getenv("TERM");
 

@@ -24,14 +24,14 @@ enum {
 };
 
 struct cli {
-    const struct args *args;
+    const struct command_line *args;
     bool json, quiet;
     bool colour_out, colour_err;
     bool terminal_err; /* progress may be shown and rewritten */
     bool progress_shown;
 };
 
-void cli_init(struct cli *c, const struct args *args, bool json);
+void cli_init(struct cli *c, const struct command_line *args, bool json);
 
 /*
  * Tells of a failure, in words and with --json as an object, whose code is "room.kind" with the

@@ -19,6 +19,7 @@ static const char *lister(enum word_kind kind)
     case WORD_RUNNING: return "carrel ps -q 2>/dev/null";
     case WORD_IMAGE: return "carrel image ls -q 2>/dev/null; echo mini; echo base";
     case WORD_KERNEL: return "carrel kernel ls -q 2>/dev/null";
+    case WORD_POLICY: return "carrel policy ls 2>/dev/null";
     case WORD_SIGNAL: return "echo HUP INT QUIT KILL USR1 USR2 TERM CONT STOP";
     default: return NULL;
     }
@@ -67,7 +68,7 @@ static void bash_candidates(FILE *to, enum word_kind kind, const char *words)
 {
     const char *list = lister(kind);
 
-    if (kind == WORD_FILE || kind == WORD_COPY || kind == WORD_COMMAND)
+    if (kind == WORD_FILE || kind == WORD_COPY || kind == WORD_POLICY || kind == WORD_COMMAND)
         fputs("COMPREPLY=($(compgen -f -- \"$cur\"))", to);
     else if (kind == WORD_DIR)
         fputs("COMPREPLY=($(compgen -d -- \"$cur\"))", to);
@@ -205,7 +206,7 @@ static void zsh_action(FILE *to, enum word_kind kind, const char *words)
 {
     const char *list = lister(kind);
 
-    if (kind == WORD_FILE || kind == WORD_COPY || kind == WORD_COMMAND)
+    if (kind == WORD_FILE || kind == WORD_COPY || kind == WORD_POLICY || kind == WORD_COMMAND)
         fputs("_files", to);
     else if (kind == WORD_DIR)
         fputs("_files -/", to);
@@ -318,7 +319,8 @@ static void fish_candidates(FILE *to, enum word_kind kind, const char *words)
 {
     const char *list = lister(kind);
 
-    if (kind == WORD_FILE || kind == WORD_DIR || kind == WORD_COPY || kind == WORD_COMMAND)
+    if (kind == WORD_FILE || kind == WORD_DIR || kind == WORD_COPY || kind == WORD_POLICY ||
+        kind == WORD_COMMAND)
         fputs(" -F", to);
     else if (kind == WORD_ONE_OF)
         fprintf(to, " -f -a '%s'", words);

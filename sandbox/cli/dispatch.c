@@ -19,7 +19,7 @@ static void open_standard(void)
 static int act(struct cli *c, char **argv, verb_function *const table[VERB_COUNT],
                int (*elsewhere)(struct cli *c, char **argv))
 {
-    const struct args *a = c->args;
+    const struct command_line *a = c->args;
     struct err e = ERR_INIT;
 
     if (args_has(a, OPT_HELP)) {
@@ -42,7 +42,7 @@ int dispatch(int argc, char **argv, verb_function *const table[VERB_COUNT],
 {
     char hint[HINT_MAX];
     struct err e = ERR_INIT;
-    struct args a;
+    struct command_line a;
     struct cli c;
     int status;
 

@@ -1,4 +1,4 @@
-/* job_main.c - carrel-job: the verbs of carrel that parse archives and kernels. See main.c. */
+/* job_main.c - carrel-job: the verbs of carrel that parse archives, kernels and policies. See main.c. */
 #include "sandbox/cli/dispatch.h"
 #include "sandbox/cli/verbs.h"
 
@@ -10,6 +10,15 @@ static verb_function *const own[VERB_COUNT] = {
     [VERB_IMAGE_BUILD] = verb_image_build,
     [VERB_KERNEL_ADD] = verb_kernel_add,
     [VERB_KERNEL_FETCH] = verb_kernel_fetch,
+    [VERB_POLICY_LS] = verb_policy_ls,
+    [VERB_POLICY_LINT] = verb_policy_lint,
+    [VERB_POLICY_SHOW] = verb_policy_show,
+    [VERB_POLICY_CHECK] = verb_policy_check,
+    [VERB_POLICY_EXPLAIN] = verb_policy_explain,
+    [VERB_POLICY_DIFF] = verb_policy_diff,
+    [VERB_POLICY_NARROWER] = verb_policy_narrower,
+    [VERB_POLICY_TEST] = verb_policy_test,
+    [VERB_POLICY_SCHEMA] = verb_policy_schema,
 };
 
 static int not_here(struct cli *c, char **argv)

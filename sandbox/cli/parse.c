@@ -10,7 +10,7 @@
 
 /* One walk over argv. */
 struct walk {
-    struct args *a;
+    struct command_line *a;
     int argc, at;
     char **argv;
     char *hint;
@@ -78,7 +78,7 @@ static int unknown_long(struct walk *w, const char *name)
 
 static int push_value(struct walk *w, enum opt_id id, const char *text)
 {
-    struct args *a = w->a;
+    struct command_line *a = w->a;
     struct args_value *grown = realloc(a->values, (a->nvalues + 1) * sizeof(*grown));
 
     if (!grown)
@@ -197,7 +197,7 @@ static int unknown_verb(struct walk *w, const char *name)
                    parent ? " " : "", name);
 }
 
-static void push_operand(struct args *a, char *word, bool *separator)
+static void push_operand(struct command_line *a, char *word, bool *separator)
 {
     a->operands[a->noperands++] = word;
     *separator = a->verb->command && a->noperands == 1;
@@ -206,7 +206,7 @@ static void push_operand(struct args *a, char *word, bool *separator)
 /* A word that is no option: the verb, the verb below it, or an operand. */
 static int parse_word(struct walk *w, char *word, bool *options, bool *separator)
 {
-    struct args *a = w->a;
+    struct command_line *a = w->a;
 
     if (!a->verb || (verb_is_group(a->verb) && a->noperands == 0)) {
         const struct verb *v = verb_find(a->verb, word);
@@ -224,7 +224,7 @@ static int parse_word(struct walk *w, char *word, bool *options, bool *separator
 
 static int check_operands(struct walk *w)
 {
-    const struct args *a = w->a;
+    const struct command_line *a = w->a;
     const struct verb *v = a->verb;
     char path[40];
 
@@ -246,7 +246,7 @@ static int check_operands(struct walk *w)
                    a->operands[v->max_operands]);
 }
 
-int args_parse(struct args *a, int argc, char **argv, char hint[HINT_MAX], struct err *e)
+int args_parse(struct command_line *a, int argc, char **argv, char hint[HINT_MAX], struct err *e)
 {
     struct walk w = { .a = a, .argc = argc, .at = 1, .argv = argv, .hint = hint, .e = e };
     bool options = true;
@@ -279,14 +279,14 @@ int args_parse(struct args *a, int argc, char **argv, char hint[HINT_MAX], struc
     return check_operands(&w);
 }
 
-void args_fini(struct args *a)
+void args_fini(struct command_line *a)
 {
     free(a->values);
     free(a->operands);
     memset(a, 0, sizeof(*a));
 }
 
-bool args_has(const struct args *a, enum opt_id id)
+bool args_has(const struct command_line *a, enum opt_id id)
 {
     for (size_t i = 0; i < a->nvalues; i++)
         if (a->values[i].id == id)
@@ -294,7 +294,7 @@ bool args_has(const struct args *a, enum opt_id id)
     return false;
 }
 
-const char *args_text(const struct args *a, enum opt_id id)
+const char *args_text(const struct command_line *a, enum opt_id id)
 {
     const char *text = NULL;
 
@@ -304,7 +304,7 @@ const char *args_text(const struct args *a, enum opt_id id)
     return text;
 }
 
-const char *args_next(const struct args *a, enum opt_id id, size_t *at)
+const char *args_next(const struct command_line *a, enum opt_id id, size_t *at)
 {
     while (*at < a->nvalues) {
         const struct args_value *v = &a->values[(*at)++];
@@ -315,7 +315,7 @@ const char *args_next(const struct args *a, enum opt_id id, size_t *at)
     return NULL;
 }
 
-bool args_wants_json(const struct args *a, int argc, char **argv)
+bool args_wants_json(const struct command_line *a, int argc, char **argv)
 {
     bool command = a->verb && a->verb->command;
 

@@ -14,7 +14,7 @@ struct args_value {
     const char *text; /* borrowed from argv; NULL for a flag */
 };
 
-struct args {
+struct command_line {
     const struct verb *verb;   /* NULL: none was given */
     struct args_value *values; /* owned; in the order given */
     size_t nvalues;
@@ -31,19 +31,19 @@ struct args {
  * 0, or -EINVAL with the reason in *e and, where one can be given, a remedy in hint; a->verb is
  * then as far as it was understood. args_fini in either case.
  */
-must_check int args_parse(struct args *a, int argc, char **argv, char hint[HINT_MAX],
+must_check int args_parse(struct command_line *a, int argc, char **argv, char hint[HINT_MAX],
                           struct err *e);
-void args_fini(struct args *a);
+void args_fini(struct command_line *a);
 
-bool args_has(const struct args *a, enum opt_id id);
+bool args_has(const struct command_line *a, enum opt_id id);
 
 /* The last value given, or NULL. */
-const char *args_text(const struct args *a, enum opt_id id);
+const char *args_text(const struct command_line *a, enum opt_id id);
 
 /* Walks the values of a repeated option; *at starts at 0. NULL at the end. */
-const char *args_next(const struct args *a, enum opt_id id, size_t *at);
+const char *args_next(const struct command_line *a, enum opt_id id, size_t *at);
 
 /* True when --json is anywhere before the command: for errors of the parser itself. */
-bool args_wants_json(const struct args *a, int argc, char **argv);
+bool args_wants_json(const struct command_line *a, int argc, char **argv);
 
 #endif

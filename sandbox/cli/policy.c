@@ -106,7 +106,8 @@ static bool asked(struct cli *c, struct arena *a, struct request *r, int *status
     return false;
 }
 
-static int answer(struct cli *c, bool with_hint)
+/* The decision: its first line, or with the reason and what would change it. */
+static int answer(struct cli *c, bool whole)
 {
     struct arena a = { 0 };
     struct policy_source s;
@@ -121,10 +122,10 @@ static int answer(struct cli *c, bool with_hint)
             decision_json(s.rules, &r, &d, &t);
         } else {
             decision_print(s.rules, &r, &d, &t);
-            if (with_hint) {
-                text_add(&t, "%s  to change it: ", t.len && t.p[t.len - 1] == '\n' ? "" : "\n");
-                decision_hint(s.rules, &r, &d, &t);
-            }
+            if (!whole && t.p && strchr(t.p, '\n'))
+                t.len = strcspn(t.p, "\n");
+            if (t.p)
+                t.p[t.len] = '\0';
         }
         status = say(c, &t, d.allowed ? 0 : EXIT_NO);
     }

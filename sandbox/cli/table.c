@@ -134,6 +134,42 @@ const struct verb verbs[VERB_COUNT] = {
     [VERB_KERNEL_RM] = { VERB_KERNEL_RM, "rm", "NAME...", "remove kernels", NULL,
         VERB_KERNEL, 1, ANY_MANY, false, false, WORD_KERNEL, WORD_KERNEL, { OPT_FORCE, OPT_QUIET } },
 
+    [VERB_POLICY] = { VERB_POLICY, "policy", "VERB ...", "policies: what a sandbox may do",
+        "POLICY is a file, or a name of the library (`carrel policy ls`). Exit status: 0 yes, 1 no.",
+        VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },
+    [VERB_POLICY_LS] = { VERB_POLICY_LS, "ls", "", "list the policies of the library", NULL,
+        VERB_POLICY, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },
+    [VERB_POLICY_LINT] = { VERB_POLICY_LINT, "lint", "POLICY", "say what is wrong with a policy",
+        "The exit status is 1 when there are errors.",
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_QUIET } },
+    [VERB_POLICY_SHOW] = { VERB_POLICY_SHOW, "show", "POLICY", "show a policy with all its layers and defaults",
+        "With --json: the canonical form, which is what is hashed and compared.",
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_NONE } },
+    [VERB_POLICY_CHECK] = { VERB_POLICY_CHECK, "check", "POLICY REQUEST...", "would a policy allow this?",
+        "REQUEST is what a sandbox would ask for, for example\n"
+        "    connect api.github.com:443\n"
+        "    http pypi.org GET /simple/x\n"
+        "    exec /usr/bin/git -- push origin main\n"
+        "    file write /workspace/.git/config\n"
+        "    resource memory.max 2GiB\n"
+        "The exit status is 0 when it is allowed and 1 when it is denied.",
+        VERB_POLICY, 2, ANY_MANY, true, false, WORD_POLICY, WORD_TEXT, { OPT_NONE } },
+    [VERB_POLICY_EXPLAIN] = { VERB_POLICY_EXPLAIN, "explain", "POLICY REQUEST...", "as check, with what would change the answer", NULL,
+        VERB_POLICY, 2, ANY_MANY, true, false, WORD_POLICY, WORD_TEXT, { OPT_NONE } },
+    [VERB_POLICY_DIFF] = { VERB_POLICY_DIFF, "diff", "BEFORE AFTER", "what becomes allowed, and what denied",
+        "Each with a request that shows it. The exit status is 1 when AFTER allows anything more.",
+        VERB_POLICY, 2, 2, false, false, WORD_POLICY, WORD_POLICY, { OPT_NONE } },
+    [VERB_POLICY_NARROWER] = { VERB_POLICY_NARROWER, "narrower", "CHILD PARENT", "prove that CHILD allows nothing that PARENT denies",
+        "Or show a request that disproves it; the exit status is then 1.",
+        VERB_POLICY, 2, 2, false, false, WORD_POLICY, WORD_POLICY, { OPT_NONE } },
+    [VERB_POLICY_TEST] = { VERB_POLICY_TEST, "test", "POLICY", "run the cases beside a policy",
+        "They are in NAME.cases.yaml beside NAME.yaml. Says which rules no case reaches, and which\n"
+        "could be lost without a case noticing.",
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_NONE } },
+    [VERB_POLICY_SCHEMA] = { VERB_POLICY_SCHEMA, "schema", "[KEY]", "JSON Schema for editors, or the meaning of one key",
+        "KEY is written with dots: network.allow.ports.",
+        VERB_POLICY, 0, 1, false, false, WORD_TEXT, WORD_NOTHING, { OPT_NONE } },
+
     [VERB_DOCTOR] = { VERB_DOCTOR, "doctor", "", "check this host and say what is missing",
         "The exit status is 1 when something that is required is missing.",
         VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },

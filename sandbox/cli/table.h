@@ -65,6 +65,7 @@ enum word_kind {
     WORD_IMAGE,
     WORD_KERNEL,
     WORD_SIGNAL,
+    WORD_POLICY, /* a policy of the library, or a file */
     WORD_COPY,   /* FILE or NAME:PATH */
     WORD_VERB,   /* a verb of carrel */
     WORD_ONE_OF, /* option: a word of opt.words */
@@ -109,6 +110,16 @@ enum verb_id {
     VERB_KERNEL_FETCH,
     VERB_KERNEL_DEFAULT,
     VERB_KERNEL_RM,
+    VERB_POLICY,
+    VERB_POLICY_LS,
+    VERB_POLICY_LINT,
+    VERB_POLICY_SHOW,
+    VERB_POLICY_CHECK,
+    VERB_POLICY_EXPLAIN,
+    VERB_POLICY_DIFF,
+    VERB_POLICY_NARROWER,
+    VERB_POLICY_TEST,
+    VERB_POLICY_SCHEMA,
     VERB_DOCTOR,
     VERB_VERSION,
     VERB_COMPLETION,

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static struct args a;
+static struct command_line a;
 static char hint[HINT_MAX];
 static struct err e;
 static char program[] = "carrel";

@@ -128,7 +128,7 @@ static struct err err;
 /* Runs a session in which the keeper has said all it will. */
 static void run(bool wait_end)
 {
-    struct args args = { .verb = &verbs[VERB_RUN] };
+    struct command_line args = { .verb = &verbs[VERB_RUN] };
     struct cli c = { .args = &args, .quiet = true };
     struct session_ask ask = { .name = "box", .boxfd = -1, .owns_box = true, .wait_end = wait_end };
     struct msg_builder *b = malloc(sizeof(*b));
