@@ -163,7 +163,10 @@ static void on_request(struct call *c, const struct msg_frame *f)
             say(c->id, MSG_DONE, NULL, 0);
         break;
     case MSG_EXEC:
-        g.stuck = boot == NO_PING;
+        if (boot == NO_PING && !g.stuck) {
+            send_all(); /* that it is set up */
+            g.stuck = true;
+        }
         while (msg_next_field(f, &pos, &field) == 1)
             if (field.tag == MSG_ARG && !c->what[0])
                 snprintf(c->what, sizeof(c->what), "%.*s", (int)field.len, (const char *)field.at);
@@ -883,13 +886,14 @@ static void a_silent_guest_is_ended(void **s)
 static void an_idle_sandbox_waits_for_its_command_only_so_long(void **s)
 {
     (void)s;
+    struct box_state st;
+
     setenv("CARREL_AWAIT_MS", "50", 1);
-    start(true, NULL, true);
-
-    struct box_state st = expect_ended(ask(MSG_WAIT));
-
-    assert_string_equal(st.reason, "stopped");
+    start(false, NULL, true);
     expect_gone();
+    assert_int_equal(box_load_state(box, &st, &e), 0);
+    assert_string_equal(st.reason, "stopped");
+    assert_string_equal(st.text, "no command came");
 }
 
 /* r04, r06: a guest that misbehaves on one stream loses that stream, and only that. */
