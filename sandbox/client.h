@@ -3,10 +3,11 @@
  *
  * The socket speaks msg.h frames; each connection carries one request. A requester that closes its
  * end, or only its sending half, is gone: its EXEC, PUT or GET ends (but see ATTACH). The keeper
- * closes its end when the answer is complete; for an EXEC with MSG_F_MAIN, an ATTACH, STOP, WAIT and
- * a KILL without SIGNO, that is when the sandbox has ended and, when ephemeral, nothing of it is
- * left. Each of these gets ENDED as its last frame, MAIN and ATTACH after EXIT when the command came
- * that far; a request that is cut off by the end of the machine gets ENDED in place of its answer.
+ * closes its end when the answer is complete; for an EXEC with MSG_F_MAIN, an ATTACH, STOP, WAIT
+ * and a KILL without SIGNO, that is when the sandbox has ended and, when ephemeral, nothing of it
+ * is left. Each of these gets ENDED as its last frame, MAIN and ATTACH after EXIT when the command
+ * came that far; a request that is cut off by the end of the machine gets ENDED in place of its
+ * answer.
  */
 #ifndef SANDBOX_CLIENT_H
 #define SANDBOX_CLIENT_H
