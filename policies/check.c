@@ -130,6 +130,8 @@ static bool mount_there(const struct policy *p, const char *id)
 
 static void command(struct checker *c, const struct command *cmd)
 {
+    uint32_t states = 0;
+
     for (uint32_t k = 0; k < cmd->network.n; k++)
         if (!net_rule_by_id(c->p, cmd->network.v[k]))
             wrong(c, cmd->o.spot, "tools/commands/%s: network rule \"%s\" is not there", cmd->id,
@@ -141,12 +143,16 @@ static void command(struct checker *c, const struct command *cmd)
     for (uint32_t k = 0; k < cmd->argv.n; k++) {
         const struct argv_rule *r = cmd->argv.v[k];
 
+        states += argv_states(&r->allow) + argv_states(&r->deny);
         if (says(&r->o, "tools.commands.argv", "allow") ==
             says(&r->o, "tools.commands.argv", "deny"))
             wrong(c, r->o.spot, "tools/commands/%s: argv: wanted allow or deny", cmd->id);
         else if (says(&r->o, "tools.commands.argv", "deny") && !r->deny.n)
             wrong(c, r->o.spot, "tools/commands/%s: argv: an empty deny", cmd->id);
     }
+    if (states > ARGV_STATES_MAX)
+        wrong(c, cmd->o.spot, "tools/commands/%s: argv: too complex (%u states; %u are allowed)",
+              cmd->id, states, ARGV_STATES_MAX);
 }
 
 static bool literal(const struct token *t)

@@ -2,6 +2,7 @@
 #include "policies/compare.h"
 #include "policies/points.h"
 #include "policies/solve.h"
+#include "policies/words.h"
 
 #include <string.h>
 
@@ -126,6 +127,28 @@ static void disagreement(const struct ruleset *rs, uint32_t i, uint32_t k, struc
     text_fini(&t);
 }
 
+/* A denial of requests is empty words where an allow lets bytes through unseen. */
+static void unseen(const struct ruleset *rs, const struct clause *deny, struct problems *ps)
+{
+    const struct clauses *http = &rs->space[SPACE_HTTP];
+
+    if (!deny->cell[HTTP_METHOD] && !deny->cell[HTTP_PATH])
+        return;
+    for (uint32_t i = 0; i < http->n; i++) {
+        const struct clause *allow = &http->v[i];
+        const struct net_rule *r = allow->deny ? NULL : rule_of(rs, allow);
+        struct text t = TEXT_INIT;
+
+        if (!r || r->protocol == PROTO_HTTPS || clause_disjoint(allow, deny, HTTP_PORT + 1))
+            continue;
+        text_add(&t, "cannot hold where %s (", rs->rules[allow->rule].id);
+        policy_place(rs->policy, r->o.spot, &t);
+        text_add(&t, ") does not see requests (protocol: https)");
+        complain(rs, ps, PROBLEM_ERROR, &rs->rules[deny->rule], text_str(&t));
+        text_fini(&t);
+    }
+}
+
 void policy_overlaps(const struct ruleset *rs, struct problems *ps)
 {
     const struct clauses *http = &rs->space[SPACE_HTTP];
@@ -134,6 +157,9 @@ void policy_overlaps(const struct ruleset *rs, struct problems *ps)
         for (uint32_t k = i + 1; k < http->n; k++)
             if (!http->v[i].deny && !http->v[k].deny)
                 disagreement(rs, i, k, ps);
+    for (uint32_t i = 0; i < http->n; i++)
+        if (http->v[i].deny)
+            unseen(rs, &http->v[i], ps);
     for (unsigned space = SPACE_HTTP; space <= SPACE_FILE; space++) {
         const struct clauses *cs = &rs->space[space];
 

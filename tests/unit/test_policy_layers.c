@@ -514,6 +514,14 @@ static void whole_policies_are_checked(void **state)
           "two mounts" },
         { "storage: {mounts: [{id: a, target: /x}]}\n", "source is missing" },
         { "accelerators: [{id: a}]\n", "vendor is missing" },
+        { "network: {allow: [{id: a, hosts: [\"*.x.org\"], protocol: tls}], deny: [{id: d, "
+          "methods: [POST]}]}\n",
+          "network/deny/d: cannot hold where network/a (f:3)" },
+        { "tools: {commands: [{id: a, exec: {path: /a}, argv: [{allow: [{any: {count: 0..512}}, "
+          "{any: {count: 0..512}}, {any: {count: 0..512}}, {any: {count: 0..512}}]},"
+          " {deny: [{any: {count: 0..512}}, {any: {count: 0..512}}, {any: {count: 0..512}}, {any: "
+          "{count: 0..512}}]}]}]}\n",
+          "argv: too complex (4100 states" },
         { "models: [{id: a, endpoint: \"http://h\"}]\n", "no names" },
     };
 
