@@ -47,8 +47,9 @@ static void add_leaving(struct arena *a, struct texts *out, const struct texts *
 
     char *s = arena_get(a, len + 1);
 
-    for (size_t i = 0; i < len; i++)
-        s[i] = i < n ? prefix[i] : (char)c;
+    for (size_t i = 0; i < n; i++)
+        s[i] = prefix[i];
+    memset(s + n, c, len - n);
     add_text(a, out, s);
 }
 

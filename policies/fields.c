@@ -69,7 +69,7 @@ void field_print_number(const struct field *f, uint64_t v, struct text *out)
     if (f->words && f->type != F_SET && v < 64 && v < UINT32_MAX) {
         size_t n = 0;
 
-        while (f->words[n] && n < v)
+        while (n < v && f->words[n])
             n++;
         text_add(out, "%s", f->words[n] ? f->words[n] : "?");
         return;

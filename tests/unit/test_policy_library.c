@@ -45,8 +45,10 @@ static void check(const char *name)
     struct ruleset *rs = p ? ruleset_make(p, NULL) : NULL;
 
     problems_print(&ps, &t);
-    if (!c || ps.n)
+    if (!c || ps.n) {
         fail_msg("%s", text_str(&t));
+        return;
+    }
     cases_print(c, rs, &t);
     if (c->failed || c->noticed != c->rules || c->n < 8)
         fail_msg("%s: %s", name, text_str(&t));
