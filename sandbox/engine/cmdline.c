@@ -14,7 +14,8 @@
  *                        no calibration against timers that are emulated themselves
  * cryptomgr.notests      self-tests of every cipher: a third of a second under emulation
  * i8042.*                there is no keyboard to look for
- * pci=noearly            no scan through the old configuration ports before ECAM is known: 220 exits
+ * pci=noearly            no scan through the old configuration ports before ECAM is known: 220
+ * exits
  */
 static const char common[] = "quiet panic=-1 reboot=a random.trust_cpu=on tsc=reliable "
                              "no_timer_check cryptomgr.notests i8042.noaux i8042.nokbd pci=noearly";
