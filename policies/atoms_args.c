@@ -107,12 +107,14 @@ void atoms_args(struct atoms *at)
         tokens_of(at, names.v[i], &tokens, &ntokens);
         token_values(at->arena, tokens, ntokens, &values);
         for (uint32_t k = 0; k < n; k++) {
+            if (!atoms_spend(at, (1ull + values.n) * (total + nnext + 1)))
+                return;
             choose(at, &now[k], names.v[i], NULL, &next, &nnext);
             for (uint32_t m = 0; m < values.n; m++)
                 choose(at, &now[k], names.v[i], values.v[m], &next, &nnext);
-            *at->steps += values.n;
         }
-        at->too_complex = *at->steps > SOLVE_STEPS || nnext > SOLVE_STATES;
+        if (nnext > SOLVE_STATES)
+            at->too_complex = true;
         if (at->too_complex)
             return;
         now = next;

@@ -292,10 +292,11 @@ static void explore(struct product *p, struct atoms *at)
         consider(p, at, s);
         for (uint32_t v = 0; v < p->values.n && p->states[s].depth < ARGV_MAX && !at->too_complex;
              v++) {
+            if (!atoms_spend(at, 64u * p->words + 1))
+                break;
             for (uint32_t i = 0; i < p->nm; i++)
                 step(&p->m[i], p->sets[s] + p->m[i].first, p->values.v[v], next + p->m[i].first);
-            if (++*at->steps > SOLVE_STEPS ||
-                (hopeful(p, next) &&
+            if ((hopeful(p, next) &&
                  !push(p, next, (struct state){ s, p->states[s].depth + 1, v })))
                 at->too_complex = true;
         }

@@ -52,6 +52,8 @@ struct state {
 
 struct product {
     struct arena *arena;
+    struct atoms *at;
+    uint64_t items; /* of all patterns: what one move costs */
     enum glob_kind kind;
     const struct glob **globs;
     uint32_t nglobs;
@@ -94,6 +96,7 @@ static void add_globs(struct product *p, const struct globs *g, uint32_t *n)
         *(const struct glob **)arena_push(p->arena, (void **)&p->globs, p->nglobs, sizeof(void *)) =
             &g->v[i];
         p->nglobs++;
+        p->items += g->v[i].n + 1u;
         (*n)++;
     }
 }
@@ -267,6 +270,8 @@ static bool explore(struct product *p, found_fn *found, void *ctx)
 
             if (shape == SHAPE_DEAD)
                 continue;
+            if (!atoms_spend(p->at, p->items + 1))
+                return false;
             for (uint32_t i = 0; i < p->nglobs; i++)
                 glob_step(p->globs[i], set_of(p, set, i), c, next + (size_t)i * GLOB_REACH_WORDS);
             if (hopeful(p, next) &&
@@ -311,9 +316,10 @@ static bool consider_state(struct product *p, uint32_t state, void *ctx)
     return !at->done && !at->too_complex;
 }
 
-static struct product product_new(const struct atoms *at)
+static struct product product_new(struct atoms *at)
 {
     struct product p = { .arena = at->arena,
+                         .at = at,
                          .kind = (enum glob_kind)spaces[at->q->space].dims[at->dim].glob };
 
     for (uint32_t i = 0; i < at->q->nmust; i++)

@@ -68,10 +68,11 @@ static enum compared replay(const struct ruleset *child, const struct ruleset *p
 }
 
 static enum solved ask(enum space_id space, const struct clause *a, const struct clause *b,
-                       const struct picked *avoid, struct arena *tmp, struct request *r)
+                       const struct picked *avoid, struct arena *tmp, struct request *r,
+                       uint64_t *work)
 {
     const struct clause *must[] = { a, b };
-    struct question q = { space, must, b ? 2 : 1, avoid->v, avoid->n };
+    struct question q = { space, must, b ? 2 : 1, avoid->v, avoid->n, work };
 
     return solve(&q, tmp, r);
 }
@@ -79,7 +80,7 @@ static enum solved ask(enum space_id space, const struct clause *a, const struct
 /* One allow clause of the child against all of the parent. */
 static enum solved clause_outside(enum space_id space, const struct clause *c,
                                   const struct ruleset *child, const struct ruleset *parent,
-                                  struct arena *tmp, struct request *r)
+                                  struct arena *tmp, struct request *r, uint64_t *work)
 {
     uint32_t dims = spaces[space].n;
     struct picked avoid = { NULL, 0 }, denials = { NULL, 0 }, own = { NULL, 0 };
@@ -90,7 +91,7 @@ static enum solved clause_outside(enum space_id space, const struct clause *c,
     if (!covered(c, &avoid, dims) && !covered(c, &own, dims)) {
         for (uint32_t i = 0; i < own.n; i++)
             pick(tmp, &avoid, own.v[i]);
-        s = ask(space, c, NULL, &avoid, tmp, r);
+        s = ask(space, c, NULL, &avoid, tmp, r, work);
     }
     if (s != SOLVED_NONE)
         return s;
@@ -98,7 +99,7 @@ static enum solved clause_outside(enum space_id space, const struct clause *c,
     pick_near(tmp, &denials, &parent->space[space], true, c, dims);
     for (uint32_t i = 0; i < denials.n && s == SOLVED_NONE; i++)
         if (!covered(denials.v[i], &own, dims))
-            s = ask(space, c, denials.v[i], &own, tmp, r);
+            s = ask(space, c, denials.v[i], &own, tmp, r, work);
     return s;
 }
 
@@ -106,6 +107,7 @@ enum compared narrower_in(enum space_id space, const struct ruleset *child,
                           const struct ruleset *parent, struct arena *a, struct witness *w)
 {
     const struct clauses *cs = &child->space[space];
+    uint64_t work = SOLVE_WORK;
 
     for (uint32_t i = 0; i < cs->n; i++) {
         struct arena tmp = ARENA_INIT;
@@ -114,7 +116,7 @@ enum compared narrower_in(enum space_id space, const struct ruleset *child,
 
         if (cs->v[i].deny)
             continue;
-        s = clause_outside(space, &cs->v[i], child, parent, &tmp, &w->request);
+        s = clause_outside(space, &cs->v[i], child, parent, &tmp, &w->request, &work);
         w->rule = &child->rules[cs->v[i].rule];
         if (s == SOLVED_POINT)
             result = replay(child, parent, a, w);
@@ -144,6 +146,7 @@ static bool differences(const struct ruleset *in, const struct ruleset *out, str
                         struct witness **list, uint32_t *n)
 {
     bool sure = true;
+    uint64_t work = 2 * (uint64_t)SOLVE_WORK;
 
     for (unsigned space = 0; space < SPACES; space++) {
         const struct clauses *cs = &in->space[space];
@@ -154,7 +157,7 @@ static bool differences(const struct ruleset *in, const struct ruleset *out, str
             enum solved s = SOLVED_NONE;
 
             if (!cs->v[i].deny)
-                s = clause_outside(space, &cs->v[i], in, out, &tmp, &w.request);
+                s = clause_outside(space, &cs->v[i], in, out, &tmp, &w.request, &work);
             if (s == SOLVED_POINT && replay(in, out, a, &w) == COMPARED_WIDER) {
                 *(struct witness *)arena_push(a, (void **)list, *n, sizeof(**list)) = w;
                 (*n)++;

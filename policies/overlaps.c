@@ -14,11 +14,11 @@ static void complain(const struct ruleset *rs, struct problems *ps, enum severit
 }
 
 static enum solved ask(enum space_id space, const struct clause *const *must, uint32_t nmust,
-                       const struct clause *const *avoid, uint32_t navoid)
+                       const struct clause *const *avoid, uint32_t navoid, uint64_t *work)
 {
     struct arena tmp = ARENA_INIT;
     struct request r;
-    struct question q = { space, must, nmust, avoid, navoid };
+    struct question q = { space, must, nmust, avoid, navoid, work };
     enum solved s = solve(&q, &tmp, &r);
 
     arena_fini(&tmp);
@@ -27,7 +27,7 @@ static enum solved ask(enum space_id space, const struct clause *const *must, ui
 
 /* An allow without a point of its own. */
 static void idle_allow(const struct ruleset *rs, enum space_id space, const struct clause *c,
-                       struct problems *ps)
+                       struct problems *ps, uint64_t *work)
 {
     const struct clauses *cs = &rs->space[space];
     struct arena tmp = ARENA_INIT;
@@ -37,13 +37,13 @@ static void idle_allow(const struct ruleset *rs, enum space_id space, const stru
     for (uint32_t i = 0; i < cs->n; i++)
         if (cs->v[i].deny)
             avoid[n++] = &cs->v[i];
-    if (ask(space, &c, 1, avoid, n) == SOLVED_NONE) {
+    if (ask(space, &c, 1, avoid, n, work) == SOLVED_NONE) {
         complain(rs, ps, PROBLEM_WARNING, &rs->rules[c->rule], "allows nothing");
     } else {
         for (uint32_t i = 0; i < cs->n; i++)
             if (!cs->v[i].deny && cs->v[i].rule != c->rule)
                 avoid[n++] = &cs->v[i];
-        if (ask(space, &c, 1, avoid, n) == SOLVED_NONE)
+        if (ask(space, &c, 1, avoid, n, work) == SOLVED_NONE)
             complain(rs, ps, PROBLEM_WARNING, &rs->rules[c->rule],
                      "other rules allow everything that it allows");
     }
@@ -51,14 +51,15 @@ static void idle_allow(const struct ruleset *rs, enum space_id space, const stru
 }
 
 /* A denial of which no allow has a point. */
-static bool denies_something(const struct ruleset *rs, enum space_id space, const struct clause *c)
+static bool denies_something(const struct ruleset *rs, enum space_id space, const struct clause *c,
+                             uint64_t *work)
 {
     const struct clauses *cs = &rs->space[space];
 
     for (uint32_t i = 0; i < cs->n; i++) {
         const struct clause *both[] = { c, &cs->v[i] };
 
-        if (!cs->v[i].deny && ask(space, both, 2, NULL, 0) != SOLVED_NONE)
+        if (!cs->v[i].deny && ask(space, both, 2, NULL, 0, work) != SOLVED_NONE)
             return true;
     }
     return false;
@@ -89,7 +90,8 @@ static bool same_secrets(const struct policy *p, const char *a, const char *b)
     return true;
 }
 
-static void disagreement(const struct ruleset *rs, uint32_t i, uint32_t k, struct problems *ps)
+static void disagreement(const struct ruleset *rs, uint32_t i, uint32_t k, struct problems *ps,
+                         uint64_t *work)
 {
     const struct clause *http[] = { &rs->space[SPACE_HTTP].v[i], &rs->space[SPACE_HTTP].v[k] };
     const char *what = NULL;
@@ -109,11 +111,11 @@ static void disagreement(const struct ruleset *rs, uint32_t i, uint32_t k, struc
         for (unsigned m = 0; m < 2; m++)
             for (unsigned d = HTTP_PROTOCOL; d < DIMS_MAX; d++)
                 streams[m].cell[d] = NULL;
-        if (ask(SPACE_HTTP, both, 2, NULL, 0) != SOLVED_NONE)
+        if (ask(SPACE_HTTP, both, 2, NULL, 0, work) != SOLVED_NONE)
             what = "protocol";
     }
     if (!what && !same_secrets(rs->policy, a->id, b->id) &&
-        ask(SPACE_HTTP, http, 2, NULL, 0) != SOLVED_NONE)
+        ask(SPACE_HTTP, http, 2, NULL, 0, work) != SOLVED_NONE)
         what = "secrets";
     if (!what)
         return;
@@ -152,11 +154,12 @@ static void unseen(const struct ruleset *rs, const struct clause *deny, struct p
 void policy_overlaps(const struct ruleset *rs, struct problems *ps)
 {
     const struct clauses *http = &rs->space[SPACE_HTTP];
+    uint64_t work = SOLVE_WORK;
 
     for (uint32_t i = 0; i < http->n; i++)
         for (uint32_t k = i + 1; k < http->n; k++)
             if (!http->v[i].deny && !http->v[k].deny)
-                disagreement(rs, i, k, ps);
+                disagreement(rs, i, k, ps, &work);
     for (uint32_t i = 0; i < http->n; i++)
         if (http->v[i].deny)
             unseen(rs, &http->v[i], ps);
@@ -165,8 +168,8 @@ void policy_overlaps(const struct ruleset *rs, struct problems *ps)
 
         for (uint32_t i = 0; i < cs->n; i++) {
             if (!cs->v[i].deny)
-                idle_allow(rs, space, &cs->v[i], ps);
-            else if (!denies_something(rs, space, &cs->v[i]))
+                idle_allow(rs, space, &cs->v[i], ps, &work);
+            else if (!denies_something(rs, space, &cs->v[i], &work))
                 complain(rs, ps, PROBLEM_WARNING, &rs->rules[cs->v[i].rule],
                          "denies nothing that is allowed");
         }

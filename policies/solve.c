@@ -43,16 +43,22 @@ static bool nobody(const struct live *l, uint32_t words)
     return any == 0;
 }
 
+bool atoms_spend(struct atoms *at, uint64_t work)
+{
+    at->too_complex = at->too_complex || *at->work < work;
+    if (!at->too_complex)
+        *at->work -= work;
+    return !at->too_complex;
+}
+
 void atoms_consider(struct atoms *at, const struct value *v)
 {
     const struct question *q = at->q;
 
     if (at->done || at->too_complex)
         return;
-    if (++*at->steps > SOLVE_STEPS) {
-        at->too_complex = true;
+    if (!atoms_spend(at, 1 + q->nmust + q->navoid))
         return;
-    }
     for (uint32_t i = 0; i < q->nmust; i++)
         if (!cell_has(q->must[i]->cell[at->dim], v))
             return;
@@ -180,7 +186,7 @@ static enum solved walk(const struct question *q, struct arena *a, struct reques
     uint8_t order[DIMS_MAX];
     struct ways now = { NULL, 0 };
     struct way first;
-    uint64_t steps = 0;
+    uint64_t own = SOLVE_WORK, *work = q->work ? q->work : &own;
 
     order_dims(q->space, order);
     request_init(&first.point, q->space);
@@ -197,7 +203,7 @@ static enum solved walk(const struct question *q, struct arena *a, struct reques
                                 .dim = order[k],
                                 .live = now.v[i].left,
                                 .words = words,
-                                .steps = &steps };
+                                .work = work };
 
             if (hopeless(q, &now.v[i].left, order, k, dims))
                 continue;

@@ -13,8 +13,9 @@
 
 #include "policies/ruleset.h"
 
-#define SOLVE_STEPS  4000000u /* values looked at in one question */
-#define SOLVE_STATES 16384u   /* of one product automaton */
+/* The limits: what lies beyond is "too complex", never a matter of time. */
+#define SOLVE_WORK   200000000u /* moves of automata and looks at cells, one question or several */
+#define SOLVE_STATES 16384u     /* of one product automaton */
 
 enum solved {
     SOLVED_NONE,
@@ -28,6 +29,7 @@ struct question {
     uint32_t nmust;
     const struct clause *const *avoid;
     uint32_t navoid;
+    uint64_t *work; /* what is left of a limit that several questions share; or NULL */
 };
 
 /* The point's texts live in the arena. */
@@ -58,13 +60,16 @@ struct atoms {
     struct atom *v;   /* an antichain: no set contains another */
     uint32_t n;
     uint32_t words; /* of a struct live */
-    uint64_t *steps;
+    uint64_t *work;
     bool too_complex;
     bool done; /* nobody is left to avoid: no better value exists */
 };
 
 /* Judges a value: kept when every must has it and its set is not above one that is there. */
 void atoms_consider(struct atoms *at, const struct value *v);
+
+/* Takes from the limit; at the end of it, too_complex is set and false returned. */
+bool atoms_spend(struct atoms *at, uint64_t work);
 
 /* Candidates of one dimension. */
 void atoms_plain(struct atoms *at); /* WORD ENUM NUM HOST ADDR ALL_WORD ALL_BITS */

@@ -160,7 +160,7 @@ static void glob_inclusion_is_exact(void **state)
             struct cell ca = { .type = DIM_GLOB }, cb = { .type = DIM_GLOB };
             struct clause in = { .rule = 0 }, out = { .rule = 0 };
             const struct clause *must = &in, *avoid = &out;
-            struct question q = { SPACE_FILE, &must, 1, &avoid, 1 };
+            struct question q = { SPACE_FILE, &must, 1, &avoid, 1, NULL };
             struct request r;
             struct count c = { &ga, &gb, 0 };
             enum solved s;
