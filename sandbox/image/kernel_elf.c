@@ -7,11 +7,15 @@
 #include <string.h>
 
 enum {
-    PHNUM_MAX = 64,        /* Linux has five; the VMM accepts no more than this */
-    PHYS32_ENTRY = 18,     /* XEN_ELFNOTE_PHYS32_ENTRY, xen/include/public/elfnote.h */
-    VERSION_MAX = 128,     /* of /proc/version's third word */
-    KERNEL_NOTES_MAX = 256 /* notes looked at per segment; Linux has a dozen */
+    PHNUM_MAX = 64,         /* Linux has five; the VMM accepts no more than this */
+    PHYS32_ENTRY = 18,      /* XEN_ELFNOTE_PHYS32_ENTRY, xen/include/public/elfnote.h */
+    VERSION_MAX = 128,      /* of /proc/version's third word */
+    KERNEL_NOTES_MAX = 256, /* notes looked at per segment; Linux has a dozen */
+    KERNEL_LOWEST = 1 << 20 /* no kernel is loaded below: boot.rst, "The Memory Layout" */
 };
+
+/* Linux is linked in the upper half, Documentation/arch/x86/x86_64/mm.rst; no program is. */
+#define KERNEL_HALF (UINT64_C(1) << 63)
 
 bool kernel_is_elf(const void *in, size_t len)
 {
@@ -70,7 +74,9 @@ static int check_header(const Elf64_Ehdr *h, size_t len, struct err *e)
     if (!kernel_is_elf(h, sizeof(*h)) || h->e_ident[EI_CLASS] != ELFCLASS64 ||
         h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != EM_X86_64)
         return err_set(e, ENOEXEC, "not a 64-bit x86 ELF kernel");
-    if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
+    if (h->e_type == ET_DYN)
+        return err_set(e, ENOEXEC, "not a kernel: a program or library of an operating system");
+    if (h->e_type != ET_EXEC)
         return err_set(e, ENOEXEC, "kernel ELF: type %u is not an executable", h->e_type);
     if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 || h->e_phnum > PHNUM_MAX)
         return err_set(e, ENOEXEC, "kernel ELF: %u program headers of %u bytes", h->e_phnum,
@@ -80,11 +86,40 @@ static int check_header(const Elf64_Ehdr *h, size_t len, struct err *e)
     return 0;
 }
 
+/* What the program headers tell. */
+struct parts {
+    unsigned loads;
+    bool high; /* something is linked where kernels are, and loaded where they may be */
+    bool pvh;
+};
+
+static int take_segment(const uint8_t *b, size_t len, const Elf64_Phdr *ph, struct parts *parts,
+                        struct err *e)
+{
+    if (ph->p_type == PT_INTERP)
+        return err_set(e, ENOEXEC, "not a kernel: a program that asks for an interpreter");
+    if (ph->p_type != PT_LOAD && ph->p_type != PT_NOTE)
+        return 0;
+
+    int err = check_segment(ph, len, e);
+
+    if (err)
+        return err;
+    if (ph->p_type == PT_NOTE && has_pvh_note(b + ph->p_offset, ph->p_filesz))
+        parts->pvh = true;
+    if (ph->p_type == PT_LOAD && ph->p_memsz) {
+        parts->loads++;
+        if (ph->p_vaddr >= KERNEL_HALF && ph->p_paddr >= KERNEL_LOWEST)
+            parts->high = true;
+    }
+    return 0;
+}
+
 int kernel_check_elf(const void *in, size_t len, bool *pvh, struct err *e)
 {
     const uint8_t *b = in;
+    struct parts parts = { 0 };
     Elf64_Ehdr h;
-    unsigned loads = 0;
 
     if (len < sizeof(h))
         return err_set(e, ENOEXEC, "kernel ELF: only %zu bytes", len);
@@ -92,25 +127,20 @@ int kernel_check_elf(const void *in, size_t len, bool *pvh, struct err *e)
 
     int err = check_header(&h, len, e);
 
-    if (err)
-        return err;
-    *pvh = false;
-    for (unsigned i = 0; i < h.e_phnum; i++) {
+    for (unsigned i = 0; !err && i < h.e_phnum; i++) {
         Elf64_Phdr ph;
 
         memcpy(&ph, b + h.e_phoff + i * sizeof(ph), sizeof(ph));
-        if (ph.p_type != PT_LOAD && ph.p_type != PT_NOTE)
-            continue;
-        err = check_segment(&ph, len, e);
-        if (err)
-            return err;
-        if (ph.p_type == PT_LOAD && ph.p_memsz)
-            loads++;
-        if (ph.p_type == PT_NOTE && has_pvh_note(b + ph.p_offset, ph.p_filesz))
-            *pvh = true;
+        err = take_segment(b, len, &ph, &parts, e);
     }
-    if (loads == 0)
+    if (err)
+        return err;
+    if (parts.loads == 0)
         return err_set(e, ENOEXEC, "kernel ELF: nothing to load in it");
+    if (!parts.pvh && !parts.high)
+        return err_set(e, ENOEXEC,
+                       "not a kernel: no PVH entry, and nothing in it is linked like a kernel");
+    *pvh = parts.pvh;
     return 0;
 }
 

@@ -15,8 +15,9 @@
 /* True when the bytes begin like an ELF file of any kind. */
 bool kernel_is_elf(const void *in, size_t len);
 
-/* A 64-bit x86 ELF with at least one loadable segment, all of whose parts lie inside the file.
- * *pvh: it has the PVH entry note (XEN_ELFNOTE_PHYS32_ENTRY). */
+/* A 64-bit x86 ELF with at least one loadable segment, all of whose parts lie inside the file, and
+ * no program of an operating system: it has the PVH entry note (XEN_ELFNOTE_PHYS32_ENTRY), then
+ * *pvh is set, or is linked in the upper half like Linux. */
 must_check int kernel_check_elf(const void *in, size_t len, bool *pvh, struct err *e);
 
 /* Finds "Linux version X " in the image and copies X; "unknown" when there is none. */

@@ -414,7 +414,11 @@ static const char *elf(const char *version, size_t size)
                      .e_phoff = sizeof(h),
                      .e_phentsize = sizeof(Elf64_Phdr),
                      .e_phnum = 1 };
-    Elf64_Phdr p = { .p_type = PT_LOAD, .p_offset = 0, .p_filesz = size, .p_memsz = size };
+    Elf64_Phdr p = { .p_type = PT_LOAD,
+                     .p_vaddr = 0xffffffff81000000,
+                     .p_paddr = 0x1000000,
+                     .p_filesz = size,
+                     .p_memsz = size };
 
     assert_true(size <= sizeof(b));
     memset(b, 'k', sizeof(b));

@@ -72,6 +72,7 @@ static void make_elf(struct elf *k)
                                    .p_offset = 0x1000,
                                    .p_filesz = 0xf00,
                                    .p_memsz = 0x2000,
+                                   .p_vaddr = 0xffffffff81000000,
                                    .p_paddr = 0x1000000 };
     *segment(k, 1) =
         (Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = NOTE_AT, .p_filesz = NOTE_LEN, .p_memsz = 0 };
@@ -148,6 +149,35 @@ static void l02_elf_segments(void **state)
     make_elf(&k);
     segment(&k, 1)->p_offset = ELF_LEN - NOTE_LEN + 1;
     assert_int_equal(check(&k, &pvh), -ENOEXEC);
+}
+
+/* /bin/ls, busybox, a shared library: all of them ELF files with something to load. */
+static void l01_programs_are_no_kernels(void **state)
+{
+    (void)state;
+    struct elf k;
+    bool pvh;
+
+    make_elf(&k);
+    header(&k)->e_type = ET_DYN;
+    assert_int_equal(check(&k, &pvh), -ENOEXEC);
+    make_elf(&k);
+    header(&k)->e_phnum = 3;
+    *segment(&k, 2) = (Elf64_Phdr){ .p_type = PT_INTERP };
+    assert_int_equal(check(&k, &pvh), -ENOEXEC);
+
+    /* Without the note, only what is linked high and not loaded too low is one. */
+    make_elf(&k);
+    memcpy(k.b + NOTE_AT + 32, "Xem", 4);
+    segment(&k, 0)->p_paddr = 1 << 20;
+    assert_int_equal(check(&k, &pvh), 0);
+    assert_false(pvh);
+    segment(&k, 0)->p_paddr--;
+    assert_int_equal(check(&k, &pvh), -ENOEXEC);
+    segment(&k, 0)->p_paddr = segment(&k, 0)->p_vaddr = 0x400000;
+    assert_int_equal(check(&k, &pvh), -ENOEXEC);
+    memcpy(k.b + NOTE_AT + 32, "Xen", 4);
+    assert_int_equal(check(&k, &pvh), 0);
 }
 
 static void l03_pvh_note(void **state)
@@ -537,6 +567,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(l01_elf_headers),
         cmocka_unit_test(l02_elf_segments),
+        cmocka_unit_test(l01_programs_are_no_kernels),
         cmocka_unit_test(l03_pvh_note),
         cmocka_unit_test(version_is_the_banner_not_its_format),
         cmocka_unit_test(every_compression_is_undone),
