@@ -12,6 +12,17 @@ enum {
     NAME_MAX_ = 255, /* of a path in the archive; ours are short */
 };
 
+/* Here and not beside modules_pick, so that who only uses a kernel needs no libarchive. */
+void module_list_fini(struct module_list *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        free(l->m[i].name);
+        free(l->m[i].data);
+    }
+    free(l->m);
+    *l = (struct module_list){ 0 };
+}
+
 void cpio_fini(struct cpio *c)
 {
     free(c->data);

@@ -156,16 +156,6 @@ static void tree_fini(struct tree *t)
     free(t->builtin);
 }
 
-void module_list_fini(struct module_list *l)
-{
-    for (size_t i = 0; i < l->n; i++) {
-        free(l->m[i].name);
-        free(l->m[i].data);
-    }
-    free(l->m);
-    *l = (struct module_list){ 0 };
-}
-
 /* "virtio-rng.ko.xz" -> "virtio_rng"; NULL when it is not a module's file name. */
 static char *canonical(const char *file)
 {
