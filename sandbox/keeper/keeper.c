@@ -4,6 +4,7 @@
 #include "sandbox/keeper/keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,11 +36,21 @@ void keeper_reason(struct keeper *k, const char *reason, const char *text)
     snprintf(k->state.text, sizeof(k->state.text), "%s", text);
 }
 
+/* Ended, whether it was reaped or not. */
+static bool engine_is_gone(const struct keeper *k)
+{
+    struct pollfd p = { .fd = k->run.pidfd, .events = POLLIN };
+
+    return poll(&p, 1, 0) == 1;
+}
+
 void keeper_broken(struct keeper *k, const char *why)
 {
     if (k->life >= LIFE_LEAVING)
         return; /* it is being ended anyway, and a guest that powers off closes its port */
     keeper_log(k, "guest: protocol broken: %s", why);
+    if (engine_is_gone(k))
+        return; /* what looks broken was cut off: the engine's own end says why */
     keeper_reason(k, "protocol", why);
     keeper_event(k, LIFE_KILL);
 }

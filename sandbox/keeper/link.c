@@ -183,7 +183,8 @@ static void ask_kill(struct link *l, const struct request *r)
 
     if (!r->has_signo) {
         keeper_reason(k, "killed", "");
-        k->state.exit_code = 128 + SIGKILL;
+        if (k->state.exit_code < 0) /* a command that has ended keeps its own */
+            k->state.exit_code = 128 + SIGKILL;
         l->state = LINK_WAITING; /* until it has ended */
         keeper_event(k, LIFE_KILL);
     } else if (!k->main) {
@@ -301,7 +302,7 @@ static void handle(struct link *l)
     }
     memmove(l->in, l->in + used, l->have - used);
     l->have -= used;
-    if (l->state != LINK_ASKING)
+    if (l->state != LINK_ASKING && (used || stuck || !l->have || !l->partial_since))
         l->partial_since = l->have && !stuck ? keeper_now() : 0;
     watch(l, !stuck);
 }

@@ -132,11 +132,11 @@ static void check_pulse(struct keeper *k, int64_t now)
 /* R02 for the guest: streams on which a frame was begun and not gone on with. */
 static int64_t expire_sessions(struct keeper *k, int64_t now)
 {
-    int64_t next = INT64_MAX;
+    int64_t next = INT64_MAX, limit = keeper_setting("CARREL_FRAME_MS", FRAME_REST_MS);
 
     for (size_t i = 0; i < KEEPER_SESSIONS; i++) {
         struct session *s = &k->sessions[i];
-        int64_t due = s->partial_since + FRAME_REST_MS;
+        int64_t due = s->partial_since + limit;
 
         if (!s->id || !s->partial_since)
             continue;
@@ -162,7 +162,10 @@ static int tick(struct keeper *k)
     }
     if (k->port_due && now >= k->port_due) {
         k->port_due = 0;
-        keeper_broken(k, "the control port was closed");
+        if (k->life < LIFE_LEAVING) { /* only the engine can close it, whatever its guest does */
+            keeper_reason(k, "vmm-crash", "the engine closed the control port and did not end");
+            keeper_event(k, LIFE_KILL);
+        }
     }
     if (k->next_ping && now >= k->next_ping)
         check_pulse(k, now);

@@ -165,6 +165,8 @@ static bool judge(struct session *s, size_t *used)
 void session_pull(struct session *s)
 {
     struct yamux *y = s->k->wire.y;
+    struct msg_frame f;
+    bool passed = false;
 
     for (;;) {
         ssize_t n = yamux_read(y, s->id, s->buf + s->have, FRAME_MAX - s->have);
@@ -177,11 +179,17 @@ void session_pull(struct session *s)
         if (used) {
             memmove(s->buf, s->buf + used, s->have - used);
             s->have -= used;
+            passed = true;
         }
         if (n <= 0 && used == 0)
             break;
     }
-    s->partial_since = s->have && s->have < FRAME_MAX ? keeper_now() : 0;
+    /* A whole frame that waits is its readers' delay, not the guest's; and more bytes of the same
+     * one do not give it more time. */
+    if (s->have == 0 || msg_parse(s->buf, s->have, &f) != 0)
+        s->partial_since = 0;
+    else if (passed || !s->partial_since)
+        s->partial_since = keeper_now();
     if (s->have == 0 && yamux_at_eof(y, s->id))
         session_lost(s, "the guest ended its answer early");
     else if (s->have && yamux_at_eof(y, s->id) && has_room(s, MSG_MAX))

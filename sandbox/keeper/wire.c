@@ -33,7 +33,7 @@ static void die(struct keeper *k, const char *why)
 static void hung_up(struct keeper *k)
 {
     if (detach(k))
-        k->port_due = keeper_now() + HUNG_UP_MS;
+        k->port_due = keeper_now() + keeper_setting("CARREL_HUNG_UP_MS", HUNG_UP_MS);
 }
 
 /* Reads while there is room; false when nothing came. */

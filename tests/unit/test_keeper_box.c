@@ -43,8 +43,14 @@ static struct guest {
     int fd;
     struct yamux *y;
     bool stuck; /* as a whole: says nothing any more, not even to a ping */
+    bool stays; /* although it is asked to power off */
     struct call calls[KEEPER_SESSIONS];
 } g;
+
+/* More than a client's socket and the keeper's buffer for it hold, by less than one frame's room.
+ */
+#define SPILL_BYTES  100
+#define SPILL_FRAMES 1760
 
 static void send_all(void);
 
@@ -112,7 +118,25 @@ static void on_exec(struct call *c)
         raise(SIGKILL);
     } else if (is(c, "seven"))
         leave(c, MSG_EXITED, 7);
-    else if (is(c, "segv"))
+    else if (is(c, "seven-stays")) {
+        g.stays = true;
+        leave(c, MSG_EXITED, 7);
+    } else if (is(c, "spill")) {
+        static const uint8_t block[SPILL_BYTES];
+
+        for (int i = 0; i < SPILL_FRAMES; i++)
+            say(c->id, MSG_STDOUT, block, sizeof(block));
+    } else if (is(c, "dribble")) {
+        uint8_t head[MSG_HEADER];
+
+        msg_header(head, MSG_STDOUT, MSG_MAX);
+        if (yamux_write(g.y, c->id, head, sizeof(head)) != sizeof(head))
+            _exit(70);
+    } else if (is(c, "hang-up")) {
+        send_all();
+        close(g.fd);
+        pause();
+    } else if (is(c, "segv"))
         leave(c, MSG_SIGNALED, 11);
     else if (is(c, "slow"))
         leave(c, MSG_TIMED_OUT, 9);
@@ -180,10 +204,17 @@ static void on_request(struct call *c, const struct msg_frame *f)
         break;
     case MSG_EOF: say(c->id, MSG_DONE, NULL, 0); break; /* of a PUT */
     case MSG_POWEROFF:
-        if (!is(&g.calls[1], "stubborn"))
+        if (!is(&g.calls[1], "stubborn") && !g.stays)
             _exit(0);
         break;
-    case MSG_STDIN: say(c->id, MSG_STDOUT, f->body, f->len); break;
+    case MSG_STDIN:
+        if (is(c, "dribble")) {
+            if (yamux_write(g.y, c->id, "x", 1) != 1)
+                _exit(70);
+            break;
+        }
+        say(c->id, MSG_STDOUT, f->body, f->len);
+        break;
     case MSG_STDIN_EOF: leave(c, MSG_EXITED, 0); break;
     case MSG_SIGNAL:
         if (is(c, "wait"))
@@ -240,6 +271,15 @@ static void send_all(void)
             _exit(0);
 }
 
+/* The machine is killed while it writes. */
+static void die_in_mid_word(int signo)
+{
+    (void)signo;
+    if (write(g.fd, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12) == 12)
+        raise(SIGKILL);
+    _exit(70);
+}
+
 static _Noreturn void be_guest(int fd)
 {
     const struct yamux_config cfg = { .max_streams = KEEPER_SESSIONS, .accept = true };
@@ -248,6 +288,7 @@ static _Noreturn void be_guest(int fd)
 
     g.fd = fd;
     g.y = yamux_new(&cfg);
+    signal(SIGUSR1, die_in_mid_word);
     if (boot == CRASHES)
         raise(SIGKILL);
     if (boot == PORT_GARBAGE && write(fd, "GET / HTTP/1.1\r\n\r\n", 18) != 18)
@@ -332,6 +373,7 @@ static char root[64];
 static struct store *store;
 static struct err e;
 static struct box_config cfg;
+static uint64_t disk_bytes;
 static int box = -1;
 static pid_t keeper;
 
@@ -345,7 +387,10 @@ static int setup(void **s)
     unsetenv("CARREL_PING_MS");
     unsetenv("CARREL_SILENT_MS");
     unsetenv("CARREL_AWAIT_MS");
+    unsetenv("CARREL_FRAME_MS");
+    unsetenv("CARREL_HUNG_UP_MS");
     boot = UP;
+    disk_bytes = 0;
     e = ERR_INIT;
     keeper = 0;
     store = store_open(&e);
@@ -408,6 +453,7 @@ static void start(bool ephemeral, const char *argv0, bool await_main)
     cfg.image = strdup("mini");
     snprintf(cfg.name, sizeof(cfg.name), "box");
     cfg.stop_grace_ms = 100;
+    cfg.disk_bytes = disk_bytes;
     if (argv0) {
         cfg.argv = calloc(2, sizeof(char *));
         cfg.argv[0] = strdup(argv0);
@@ -484,6 +530,14 @@ static void expect(struct client *c, enum msg_type type)
     if (f.type != type)
         fail_msg("wanted type %d, got type %d: %.*s", type, f.type, f.len > 4 ? (int)f.len - 4 : 0,
                  (const char *)f.body + 4);
+}
+
+static struct client *exec_started(const char *what, uint32_t flags)
+{
+    struct client *c = exec_it(what, flags);
+
+    expect(c, MSG_STARTED);
+    return c;
 }
 
 static void expect_exit(struct client *c, int kind, int code)
@@ -1108,6 +1162,104 @@ static void h02_the_machine_is_killed(void **s)
     expect_gone();
 }
 
+/* h02: what a killed machine left on the wire is torn, and no lie of its guest. */
+static void h02_the_machine_is_killed_in_mid_word(void **s)
+{
+    struct box_state st;
+    int status;
+
+    (void)s;
+    start(false, "wait", false);
+
+    struct client *a = ask(MSG_ATTACH);
+
+    expect(a, MSG_STARTED);
+    assert_int_equal(box_load_state(box, &st, &e), 0);
+
+    struct pollfd vmm = { .fd = (int)syscall(434 /* pidfd_open */, st.vmm_pid, 0),
+                          .events = POLLIN };
+
+    assert_true(vmm.fd >= 0);
+    assert_int_equal(kill(keeper, SIGSTOP), 0);
+    assert_int_equal(waitpid(keeper, &status, WUNTRACED), keeper);
+    assert_int_equal(kill(st.vmm_pid, SIGUSR1), 0);
+    assert_int_equal(poll(&vmm, 1, 10000), 1);
+    close(vmm.fd);
+    assert_int_equal(kill(keeper, SIGCONT), 0);
+    st = expect_ended(a);
+    assert_string_equal(st.reason, "vmm-crash");
+    expect_gone();
+}
+
+/* h02: a guest cannot close the port; an engine that does and stays is broken. */
+static void h02_the_engine_closes_its_port(void **s)
+{
+    (void)s;
+    setenv("CARREL_HUNG_UP_MS", "20", 1);
+    start(false, NULL, true);
+    assert_string_equal(expect_ended(exec_started("hang-up", MSG_F_MAIN)).reason, "vmm-crash");
+    expect_gone();
+}
+
+/* r02, r11: what waits for a slow reader is whole; its guest is not to blame for the delay. */
+static void r11_a_slow_reader_costs_nobody_anything(void **s)
+{
+    (void)s;
+    setenv("CARREL_FRAME_MS", "20", 1);
+    start(false, NULL, true);
+
+    struct client *c = exec_it("spill", MSG_F_MAIN);
+    struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+
+    assert_int_equal(poll(&p, 1, 300), 0);
+    expect(c, MSG_STARTED);
+    for (int i = 0; i < SPILL_FRAMES; i++)
+        expect(c, MSG_STDOUT);
+    hang_up(c);
+    assert_string_equal(expect_ended(ask(MSG_STOP)).reason, "stopped");
+    expect_gone();
+}
+
+/* r02: a byte now and then does not keep a frame alive. */
+static void r02_a_guest_that_dribbles(void **s)
+{
+    int rounds = 0;
+
+    (void)s;
+    setenv("CARREL_FRAME_MS", "200", 1);
+    start(false, NULL, false);
+
+    struct client *c = exec_started("dribble", MSG_F_STDIN);
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+    while (poll(&p, 1, 20) == 0 && rounds++ < 200)
+        assert_int_equal(client_send(c, MSG_STDIN, "x", 1, &e), 0);
+    assert_true(rounds < 200);
+    expect(c, MSG_ERROR);
+    expect_close(c);
+    assert_string_equal(expect_ended(ask(MSG_STOP)).reason, "stopped");
+    expect_gone();
+}
+
+/* Killing what is left of a machine does not rewrite how its command ended. */
+static void a_late_kill_keeps_the_exit_code(void **s)
+{
+    struct box_state st;
+
+    (void)s;
+    disk_bytes = 1 << 20;
+    start(false, NULL, true);
+
+    struct client *c = exec_started("seven-stays", MSG_F_MAIN);
+
+    expect_exit(c, MSG_EXITED, 7);
+    st = expect_ended(ask(MSG_KILL));
+    assert_string_equal(st.reason, "exited");
+    assert_int_equal(st.exit_code, 7);
+    expect_ended(c);
+    expect_gone();
+}
+
 /* h02: kill -9 of the keeper: the next command ends what is left and says so. */
 static void h02_the_keeper_is_killed(void **s)
 {
@@ -1185,6 +1337,11 @@ int main(void)
         T(r11_too_many_clients),
         T(terms_to_the_keeper_stop_in_order),
         T(a_stubborn_guest_is_ended_all_the_same),
+        T(h02_the_machine_is_killed_in_mid_word),
+        T(h02_the_engine_closes_its_port),
+        T(r11_a_slow_reader_costs_nobody_anything),
+        T(r02_a_guest_that_dribbles),
+        T(a_late_kill_keeps_the_exit_code),
         T(h02_the_machine_is_killed),
         T(h02_the_keeper_is_killed),
         cmocka_unit_test(output_is_capped),
