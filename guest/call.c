@@ -57,15 +57,21 @@ void call_end(struct call *c)
     yamux_close(c->control->mux, c->id);
 }
 
-static void send_error(struct call *c, const struct err *e)
+void call_error(struct call *c, const struct err *e)
 {
-    uint8_t body[4 + sizeof(e->msg)];
-    size_t len = strlen(e->msg);
+    uint8_t body[CALL_ERROR_MAX];
+    size_t len = strnlen(e->msg, sizeof(e->msg));
 
     for (int i = 0; i < 4; i++)
         body[i] = (uint8_t)((uint32_t)e->code >> 8 * i);
-    memcpy(body + 4, e->msg, len);
+    for (size_t i = 0; i < len; i++)
+        body[4 + i] = (uint8_t)((uint8_t)e->msg[i] < ' ' || e->msg[i] == 0x7f ? '?' : e->msg[i]);
     call_send(c, MSG_ERROR, body, 4 + len);
+}
+
+static void send_error(struct call *c, const struct err *e)
+{
+    call_error(c, e);
     call_end(c);
 }
 

@@ -162,17 +162,12 @@ void job_resume(struct job *j)
 /* The final frame; false when the stream has no room for it yet. */
 static bool send_final(struct job *j)
 {
-    uint8_t body[4 + sizeof(j->verdict.msg)];
-    size_t len = strnlen(j->verdict.msg, sizeof(j->verdict.msg));
-    uint32_t code = (uint32_t)j->verdict.code;
+    uint8_t body[2];
 
-    if (call_room(j->call) < sizeof(body))
+    if (call_room(j->call) < CALL_ERROR_MAX)
         return false;
-    if (code) {
-        for (int i = 0; i < 4; i++)
-            body[i] = (uint8_t)(code >> 8 * i);
-        memcpy(body + 4, j->verdict.msg, len);
-        call_send(j->call, MSG_ERROR, body, 4 + len);
+    if (j->verdict.code) {
+        call_error(j->call, &j->verdict);
     } else if (is_command(j)) {
         bool by_signal = WIFSIGNALED(j->wait_status);
 

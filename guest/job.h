@@ -63,6 +63,10 @@ size_t call_room(const struct call *c);
 
 /* Sends one frame, at most call_room. */
 void call_send(struct call *c, enum msg_type type, const void *body, size_t len);
+/* Sends ERROR. Its text may tell of names that tools chose: control characters become '?', for the
+ * keeper takes none. */
+#define CALL_ERROR_MAX (4 + sizeof(((struct err *)0)->msg))
+void call_error(struct call *c, const struct err *e);
 
 /* The final frame was sent; the job is gone when this returns. */
 void call_end(struct call *c);

@@ -310,6 +310,9 @@ static void not_started(void **state)
         { "/bin/true", "/no/such/dir", NULL, ENOENT },
         { "/bin/true", "/etc/passwd", NULL, ENOTDIR },
         { "/bin/true", NULL, "no-such-user", EINVAL },
+        { "/no/such\n\033[2Jprogram\177", NULL, NULL, ENOENT },
+        { "/bin/true", "/no\tdir", NULL, ENOENT },
+        { "/bin/true", NULL, "no\nuser", EINVAL },
     };
 
     (void)state;
@@ -322,6 +325,8 @@ static void not_started(void **state)
         assert_false(r.started);
         assert_int_equal(r.error, cases[i].error);
         assert_true(strlen(r.text) > 5);
+        for (const char *c = r.text; *c; c++) /* the keeper refuses an answer with any other */
+            assert_true((unsigned char)*c >= ' ' && *c != 0x7f);
         client_result_fini(&r);
     }
 }
