@@ -42,9 +42,15 @@ static int open_sub(int root, const char *name, struct err *e)
     if (mkdirat(root, name, 0700) && errno != EEXIST)
         return err_sys(e, "state directory: %s", name);
 
-    int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    auto_fd int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
 
-    return fd < 0 ? err_sys(e, "state directory: %s", name) : fd;
+    if (fd < 0 || fstat(fd, &st))
+        return err_sys(e, "state directory: %s", name);
+    /* Who could put files here could give a machine any file of ours for a disk (H01). */
+    if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return err_set(e, EPERM, "state directory: %s: another user can write to it", name);
+    return fd_steal(&fd);
 }
 
 struct store *store_open(struct err *e)

@@ -130,6 +130,33 @@ static void config_is_kept_whole(void **s)
     close(dir);
 }
 
+/* h01: a state directory that somebody else prepared, or can change. */
+static void h01_foreign_directories(void **s)
+{
+    static const char *const subs[] = { "sandboxes", "names" };
+    char path[160];
+
+    (void)s;
+    for (size_t i = 0; i < array_len(subs); i++) {
+        struct store *again;
+
+        snprintf(path, sizeof(path), "%s/%s", root, subs[i]);
+        assert_int_equal(chmod(path, 0770), 0);
+        assert_null(store_open(&e));
+        assert_int_equal(e.code, EPERM);
+        assert_int_equal(chmod(path, 0700), 0);
+        if (geteuid() == 0) {
+            assert_int_equal(chown(path, 12345, 0), 0);
+            assert_null(store_open(&e));
+            assert_int_equal(e.code, EPERM);
+            assert_int_equal(chown(path, 0, 0), 0);
+        }
+        again = store_open(&e);
+        assert_non_null(again);
+        store_close(again);
+    }
+}
+
 static void private_modes(void **s)
 {
     char id[BOX_ID_LEN + 1], path[160];
@@ -481,6 +508,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(config_is_kept_whole),
+        T(h01_foreign_directories),
         T(private_modes),
         T(names_are_taken_once),
         T(bad_names_are_refused),
