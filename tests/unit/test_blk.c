@@ -298,6 +298,31 @@ static void b01_beyond_the_end(void **state)
     teardown(&f);
 }
 
+/* B01: one read of up to 4 GiB needs no more than 2 MiB of guest memory, named often; it would keep
+ * this thread, and the end of the machine, for seconds. */
+static void b01_larger_than_any_driver_asks(void **state)
+{
+    struct vmm_launch_disk disk = { 0 };
+    struct fixture f;
+    struct buf b[35] = { 0 };
+    uint64_t status;
+
+    (void)state;
+    plug_disk(&f, &disk, 33 * 4096, F_FLUSH);
+    status = guest_alloc(&f.g, 1);
+    b[0] = (struct buf){ header(&f, T_IN, 0), 16, 0 };
+    for (unsigned n = 32; n <= 33; n++) {
+        for (unsigned i = 1; i <= n; i++)
+            b[i] = (struct buf){ 0x200000, 0x200000, D_WRITE };
+        b[n + 1] = (struct buf){ status, 1, D_WRITE };
+        ring_add(f.r, b, n + 2);
+        drv_ring(&f.d);
+        assert_true(ring_reap(f.r, NULL, NULL));
+        assert_int_equal(*(uint8_t *)guest_at(&f.g, status, 1), n > 32);
+    }
+    teardown(&f);
+}
+
 static void b01_file_shrunk_by_the_host(void **state)
 {
     struct fixture f;
@@ -541,6 +566,43 @@ static void b05_large_write_zeroes(void **state)
     teardown(&f);
 }
 
+/*
+ * B05: a turn is counted by what the host has to do, not by the bytes of the chain: 16 MiB of
+ * zeroes are asked for with 16 bytes.
+ */
+static void b05_costly_requests_share_the_turn(void **state)
+{
+    struct vmm_launch_disk disk = { 0 };
+    struct fixture f;
+    struct range zero = { 0, 32768, 0 }, drop[16] = { 0 };
+    struct {
+        uint32_t type;
+        const struct range *r;
+        unsigned n, most;
+    } cases[] = { { T_ZERO, &zero, 1, 1 }, { T_DISC, drop, 16, 4 }, { T_FLUSH, NULL, 0, 16 } };
+
+    (void)state;
+    plug_disk(&f, &disk, 32768, F_FLUSH);
+    for (unsigned i = 0; i < array_len(drop); i++)
+        drop[i] = (struct range){ i * 64, 8, 0 };
+    for (unsigned c = 0; c < array_len(cases); c++) {
+        unsigned len = cases[c].n * (unsigned)sizeof(struct range);
+        struct buf b[3] = { { header(&f, cases[c].type, 0), 16, 0 },
+                            { len ? guest_put(&f.g, cases[c].r, len) : 0, len, 0 },
+                            { guest_alloc(&f.g, 1), 1, D_WRITE } };
+        uint16_t before = f.r->idx;
+
+        for (unsigned i = 0; i < 20; i++)
+            ring_add(f.r, b, 3);
+        guest_w(&f.g, f.d.bar + VIRTIO_BELL, 2, 0);
+        assert_int_equal(loop_once(&f.g.loop, 0, NULL), 0);
+        assert_in_range(ring_word(f.r, f.r->used + 2) - before, 1, cases[c].most);
+        guest_settle(&f.g);
+        assert_int_equal(ring_word(f.r, f.r->used + 2), f.r->idx); /* its turn comes again */
+    }
+    teardown(&f);
+}
+
 /* B06: the ring filled again and again, used entries never looked at. */
 static void b06_never_reaped(void **state)
 {
@@ -716,6 +778,7 @@ int main(void)
         cmocka_unit_test(scattered_and_indirect),
         cmocka_unit_test(large_requests_in_chunks),
         cmocka_unit_test(b01_beyond_the_end),
+        cmocka_unit_test(b01_larger_than_any_driver_asks),
         cmocka_unit_test(b01_file_shrunk_by_the_host),
         cmocka_unit_test(b02_header_in_16_pieces),
         cmocka_unit_test(b02_header_and_data_in_one_buffer),
@@ -726,6 +789,7 @@ int main(void)
         cmocka_unit_test(b05_discard_and_write_zeroes),
         cmocka_unit_test(b05_refused_ranges),
         cmocka_unit_test(b05_large_write_zeroes),
+        cmocka_unit_test(b05_costly_requests_share_the_turn),
         cmocka_unit_test(b06_never_reaped),
         cmocka_unit_test(rate_limit_holds_back),
         cmocka_unit_test(rate_limit_by_bytes),

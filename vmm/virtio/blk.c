@@ -49,9 +49,12 @@
 #define DISCARD_MAX (1u << 22)        /* sectors in one segment: 2 GiB, a matter of metadata */
 #define ZEROES_MAX  (1u << 15)        /* sectors: 16 MiB, which may have to be written */
 #define UNMAP       1u                /* flag of a write-zeroes segment */
+#define REQUEST_MAX (64u << 20)       /* bytes in one read or write; Linux asks for at most 4 MiB */
 #define CHUNK       (1u << 20)        /* bytes in one system call */
-#define TURN_BYTES  (4u << 20)        /* then other devices have their turn */
+#define TURN_BYTES  (4u << 20)        /* then other devices have their turn … */
 #define TURN_CHAINS 64u
+#define SYNC_BYTES  (TURN_BYTES / 8)  /* … in which a flush counts for so many, */
+#define RANGE_BYTES (TURN_BYTES / 64) /* and so does a range that is discarded */
 #define ID_LEN      20u
 
 struct header {
@@ -89,6 +92,7 @@ struct blk {
     uint64_t sectors;
     uint8_t id[ID_LEN];
     struct limit bytes, ops;
+    uint64_t work; /* of this turn, in bytes: what requests cost, not how long their chains are */
     struct loop_source timer; /* fd owned; -1 without a limit */
     struct virtq_chain chain; /* the request being served */
     struct iovec piece[VIRTQ_SIZE_MAX];
@@ -150,10 +154,16 @@ static bool on_disk(const struct blk *b, uint64_t sector, uint64_t n)
     return sector <= b->sectors && n <= b->sectors - sector;
 }
 
-/* Where the guest did not agree to flush, each write waits for the medium (section 5.2.6.2). */
-static bool settle(const struct blk *b)
+static bool sync_disk(struct blk *b)
 {
-    return (b->dev.features & F_FLUSH) || !fdatasync(b->fd);
+    b->work += SYNC_BYTES;
+    return !fdatasync(b->fd);
+}
+
+/* Where the guest did not agree to flush, each write waits for the medium (section 5.2.6.2). */
+static bool settle(struct blk *b)
+{
+    return (b->dev.features & F_FLUSH) || sync_disk(b);
 }
 
 static uint8_t read_write(struct blk *b, uint64_t sector, bool write, uint32_t *written)
@@ -161,8 +171,11 @@ static uint8_t read_write(struct blk *b, uint64_t sector, bool write, uint32_t *
     struct virtq_chain *c = &b->chain;
     uint64_t len = write ? c->read_len : c->write_len;
 
-    if (len % SECTOR || !on_disk(b, sector, len / SECTOR) || (write && b->readonly))
+    /* Other devices wait, and so does the end of the machine: not for 4 GiB. */
+    if (len > REQUEST_MAX || len % SECTOR || !on_disk(b, sector, len / SECTOR) ||
+        (write && b->readonly))
         return S_IOERR;
+    b->work += len;
     if (!move(b, write, write ? c->iov : c->iov + c->nread, write ? c->nread : c->nwrite, len,
               (off_t)(sector * SECTOR)) ||
         (write && !settle(b)))
@@ -246,6 +259,7 @@ static uint8_t discard_or_zero(struct blk *b, bool discard)
             return S_IOERR;
         total += r->sectors;
     }
+    b->work += discard ? n * RANGE_BYTES : total * SECTOR;
     for (size_t i = 0; i < n && status == S_OK; i++)
         status = apply_range(b, discard, &ranges[i]);
     if (status == S_OK && !settle(b))
@@ -272,7 +286,7 @@ static uint8_t serve_request(struct blk *b, const struct header *h, uint32_t *wr
     switch (le32toh(h->type)) {
     case T_IN: return read_write(b, le64toh(h->sector), false, written);
     case T_OUT: return read_write(b, le64toh(h->sector), true, written);
-    case T_FLUSH: return fdatasync(b->fd) ? S_IOERR : S_OK;
+    case T_FLUSH: return (uint8_t)(sync_disk(b) ? S_OK : S_IOERR);
     case T_GET_ID: return get_id(b, written);
     case T_DISCARD: return discard_or_zero(b, true);
     case T_WRITE_ZEROES: return discard_or_zero(b, false);
@@ -321,10 +335,10 @@ static enum virtq_verdict notify(struct virtio_dev *dev)
     struct blk *b = blk_of(dev);
     const struct gmem *m = dev->host->mem;
     enum virtq_verdict v = VIRTQ_CHAIN;
-    uint64_t bytes = 0;
 
+    b->work = 0;
     virtq_hush(&b->queue, m);
-    for (unsigned n = 0; n < TURN_CHAINS && bytes < TURN_BYTES && v == VIRTQ_CHAIN; n++) {
+    for (unsigned n = 0; n < TURN_CHAINS && b->work < TURN_BYTES && v == VIRTQ_CHAIN; n++) {
         if (held_back(b)) {
             v = VIRTQ_EMPTY; /* no doorbell is wanted before the timer */
             break;
@@ -333,7 +347,6 @@ static enum virtq_verdict notify(struct virtio_dev *dev)
         if (v == VIRTQ_EMPTY && !virtq_wait(&b->queue, m))
             v = VIRTQ_CHAIN; /* one came in meanwhile */
         else if (v == VIRTQ_CHAIN) {
-            bytes += b->chain.read_len + b->chain.write_len;
             v = serve_chain(b);
             /* At once, not at the end of the turn: the guest works while we serve the next. */
             dev->interrupt(dev, 0);
