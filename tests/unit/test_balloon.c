@@ -125,6 +125,33 @@ static void lists_of_any_length(void **state)
     guest_fini(&f.g);
 }
 
+/* Eight requests of 16384 scattered frames are not one turn: others wait for this thread. */
+static void long_lists_share_the_turn(void **state)
+{
+    struct fixture f;
+    uint32_t *many = calloc(16384, 4);
+    struct ring *r;
+    struct buf b;
+
+    (void)state;
+    setup(&f, 0);
+    for (unsigned i = 0; i < 16384; i++)
+        many[i] = 0x200 + 2 * (i % 0x40);
+    f.g.next = 0x300000;
+    b = (struct buf){ guest_put(&f.g, many, 16384 * 4), 16384 * 4, 0 };
+    r = &f.d.ring[0];
+    for (unsigned i = 0; i < 8; i++)
+        ring_add(r, &b, 1);
+    guest_w(&f.g, f.d.bar + VIRTIO_BELL, 2, 0);
+    assert_int_equal(loop_once(&f.g.loop, 0, NULL), 0);
+    assert_int_equal(ring_word(r, r->used + 2), 1);
+    guest_settle(&f.g);
+    assert_int_equal(ring_word(r, r->used + 2), 8);
+    assert_int_equal(balloon_returned_bytes(f.dev), 8 * 16384ull * 4096);
+    free(many);
+    guest_fini(&f.g);
+}
+
 static void reporting_whole_pages_only(void **state)
 {
     (void)state;
@@ -197,9 +224,10 @@ static void target_and_actual(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inflate_and_deflate),         cmocka_unit_test(frames_that_are_not_ram),
-        cmocka_unit_test(lists_of_any_length),         cmocka_unit_test(reporting_whole_pages_only),
-        cmocka_unit_test(reporting_needs_its_feature), cmocka_unit_test(target_and_actual),
+        cmocka_unit_test(inflate_and_deflate),        cmocka_unit_test(frames_that_are_not_ram),
+        cmocka_unit_test(lists_of_any_length),        cmocka_unit_test(long_lists_share_the_turn),
+        cmocka_unit_test(reporting_whole_pages_only), cmocka_unit_test(reporting_needs_its_feature),
+        cmocka_unit_test(target_and_actual),
     };
 
     return cmocka_run_group_tests_name("balloon", tests, NULL, NULL);

@@ -23,6 +23,7 @@
 
 #define QUEUE_SIZE  128u
 #define TURN_CHAINS 32u
+#define TURN_PAGES  8192u  /* frames or buffers in a turn: each may be a system call */
 #define PAGE        4096u  /* section 5.5.6: the unit of the balloon, whatever the guest's pages */
 #define PFNS_MAX    16384u /* in one request: 64 MiB of memory; Linux sends 256 */
 #define PFN_BATCH   256u
@@ -110,14 +111,16 @@ static enum virtq_verdict serve_queue(struct balloon *b, uint16_t queue)
 {
     struct virtq *q = &b->queues[queue];
     const struct gmem *m = b->dev.host->mem;
+    uint64_t pages = 0;
 
-    for (unsigned n = 0; n < TURN_CHAINS; n++) {
+    for (unsigned n = 0; n < TURN_CHAINS && pages < TURN_PAGES; n++) {
         enum virtq_verdict v = virtq_pop(q, m, &b->chain);
 
         if (v == VIRTQ_EMPTY && !virtq_wait(q, m))
             continue;
         if (v != VIRTQ_CHAIN)
             return v;
+        pages += b->chain.read_len / sizeof(uint32_t) + b->chain.nwrite;
         if (queue == INFLATE && !inflate(b))
             return VIRTQ_BAD_GUEST;
         if (queue >= REPORTING && (b->dev.features & F_REPORTING))
