@@ -624,6 +624,28 @@ static void masked_vectors(void **state)
         masked_vectors_wait(i & 1, i & 2);
 }
 
+/* What is pending while MSI-X goes off and on again is still seen when its vector is unmasked. */
+static void masked_vector_outlasts_msix_off(void **state)
+{
+    (void)state;
+    for (unsigned trap = 0; trap < 2; trap++) {
+        struct fixture f;
+        unsigned cap;
+
+        plug(&f, trap);
+        drv_start(&f.d, 0, 16);
+        cap = drv_find_cap(&f.d, 0x11);
+        guest_w(&f.g, f.d.bar + VIRTIO_TABLE + 16 + 12, 4, 1);
+        roundtrip(&f, 0);
+        guest_w(&f.g, cfg(1, cap + 2), 2, 0);
+        guest_w(&f.g, cfg(1, cap + 2), 2, 0x8000);
+        assert_int_equal(f.g.msi[0x41], 0);
+        guest_w(&f.g, f.d.bar + VIRTIO_TABLE + 16 + 12, 4, 0);
+        assert_int_equal(f.g.msi[0x41], 1);
+        teardown(&f);
+    }
+}
+
 static void no_interrupts_when_off(void **state)
 {
     struct fixture f;
@@ -804,6 +826,7 @@ int main(void)
         cmocka_unit_test(config_space_trapped),
         cmocka_unit_test(isr_is_cleared_by_reading),
         cmocka_unit_test(masked_vectors),
+        cmocka_unit_test(masked_vector_outlasts_msix_off),
         cmocka_unit_test(no_interrupts_when_off),
         cmocka_unit_test(bus_master_off_means_no_dma),
         cmocka_unit_test(bar_moves_with_its_pages_and_doorbell),

@@ -100,14 +100,17 @@ static void send(struct virtio_pci *p, uint16_t vector)
     /* It was masked. From here on writes to the table are trapped; one that came between the look
      * at the table and that moment is caught by looking again. */
     regs_plain_page(p, false);
-    if (!msix_flush(&p->msix))
-        regs_plain_page(p, true);
+    msix_flush(&p->msix);
+    regs_plain_page(p, !p->msix.pending);
 }
 
+/* What is still pending after it may also wait for MSI-X to be turned on again. */
 static void flush(struct virtio_pci *p)
 {
-    if (p->msix.pending && !msix_flush(&p->msix))
-        regs_plain_page(p, true);
+    if (!p->msix.pending)
+        return;
+    msix_flush(&p->msix);
+    regs_plain_page(p, !p->msix.pending);
 }
 
 static void interrupt(struct virtio_dev *dev, uint16_t queue)
