@@ -156,6 +156,10 @@ static int copy_entry(struct job *b, struct archive_entry *en, struct err *e)
         return err_set(e, EINVAL, "\"%.100s\": negative size", path ? path : "");
     if (kind == ENTRY_LINK && !archive_entry_symlink(en))
         return err_set(e, EINVAL, "\"%.100s\": symbolic link to nothing", path ? path : "");
+    /* No path is longer: nobody could follow it, and readers of squashfs have mistaken it. */
+    if (kind == ENTRY_LINK && strlen(archive_entry_symlink(en)) > ENTRY_NAME_MAX)
+        return err_set(e, ENAMETOOLONG, "\"%.100s\": symbolic link to a name too long",
+                       path ? path : "");
 
     const char *target = archive_entry_hardlink(en);
 

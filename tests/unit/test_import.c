@@ -378,6 +378,39 @@ static void l08_hostile_archives(void **state)
     }
 }
 
+/* A pax header (POSIX.1-2001) with the target, then the link. */
+static int import_link(size_t len, struct err *e)
+{
+    static char record[8192];
+    struct entry_judge j = { 0 };
+    void *s;
+    int n, err;
+
+    assert_int_equal(set_up(&s), 0);
+
+    struct place *p = s;
+
+    n = snprintf(record, sizeof(record), "%zu linkpath=", len + 15); /* four digits: 4 + 10 + 1 */
+    memset(record + n, 'a', len);
+    memcpy(record + n + len, "\n", 2);
+    assert_int_equal(strlen(record), len + 15);
+    file(p, "ok", "ok");
+    tar_put(p, "x", 'x', 0644, NULL, record, strlen(record));
+    tar_put(p, "link", '2', 0777, "short", NULL, 0);
+    err = import(p, &j, e);
+    tear_down(&s);
+    return err;
+}
+
+static void l08_long_links(void **state)
+{
+    (void)state;
+    struct err e;
+
+    assert_int_equal(import_link(ENTRY_NAME_MAX, &e), 0);
+    assert_int_equal(import_link(ENTRY_NAME_MAX + 1, &e), -ENAMETOOLONG);
+}
+
 static void l08_a_bomb_is_refused_by_its_header(void **state)
 {
     struct place *p = *state;
@@ -535,6 +568,7 @@ int main(void)
         cmocka_unit_test(many_names_are_found_again),
         cmocka_unit_test(devices_and_sockets_are_dropped),
         cmocka_unit_test_setup_teardown(an_archive_becomes_an_image, set_up, tear_down),
+        cmocka_unit_test(l08_long_links),
         cmocka_unit_test(l08_hostile_archives),
         cmocka_unit_test_setup_teardown(l08_a_bomb_is_refused_by_its_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(truncated_archives_are_refused, set_up, tear_down),
