@@ -93,9 +93,11 @@ int keeper_claim(struct keeper *k, struct err *e)
         err = box_load_state(k->boxfd, &last, e);
     if (err)
         return err;
-    if (last.phase != BOX_CREATED && (last.phase != BOX_ENDED || k->cfg.ephemeral))
+    if (last.phase != BOX_CREATED && (last.phase != BOX_ENDED || k->cfg.ephemeral)) {
+        fd_closep(&k->lock); /* not ours to end: an engine may run, and only its record names it */
         return err_set(e, EBUSY, "the sandbox is %s: its last keeper was lost",
                        box_phase_name(last.phase));
+    }
     k->grace_ms = k->cfg.stop_grace_ms ? k->cfg.stop_grace_ms : DEFAULT_GRACE_MS;
     return 0;
 }

@@ -1286,6 +1286,26 @@ static void h02_the_keeper_is_killed(void **s)
     assert_string_equal(st.reason, "keeper-lost");
 }
 
+/* h02: a keeper that comes too early after another's death leaves what reconciling needs. */
+static void h02_a_lost_sandbox_is_not_claimed(void **s)
+{
+    const struct box_state lost = { .phase = BOX_RUNNING, .vmm_pid = 1, .exit_code = -1 };
+    char id[BOX_ID_LEN + 1];
+    struct keeper *k;
+
+    (void)s;
+    cfg = (struct box_config){ .ephemeral = true, .mem_bytes = 64u << 20, .vcpus = 1 };
+    assert_int_equal(store_create(store, &cfg, &e), 0);
+    box = store_find(store, cfg.id, id, &e);
+    assert_true(box >= 0);
+    assert_int_equal(box_save_state(box, &lost, &e), 0);
+    k = keeper_new(box, false, &e);
+    assert_non_null(k);
+    assert_int_equal(keeper_claim(k, &e), -EBUSY);
+    assert_int_equal(k->lock, -1); /* whoever holds it may remove an ephemeral sandbox */
+    keeper_free(k);
+}
+
 static void output_is_capped(void **s)
 {
     struct journal j;
@@ -1344,6 +1364,7 @@ int main(void)
         T(a_late_kill_keeps_the_exit_code),
         T(h02_the_machine_is_killed),
         T(h02_the_keeper_is_killed),
+        T(h02_a_lost_sandbox_is_not_claimed),
         cmocka_unit_test(output_is_capped),
     };
 
