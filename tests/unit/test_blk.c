@@ -689,6 +689,29 @@ static void rate_limit_by_bytes(void **state)
     teardown(&f);
 }
 
+/* What the host could do in part only was work as well: else a full host would lift the limit. */
+static void rate_limit_counts_what_failed(void **state)
+{
+    struct vmm_launch_disk disk = { .bytes_per_s = 1 << 20 };
+    struct fixture f;
+    uint64_t status;
+    struct buf b[3];
+
+    (void)state;
+    plug_with(&f, &disk, F_FLUSH);
+    assert_int_equal(ftruncate(f.fd, (SECTORS - 1) * 512), 0);
+    status = guest_alloc(&f.g, 1);
+    b[0] = (struct buf){ header(&f, T_IN, 0), 16, 0 };
+    b[1] = (struct buf){ 0x100000, SECTORS * 512, D_WRITE };
+    b[2] = (struct buf){ status, 1, D_WRITE };
+    for (unsigned i = 0; i < 3; i++)
+        ring_add(f.r, b, 3);
+    drv_ring(&f.d);
+    assert_int_equal(*(uint8_t *)guest_at(&f.g, status, 1), 1);
+    assert_int_equal(ring_word(f.r, f.r->used + 2), 1);
+    teardown(&f);
+}
+
 /* Section 5.2.6.2: without FLUSH negotiated, what is reported as done is durable. */
 static void durable_when_it_says_so(void **state)
 {
@@ -793,6 +816,7 @@ int main(void)
         cmocka_unit_test(b06_never_reaped),
         cmocka_unit_test(rate_limit_holds_back),
         cmocka_unit_test(rate_limit_by_bytes),
+        cmocka_unit_test(rate_limit_counts_what_failed),
         cmocka_unit_test(durable_when_it_says_so),
         cmocka_unit_test(host_refuses_to_write),
         cmocka_unit_test(refused_files),

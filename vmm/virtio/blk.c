@@ -176,13 +176,13 @@ static uint8_t read_write(struct blk *b, uint64_t sector, bool write, uint32_t *
         (write && b->readonly))
         return S_IOERR;
     b->work += len;
+    limit_charge(&b->bytes, len); /* also when the host fails half way: it worked */
     if (!move(b, write, write ? c->iov : c->iov + c->nread, write ? c->nread : c->nwrite, len,
               (off_t)(sector * SECTOR)) ||
         (write && !settle(b)))
         return S_IOERR;
     if (!write)
         *written = (uint32_t)len;
-    limit_charge(&b->bytes, len);
     return S_OK;
 }
 
