@@ -8,9 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define REAPS 64 /* a round; tools that fork without end must not keep PID 1 from all else (C08) \
+                  */
+
 void reaper_collect(struct reaper *r)
 {
-    for (;;) {
+    for (int i = 0; i < REAPS; i++) {
         siginfo_t info = { 0 };
         int status;
 
@@ -25,6 +28,7 @@ void reaper_collect(struct reaper *r)
         if (waitpid(info.si_pid, &status, 0) == info.si_pid)
             jobs_reaped(r->jobs, info.si_pid, status);
     }
+    kill(getpid(), SIGCHLD); /* blocked, so it brings us back here through the loop */
 }
 
 static void signals_ready(struct loop_source *s, uint32_t events)
@@ -33,11 +37,12 @@ static void signals_ready(struct loop_source *s, uint32_t events)
     struct signalfd_siginfo info;
 
     (void)events;
-    while (read(s->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-        if (info.ssi_signo == SIGCHLD)
-            reaper_collect(r);
-        else if (r->power)
-            r->power(r->arg);
+    if (read(s->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    if (info.ssi_signo == SIGCHLD)
+        reaper_collect(r);
+    else if (r->power)
+        r->power(r->arg);
 }
 
 int reaper_init(struct reaper *r, struct loop *l, struct jobs *jobs, struct err *e)

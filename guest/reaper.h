@@ -19,7 +19,8 @@ struct reaper {
 /* Blocks the signals it takes in this process; children must unblock them. */
 must_check int reaper_init(struct reaper *r, struct loop *l, struct jobs *jobs, struct err *e);
 
-/* Collects everything that has ended. Called by the loop, and by whoever cannot wait for it. */
+/* Collects what has ended, so many a round; the loop goes on with the rest. Called by the loop, and
+ * by whoever cannot wait for it. */
 void reaper_collect(struct reaper *r);
 
 #endif

@@ -585,6 +585,51 @@ static void r11_unread_output(void **state)
     client_result_fini(&r);
 }
 
+/* A process of its own, as a reaper takes every child and changes the signal mask. */
+static _Noreturn void reap_many(void)
+{
+    enum { MANY = 300 };
+    struct loop loop;
+    struct jobs jobs = { 0 };
+    struct reaper r;
+    struct err e = ERR_INIT;
+    pid_t pid[MANY];
+    siginfo_t info;
+    int rounds = 0;
+
+    if (loop_init(&loop, &e) || reaper_init(&r, &loop, &jobs, &e))
+        _exit(10);
+    for (int i = 0; i < MANY; i++) {
+        pid[i] = fork();
+        if (pid[i] == 0)
+            _exit(0);
+    }
+    for (int i = 0; i < MANY; i++)
+        if (waitid(P_PID, (id_t)pid[i], &info, WEXITED | WNOWAIT))
+            _exit(11);
+    reaper_collect(&r);
+    if (r.childless)
+        _exit(12); /* all at once: nothing else was served meanwhile */
+    while (!r.childless && rounds++ < MANY)
+        if (loop_once(&loop, 5000, &e))
+            _exit(13);
+    _exit(r.childless ? 0 : 14);
+}
+
+static void c08_endless_forks_are_reaped_in_turns(void **state)
+{
+    int status;
+    pid_t pid = fork();
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (pid == 0)
+        reap_many();
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void as_many_as_there_may_be(void **state)
 {
     uint32_t ids[JOBS_MAX + 1];
@@ -839,6 +884,7 @@ int main(void)
         TEST(flooded_output),
         cmocka_unit_test(endless_outlet),
         TEST(r11_unread_output),
+        TEST(c08_endless_forks_are_reaped_in_turns),
         TEST(as_many_as_there_may_be),
         TEST(requests_to_pid_1),
         TEST(r04_frames_out_of_place),
