@@ -195,6 +195,9 @@ static int check_disk_fd(const struct vmm_launch_disk *d, uint32_t i, struct err
     if (!err && S_ISREG(st.st_mode) && (!st.st_size || st.st_size % 512))
         err = err_set(e, EINVAL, "%s: %lld bytes are not whole 512-byte sectors", what,
                       (long long)st.st_size);
+    /* pwrite(2) ignores its offset there: every guest write would make the file longer. */
+    if (!err && (fcntl(d->fd, F_GETFL) & O_APPEND))
+        err = err_set(e, EACCES, "%s: descriptor %d is opened for appending", what, d->fd);
     return err;
 }
 

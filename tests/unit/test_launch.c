@@ -270,6 +270,7 @@ static void kinds_and_modes(void **state)
     WRONG(replace(&v.l.disks[0].fd, file_of(0, O_RDONLY)), "disk 0");
     WRONG(replace(&v.l.disks[1].fd, file_of(512, O_RDONLY)), "disk 1");
     WRONG(replace(&v.l.disks[1].fd, file_of(512, O_WRONLY)), "disk 1");
+    WRONG(replace(&v.l.disks[1].fd, file_of(512, O_RDWR | O_APPEND)), "disk 1");
     WRONG(replace(&v.l.disks[1].fd, open("/dev/null", O_RDWR)), "disk 1");
     WRONG(replace(&v.l.ports[0].fd, open("/dev/null", O_RDWR)), "carrel.control");
     WRONG(replace(&v.l.ports[0].fd, socket(AF_UNIX, SOCK_DGRAM, 0)), "carrel.control");
