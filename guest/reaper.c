@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define REAPS 64 /* a round; tools that fork without end must not keep PID 1 from all else (C08) \
-                  */
+/* A round. Tools that fork without end must not keep PID 1 from all else (C08). */
+#define REAPS 64
 
 void reaper_collect(struct reaper *r)
 {
