@@ -383,7 +383,7 @@ static int import_link(size_t len, struct err *e)
 {
     static char record[8192];
     struct entry_judge j = { 0 };
-    void *s;
+    void *s = NULL;
     int n, err;
 
     assert_int_equal(set_up(&s), 0);
