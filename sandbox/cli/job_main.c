@@ -1,4 +1,5 @@
-/* job_main.c - carrel-job: the verbs of carrel that parse archives, kernels and policies. See main.c. */
+/* job_main.c - carrel-job: the verbs of carrel that parse archives, kernels and policies. See
+ * main.c. */
 #include "sandbox/cli/dispatch.h"
 #include "sandbox/cli/verbs.h"
 

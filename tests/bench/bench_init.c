@@ -1,7 +1,7 @@
 /*
  * bench_init.c - the shortest /init: the machine ends with its first instructions in user space.
- * With reads=N on the kernel's command line it first reads N blocks of 4 KiB from /dev/vda, one after
- * the other, past the page cache.
+ * With reads=N on the kernel's command line it first reads N blocks of 4 KiB from /dev/vda, one
+ * after the other, past the page cache.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -247,7 +247,7 @@ static void tar_put(struct place *p, const char *name, char type, unsigned mode,
     snprintf(h + 100, 8, "%07o", mode);
     snprintf(h + 108, 8, "%07o", 1000U);
     snprintf(h + 116, 8, "%07o", 1000U);
-    snprintf(h + 124, 12, "%011lo", (unsigned long)announced);
+    snprintf(h + 124, 12, "%011lo", (unsigned long)announced & 077777777777UL);
     snprintf(h + 136, 12, "%011lo", 1700000000UL);
     memset(h + 148, ' ', 8);
     h[156] = type;

@@ -151,9 +151,9 @@ static void p13_known_range_miscompilation(void **s)
 
     (void)s;
     assert_int_equal(seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, FOREIGN), 0);
-    assert_int_equal(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, 39, 1, SCMP_A0(SCMP_CMP_LT, 1)), 0);
+    assert_int_equal(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, 39, 1, SCMP_A0(SCMP_CMP_LT, 1, 0)), 0);
     assert_int_equal(
-        seccomp_rule_add(ctx, SCMP_ACT_ALLOW, 39, 1, SCMP_A0(SCMP_CMP_GE, (1ull << 32) + 1)), 0);
+        seccomp_rule_add(ctx, SCMP_ACT_ALLOW, 39, 1, SCMP_A0(SCMP_CMP_GE, (1ull << 32) + 1, 0)), 0);
     assert_int_equal(seccomp_export_bpf(ctx, fd), 0);
 
     ssize_t n = pread(fd, prog, sizeof(prog), 0);
