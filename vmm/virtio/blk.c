@@ -45,7 +45,8 @@
 #define QUEUE_SIZE  256u
 #define SEG_MAX     (QUEUE_SIZE - 2u) /* a chain less its header and status */
 #define PHYSICAL    3u                /* log2 of sectors in a block of the host: 4 KiB */
-#define RANGES_MAX  16u               /* segments in one discard or write-zeroes */
+#define RANGES_MAX  16u               /* segments in one discard … */
+#define ZERO_RANGES 4u                /* … and in one write-zeroes: 64 MiB, as REQUEST_MAX */
 #define DISCARD_MAX (1u << 22)        /* sectors in one segment: 2 GiB, a matter of metadata */
 #define ZEROES_MAX  (1u << 15)        /* sectors: 16 MiB, which may have to be written */
 #define UNMAP       1u                /* flag of a write-zeroes segment */
@@ -246,8 +247,8 @@ static uint8_t discard_or_zero(struct blk *b, bool discard)
     uint8_t status = S_OK;
     size_t n = len / sizeof(ranges[0]);
 
-    if (b->readonly || !len || len % sizeof(ranges[0]) || n > RANGES_MAX ||
-        virtq_chain_take(&b->chain, ranges, len))
+    if (b->readonly || !len || len % sizeof(ranges[0]) ||
+        n > (discard ? RANGES_MAX : ZERO_RANGES) || virtq_chain_take(&b->chain, ranges, len))
         return S_IOERR;
     for (size_t i = 0; i < n; i++) {
         struct range *r = &ranges[i];
@@ -389,9 +390,10 @@ static void config_read(const struct virtio_dev *dev, uint32_t off, void *dst, u
 
     if (!b->readonly) {
         c.max_discard_sectors = htole32(DISCARD_MAX);
-        c.max_discard_seg = c.max_write_zeroes_seg = htole32(RANGES_MAX);
+        c.max_discard_seg = htole32(RANGES_MAX);
         c.discard_sector_alignment = htole32(1u << PHYSICAL);
         c.max_write_zeroes_sectors = htole32(ZEROES_MAX);
+        c.max_write_zeroes_seg = htole32(ZERO_RANGES);
         c.write_zeroes_may_unmap = 1;
     }
     memcpy(dst, (const uint8_t *)&c + off, len);
