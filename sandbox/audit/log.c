@@ -227,7 +227,7 @@ struct audit_log *audit_log_open(int dirfd, const char *sandbox, const struct au
                                  struct err *e)
 {
     struct audit_log *l = calloc(1, sizeof(*l));
-    struct audit_verdict v;
+    struct audit_verdict v = { 0 };
     off_t cut = 0, note_cut = 0;
     int err;
 

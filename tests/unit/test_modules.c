@@ -20,7 +20,13 @@
 enum { KO_MAX = 1024 };
 
 struct ko {
-    uint8_t b[KO_MAX];
+    union {
+        uint8_t b[KO_MAX];
+        struct {
+            Elf64_Ehdr h;
+            Elf64_Shdr s[3];
+        } elf;
+    };
     size_t len;
 };
 
@@ -87,8 +93,8 @@ static void broken_modules_are_refused(void **state)
 {
     (void)state;
     struct ko k = KO("depends=virtio");
-    Elf64_Ehdr *h = (Elf64_Ehdr *)k.b;
-    Elf64_Shdr *s = (Elf64_Shdr *)(k.b + sizeof(*h));
+    Elf64_Ehdr *h = &k.elf.h;
+    Elf64_Shdr *s = k.elf.s;
     char *deps;
 
     /* In a buffer of exactly the length, so that a sanitizer sees a read behind it. */
