@@ -28,7 +28,7 @@ static const char *insn_fault(const struct bpf_insn *in)
     case BPF_MISC | BPF_TXA:
     case BPF_RET | BPF_K:
     case BPF_RET | BPF_A:
-    case BPF_ALU | BPF_ADD | BPF_K:
+    case BPF_ALU | BPF_ADD | BPF_K: // NOLINT(misc-redundant-expression): both are 0
     case BPF_ALU | BPF_ADD | BPF_X:
     case BPF_ALU | BPF_SUB | BPF_K:
     case BPF_ALU | BPF_SUB | BPF_X:

@@ -223,7 +223,7 @@ void policy_hash(const struct policy *p, char out[POLICY_HASH_HEX])
     if (!EVP_Digest(t.p, t.len, md, &n, EVP_sha256(), NULL) || n != 32)
         abort();
     text_fini(&t);
-    for (unsigned i = 0; i < 32; i++) {
+    for (size_t i = 0; i < 32; i++) {
         out[2 * i] = hex[md[i] >> 4];
         out[2 * i + 1] = hex[md[i] & 15];
     }

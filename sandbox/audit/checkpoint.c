@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void to_hex(char out[2 * AUDIT_HASH + 1], const uint8_t h[AUDIT_HASH])
 {
-    for (unsigned i = 0; i < AUDIT_HASH; i++)
+    for (size_t i = 0; i < AUDIT_HASH; i++)
         snprintf(out + 2 * i, 3, "%02x", h[i]);
 }
 
@@ -26,12 +27,13 @@ int audit_checkpoint_text(const struct audit_checkpoint *c, char out[AUDIT_NOTE_
 
 static bool from_hex(uint8_t out[AUDIT_HASH], const char *text)
 {
-    for (unsigned i = 0; i < AUDIT_HASH; i++) {
-        unsigned v;
+    for (size_t i = 0; i < AUDIT_HASH; i++) {
+        const char two[3] = { text[2 * i], text[2 * i + 1] };
+        char *end;
 
-        if (sscanf(text + 2 * i, "%2x", &v) != 1)
+        out[i] = (uint8_t)strtoul(two, &end, 16);
+        if (*end || end == two)
             return false;
-        out[i] = (uint8_t)v;
     }
     return true;
 }
@@ -40,19 +42,19 @@ int audit_checkpoint_parse(const char *text, size_t len, struct audit_checkpoint
 {
     char copy[AUDIT_NOTE_MAX], again[AUDIT_NOTE_MAX];
     char root[2 * AUDIT_HASH + 1], head[2 * AUDIT_HASH + 1], state[8];
-    unsigned long long size, time_ns;
+    char size[24], time_ns[24];
 
     if (len >= sizeof(copy))
         return -EBADMSG;
     memcpy(copy, text, len);
     copy[len] = '\0';
-    if (sscanf(copy, "carrel-audit %64s %llu %64s %64s %llu %7s", out->sandbox, &size, root, head,
-               &time_ns, state) != 6 ||
-        strlen(root) != 2 * AUDIT_HASH || strlen(head) != 2 * AUDIT_HASH ||
+    if (sscanf(copy, "carrel-audit %64s %23s %64s %64s %23s %7s", out->sandbox, size, root, head,
+               time_ns, state) != 6 ||
+        strlen(root) != sizeof(root) - 1 || strlen(head) != sizeof(head) - 1 ||
         !from_hex(out->root, root) || !from_hex(out->head, head))
         return -EBADMSG;
-    out->size = size;
-    out->time_ns = time_ns;
+    out->size = strtoull(size, NULL, 10);
+    out->time_ns = strtoull(time_ns, NULL, 10);
     out->closed = !strcmp(state, "closed");
     /* What it means is one thing; that it is spelled the one way, another. */
     return audit_checkpoint_text(out, again) == (int)len && !memcmp(again, text, len) ? 0

@@ -173,14 +173,14 @@ int audit_note_open(const struct audit_key *k, const char *note, size_t len)
         return -EBADMSG;
     text = len - tail;
     if (note[text - 1] != '\n' || note[text] != '\n' || note[len - 1] != '\n' ||
-        memcmp(note + text + 1, signer, sizeof(signer) - 1))
+        memcmp(note + text + 1, signer, sizeof(signer) - 1) != 0)
         return -EBADMSG;
     if (EVP_DecodeBlock(sig, (const uint8_t *)note + len - 1 - B64, B64) != (int)sizeof(sig) ||
-        memcmp(sig, k->id, ID_BYTES))
+        memcmp(sig, k->id, ID_BYTES) != 0)
         return -EBADMSG;
     /* One spelling only: the bits that the last group leaves unused are zero. */
     EVP_EncodeBlock(again, sig, ID_BYTES + SIG_BYTES);
-    if (memcmp(again, note + len - 1 - B64, B64))
+    if (memcmp(again, note + len - 1 - B64, B64) != 0)
         return -EBADMSG;
     ctx = EVP_MD_CTX_new();
     ok = ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, k->pkey) == 1 &&

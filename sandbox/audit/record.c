@@ -149,7 +149,7 @@ static void put_hash(struct out *o, const char *key, const uint8_t h[AUDIT_HASH]
     static const char hex[] = "0123456789abcdef";
     char text[2 * AUDIT_HASH];
 
-    for (unsigned i = 0; i < AUDIT_HASH; i++) {
+    for (size_t i = 0; i < AUDIT_HASH; i++) {
         text[2 * i] = hex[h[i] >> 4];
         text[2 * i + 1] = hex[h[i] & 15];
     }
@@ -206,18 +206,22 @@ static void expect(struct in *in, const char *text)
 {
     size_t n = strlen(text);
 
-    if (!in->at || (size_t)(in->end - in->at) < n || memcmp(in->at, text, n)) {
+    if (!in->at || (size_t)(in->end - in->at) < n || memcmp(in->at, text, n) != 0) {
         in->at = NULL;
         return;
     }
     in->at += n;
 }
 
+static int nibble(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static void get_escape(struct in *in, char *c)
 {
     static const char escaped[] = "\b\t\n\f\r\"\\", letter[] = "btnfr\"\\";
     const char *l;
-    unsigned v = 0;
 
     *c = '\0';
     if (in->end - in->at < 2) {
@@ -230,11 +234,12 @@ static void get_escape(struct in *in, char *c)
         in->at += 2;
         return;
     }
-    if (in->end - in->at < 6 || memcmp(in->at, "\\u00", 4) || sscanf(in->at + 4, "%2x", &v) != 1) {
+    if (in->end - in->at < 6 || memcmp(in->at, "\\u00", 4) != 0 || nibble(in->at[4]) < 0 ||
+        nibble(in->at[5]) < 0) {
         in->at = NULL;
         return;
     }
-    *c = (char)v;
+    *c = (char)(nibble(in->at[4]) << 4 | nibble(in->at[5]));
     in->at += 6;
 }
 
@@ -301,11 +306,6 @@ static uint64_t get_time(struct in *in, const char *key)
     v = get_digits(in);
     expect(in, "\"");
     return v;
-}
-
-static int nibble(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static void get_hash(struct in *in, const char *key, uint8_t out[AUDIT_HASH])

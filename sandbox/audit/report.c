@@ -229,6 +229,7 @@ static void egress(FILE *out, const struct tally *t)
     }
     for (unsigned i = 0; i < t->nhosts; i++)
         host[i] = &t->host[i];
+    /* They are pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
     qsort(host, t->nhosts, sizeof(host[0]), by_weight);
     mid = n * ROW / 2.0;
     fprintf(out,

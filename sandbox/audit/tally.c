@@ -56,7 +56,7 @@ static void join_ticks(struct tally *t)
     for (unsigned l = 0; l < TALLY_LANES; l++) {
         struct tally_tick *k = t->tick[l];
 
-        for (unsigned i = 0; i < TALLY_TICKS / 2; i++)
+        for (size_t i = 0; i < TALLY_TICKS / 2; i++)
             k[i] = (struct tally_tick){ k[2 * i].allowed + k[2 * i + 1].allowed,
                                         k[2 * i].denied + k[2 * i + 1].denied,
                                         k[2 * i].events + k[2 * i + 1].events };

@@ -66,7 +66,7 @@ static int next_note(struct reading *r)
         return fault(r, "a checkpoint is malformed");
     if (!r->sandbox[0])
         memcpy(r->sandbox, r->next.sandbox, sizeof(r->sandbox));
-    if (strcmp(r->sandbox, r->next.sandbox))
+    if (strcmp(r->sandbox, r->next.sandbox) != 0)
         return fault(r, "a checkpoint is of another sandbox");
     if (r->next.size < r->last_size)
         return fault(r, "checkpoints are out of order");
@@ -85,8 +85,8 @@ static int meet_notes(struct reading *r)
         int err;
 
         audit_chain_root(&r->chain, root);
-        if (memcmp(root, r->next.root, AUDIT_HASH) ||
-            memcmp(r->chain.head, r->next.head, AUDIT_HASH))
+        if (memcmp(root, r->next.root, AUDIT_HASH) != 0 ||
+            memcmp(r->chain.head, r->next.head, AUDIT_HASH) != 0)
             return fault(r, "what is before it is not what was signed");
         r->v->checkpoints++;
         r->v->covered = r->next.size;
@@ -107,11 +107,11 @@ static int take_line(struct reading *r, const char *line, size_t len)
         return fault(r, "not a record");
     if (rec.seq != r->chain.size)
         return fault(r, "the number is not the next one");
-    if (memcmp(rec.prev, r->chain.head, AUDIT_HASH))
+    if (memcmp(rec.prev, r->chain.head, AUDIT_HASH) != 0)
         return fault(r, "it does not follow the record before it");
     if (!r->sandbox[0])
         memcpy(r->sandbox, rec.sandbox, sizeof(r->sandbox));
-    if (strcmp(r->sandbox, rec.sandbox))
+    if (strcmp(r->sandbox, rec.sandbox) != 0)
         return fault(r, "it is of another sandbox");
     audit_chain_add(&r->chain, line, len);
     r->v->closed = false;
@@ -126,7 +126,10 @@ static int take_file(struct reading *r, int fd)
     enum { WINDOW = 1 << 18 };
     char *buf = malloc(WINDOW);
     size_t have = 0;
-    int err = buf ? 0 : err_set(r->e, ENOMEM, "audit log: no memory");
+    int err = 0;
+
+    if (!buf)
+        return err_set(r->e, ENOMEM, "audit log: no memory");
 
     while (!err) {
         const size_t room = WINDOW - have;

@@ -17,7 +17,7 @@ static int say(struct cli *c, struct text *t, int status)
     int failed;
 
     fputs(text_str(t), stdout);
-    if (t->len && t->p[t->len - 1] != '\n')
+    if (t->p && t->len && t->p[t->len - 1] != '\n')
         putchar('\n');
     text_fini(t);
     failed = cli_finish(c);
