@@ -161,7 +161,9 @@ static int on_error(struct session *s, const struct msg_frame *f, struct err *e)
                     (uint32_t)f->body[3] << 24;
     int n = f->len - 4 < 200 ? (int)(f->len - 4) : 200;
 
-    s->r->how = SESSION_REFUSED;
+    /* Refused because we had asked for the end: that is what the caller is told. */
+    if (s->r->how != SESSION_KILLED)
+        s->r->how = SESSION_REFUSED;
     err_set(&s->r->why, code && code < 4096 ? (int)code : EIO, "%.*s", n,
             (const char *)f->body + 4);
     s->exited = true;
