@@ -2,6 +2,7 @@
 #include "guest/tar.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NAME_MAX_USTAR   100u
@@ -12,7 +13,7 @@
 /* A pax header's body under construction. */
 struct records {
     char *at;
-    size_t len;
+    size_t len, room;
 };
 
 /* Numbers are NUL-terminated octal, as wide as the field; what does not fit is in a pax record. */
@@ -58,7 +59,11 @@ static void add_record(struct records *r, const char *key, const char *value)
             break;
         len = rest + digits;
     } while (true);
-    r->len += (size_t)sprintf(r->at + r->len, "%zu %s=%s\n", len, key, value);
+    /* TAR_HEADER_MAX has room for all records at their longest: anything else is our own mistake.
+     */
+    if (len >= r->room - r->len)
+        abort();
+    r->len += (size_t)snprintf(r->at + r->len, r->room - r->len, "%zu %s=%s\n", len, key, value);
 }
 
 /* Where to cut a path into prefix and name: the slash's offset, or 0 when there is no place. */
@@ -114,7 +119,7 @@ size_t tar_header(const struct tar_entry *t, uint8_t out[TAR_HEADER_MAX])
         (size_t)snprintf(path, sizeof(path), "%s%s", t->path, t->type == TAR_DIR ? "/" : "");
     size_t cut = len > NAME_MAX_USTAR ? split(path, len) : 0;
     bool fits = len <= NAME_MAX_USTAR || cut;
-    struct records r = { .at = (char *)out + TAR_BLOCK };
+    struct records r = { .at = (char *)out + TAR_BLOCK, .room = TAR_HEADER_MAX - 2 * TAR_BLOCK };
     size_t used = 0;
 
     memset(out, 0, TAR_HEADER_MAX);
@@ -128,7 +133,7 @@ size_t tar_header(const struct tar_entry *t, uint8_t out[TAR_HEADER_MAX])
         put_octal(out + 136, 12, 0, SIZE_MAX_USTAR);
         finish(out, 'x');
         used = TAR_BLOCK + r.len;
-        out[used] = '\0'; /* sprintf's terminator is already padding */
+        out[used] = '\0'; /* snprintf's terminator is already padding */
         used += tar_padding(used);
     }
 

@@ -66,7 +66,7 @@ static int into(const char *dir, const struct copy_path *src, struct copy_target
     if (snprintf(out->dir, sizeof(out->dir), "%s", dir) >= (int)sizeof(out->dir))
         return -ENAMETOOLONG;
     if (src->contents || !*copy_path_base(src, out->root))
-        strcpy(out->root, ".");
+        snprintf(out->root, sizeof(out->root), ".");
     return 0;
 }
 
@@ -78,9 +78,9 @@ static int as_itself(const struct copy_path *dst, struct copy_target *out)
     if (!*copy_path_base(dst, out->root))
         return -EINVAL;
     if (!slash)
-        strcpy(out->dir, ".");
+        snprintf(out->dir, sizeof(out->dir), ".");
     else if (slash == dst->path)
-        strcpy(out->dir, "/");
+        snprintf(out->dir, sizeof(out->dir), "/");
     else
         snprintf(out->dir, sizeof(out->dir), "%.*s", (int)(slash - dst->path), dst->path);
     return 0;

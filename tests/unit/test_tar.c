@@ -136,6 +136,21 @@ static void every_path_length(void **state)
     }
 }
 
+/* Every field at its longest at once: what TAR_HEADER_MAX promises room for. */
+static void the_longest_header(void **state)
+{
+    (void)state;
+    begin();
+    in.type = TAR_SYMLINK;
+    in.uid = in.gid = UINT32_MAX - 1;
+    in.mtime = (struct timespec){ .tv_sec = -1234567890123, .tv_nsec = 123456789 };
+    memset(in.path, 'p', TAR_PATH_MAX - 2);
+    in.path[TAR_PATH_MAX - 2] = '\0';
+    memset(in.link, 'l', TAR_PATH_MAX - 1);
+    in.link[TAR_PATH_MAX - 1] = '\0';
+    round_trip();
+}
+
 /* The one slash that splits a path may be at most at offset 155, with at most 100 bytes after it.
  */
 static void split_points(void **state)
@@ -475,6 +490,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds),
         cmocka_unit_test(every_path_length),
+        cmocka_unit_test(the_longest_header),
         cmocka_unit_test(split_points),
         cmocka_unit_test(record_lengths),
         cmocka_unit_test(odd_names),
