@@ -27,9 +27,10 @@
 #define MEM        (128u << 20)
 #define ROUNDS_MAX 1000
 
-/* PVH entry: one byte on the serial port, then the sleep control register (ACPI S5). */
+/* PVH entry: one byte on the serial port, then the sleep control register (ACPI S5). The byte is a
+ * newline, because carrel-vmm passes lines on. */
 PAYLOAD(say_and_stop, 32,
-        "mov $0x3f8, %dx\n mov $'x', %al\n out %al, %dx\n"
+        "mov $0x3f8, %dx\n mov $'\\n', %al\n out %al, %dx\n"
         "mov $0x600, %dx\n mov $0x34, %al\n out %al, %dx\n"
         "1: hlt\n jmp 1b\n");
 
