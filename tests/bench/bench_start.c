@@ -52,10 +52,10 @@ static void need(bool ok, const char *what)
 
 static int floor_vmm(int tell)
 {
-    static struct {
-        struct kvm_cpuid2 head;
-        struct kvm_cpuid_entry2 entry[256];
-    } cpuid;
+    /* The list follows its head; malloc's alignment would do, and costs a page more. */
+    static _Alignas(struct kvm_cpuid2)
+        uint8_t list[sizeof(struct kvm_cpuid2) + 256 * sizeof(struct kvm_cpuid_entry2)];
+    struct kvm_cpuid2 *cpuid = (void *)list;
     static const uint8_t code[] = { 0xe6, 0x10, 0xf4 }; /* out %al, $0x10; hlt */
     int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     int vm = ioctl(kvm, KVM_CREATE_VM, 0);
@@ -77,8 +77,8 @@ static int floor_vmm(int tell)
     need(cpu >= 0 && run_len > 0 &&
              mmap(NULL, (size_t)run_len, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0) != MAP_FAILED,
          "vcpu");
-    cpuid.head.nent = 256;
-    need(!ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) && !ioctl(cpu, KVM_SET_CPUID2, &cpuid) &&
+    cpuid->nent = 256;
+    need(!ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) && !ioctl(cpu, KVM_SET_CPUID2, cpuid) &&
              !ioctl(cpu, KVM_GET_SREGS, &sregs),
          "cpuid");
     sregs.cs.base = sregs.cs.selector = 0;
