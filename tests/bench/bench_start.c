@@ -52,7 +52,7 @@ static void need(bool ok, const char *what)
 
 static int floor_vmm(int tell)
 {
-    /* The list follows its head; malloc's alignment would do, and costs a page more. */
+    /* The list follows its head. */
     static _Alignas(struct kvm_cpuid2)
         uint8_t list[sizeof(struct kvm_cpuid2) + 256 * sizeof(struct kvm_cpuid_entry2)];
     struct kvm_cpuid2 *cpuid = (void *)list;
