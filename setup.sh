@@ -17,7 +17,7 @@ build_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-t
 run_packages="qemu-system-x86 squashfs-tools mmdebstrap busybox-static kmod ca-certificates"
 lean_packages="make bc bison flex libelf-dev libssl-dev xz-utils perl"
 dev_packages="git clang clang-format clang-tidy libclang-rt-14-dev llvm cppcheck
-    shellcheck bats expect tmux acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps"
+    shellcheck bats jq expect tmux acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps"
 
 dev='' lean='' tools=''
 for arg; do
@@ -100,6 +100,11 @@ fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# A machine that has every package may still have no list to download more with.
+lists_for() { # PACKAGE
+    ! command -v apt-cache >/dev/null || apt-cache show "$1" >/dev/null 2>&1 ||
+        as_root apt-get -q update >/dev/null || die "apt-get update failed: is there a network?"
+}
 quietly() { # WHAT COMMAND...
     what=$1
     shift
@@ -120,8 +125,10 @@ has() { # kernel|image NAME
 }
 if [ -z "$(as_user "$carrel" kernel ls -q 2>/dev/null)" ]; then
     say "fetching a guest kernel"
+    lists_for linux-image-cloud-amd64
     quietly "carrel kernel fetch" as_user "$carrel" kernel fetch
 fi
+[ -z "$dev" ] || lists_for linux-image-6.12-cloud-amd64 # also tests download packages
 if [ -n "$dev" ] && ! has kernel debian-6.12; then
     say "fetching another guest kernel, for the tests"
     quietly "carrel kernel fetch" as_user "$carrel" kernel fetch --package linux-image-6.12-cloud-amd64 debian-6.12
@@ -136,6 +143,7 @@ for image in mini base; do
 done
 if [ -n "$lean" ] && ! has kernel lean; then
     say "building the lean kernel (ten minutes)"
+    lists_for linux-source-6.12
     quietly "guest/kernel/build" as_user sh -c "guest/kernel/build >build/lean.path"
     quietly "carrel kernel add" as_user "$carrel" kernel add lean "$(cat build/lean.path)"
 fi

@@ -43,7 +43,7 @@ for signal in KILL INT TERM HUP; do
         if [ $signal != KILL ]; then
             kill -s INT $pid 2>/dev/null; kill -s INT $pid 2>/dev/null; kill -s INT $pid 2>/dev/null
         fi
-        ( sleep 60; kill -KILL $pid 2>/dev/null ) & watchdog=$!
+        ( trap 'kill $!; exit' TERM; sleep 60 & wait $!; kill -KILL $pid ) >/dev/null 2>&1 & watchdog=$!
         wait $pid 2>/dev/null
         kill $watchdog 2>/dev/null; wait $watchdog 2>/dev/null
         "$carrel" ls >/dev/null 2>&1

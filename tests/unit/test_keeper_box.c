@@ -301,8 +301,11 @@ static _Noreturn void be_guest(int fd)
         while (used < n) {
             ssize_t got = yamux_input(g.y, in + used, (size_t)(n - used));
 
-            if (got < 0)
+            if (got < 0) {
+                while (boot == PORT_GARBAGE)
+                    pause(); /* its end is the keeper's to bring about */
                 _exit(71);
+            }
             used += got;
             while (yamux_next_event(g.y, &ev))
                 on_event(&ev);
