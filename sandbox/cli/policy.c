@@ -4,52 +4,12 @@
 #include "policies/compare.h"
 #include "policies/points.h"
 #include "policies/schema.h"
-#include "sandbox/cli/policy_source.h"
+#include "sandbox/cli/policy_say.h"
 #include "sandbox/cli/verbs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Prints what was written, and gives it up. */
-static int say(struct cli *c, struct text *t, int status)
-{
-    int failed;
-
-    fputs(text_str(t), stdout);
-    if (t->p && t->len && t->p[t->len - 1] != '\n')
-        putchar('\n');
-    text_fini(t);
-    failed = cli_finish(c);
-    return failed ? failed : status;
-}
-
-static int say_problems(struct cli *c, const struct problems *ps, int status)
-{
-    struct text t = TEXT_INIT;
-
-    if (c->json)
-        problems_json(ps, &t);
-    else
-        problems_print(ps, &t);
-    return say(c, &t, status);
-}
-
-/* Loads the policy that operand i names. 0: it is sound. Otherwise *status is the verb's. */
-static bool load(struct cli *c, size_t i, struct policy_source *s, int *status)
-{
-    struct err e = ERR_INIT;
-
-    if (policy_source_load(s, c->args->operands[i], &e)) {
-        *status = cli_fail(c, "policy", &e, e.code == ENOENT ? "carrel policy ls" : NULL);
-        return false;
-    }
-    if (!s->policy) {
-        *status = say_problems(c, &s->problems, EXIT_NO);
-        return false;
-    }
-    return true;
-}
 
 int verb_policy_ls(struct cli *c)
 {
@@ -80,11 +40,11 @@ int verb_policy_lint(struct cli *c)
     struct policy_source s;
     int status = 0;
 
-    if (load(c, 0, &s, &status)) {
+    if (policy_open(c, 0, &s, &status)) {
         policy_overlaps(s.rules, &s.problems);
         if (!c->json && !s.problems.n)
             cli_note(c, "%s: nothing to say", s.file);
-        status = say_problems(c, &s.problems, s.problems.errors ? EXIT_NO : 0);
+        status = policy_say_problems(c, &s.problems, s.problems.errors ? EXIT_NO : 0);
     }
     policy_source_fini(&s);
     return status;
@@ -114,7 +74,7 @@ static int answer(struct cli *c, bool whole)
     struct request r;
     int status = 0;
 
-    if (load(c, 0, &s, &status) && asked(c, &a, &r, &status)) {
+    if (policy_open(c, 0, &s, &status) && asked(c, &a, &r, &status)) {
         struct decision d = decide(s.rules, &r);
         struct text t = TEXT_INIT;
 
@@ -127,7 +87,7 @@ static int answer(struct cli *c, bool whole)
             if (t.p)
                 t.p[t.len] = '\0';
         }
-        status = say(c, &t, d.allowed ? 0 : EXIT_NO);
+        status = policy_say(c, &t, d.allowed ? 0 : EXIT_NO);
     }
     arena_fini(&a);
     policy_source_fini(&s);
@@ -150,7 +110,7 @@ int verb_policy_diff(struct cli *c)
     struct policy_source before, after = { .problems = PROBLEMS_INIT };
     int status = 0;
 
-    if (load(c, 0, &before, &status) && load(c, 1, &after, &status)) {
+    if (policy_open(c, 0, &before, &status) && policy_open(c, 1, &after, &status)) {
         struct text t = TEXT_INIT;
         struct diff d;
 
@@ -160,7 +120,8 @@ int verb_policy_diff(struct cli *c)
         else
             diff_print(before.rules, after.rules, &d, &t);
         /* For CI: what widens, or may, is the answer no. */
-        status = say(c, &t, d.change == CHANGE_SAME || d.change == CHANGE_NARROWS ? 0 : EXIT_NO);
+        status =
+            policy_say(c, &t, d.change == CHANGE_SAME || d.change == CHANGE_NARROWS ? 0 : EXIT_NO);
     }
     arena_fini(&a);
     policy_source_fini(&after);
@@ -175,7 +136,7 @@ int verb_policy_narrower(struct cli *c)
     struct policy_source child, parent = { .problems = PROBLEMS_INIT };
     int status = 0;
 
-    if (load(c, 0, &child, &status) && load(c, 1, &parent, &status)) {
+    if (policy_open(c, 0, &child, &status) && policy_open(c, 1, &parent, &status)) {
         struct witness w = { 0 };
         enum compared got = narrower(child.rules, parent.rules, &a, &w);
         struct text t = TEXT_INIT;
@@ -195,7 +156,7 @@ int verb_policy_narrower(struct cli *c)
         } else {
             text_add(&t, "too complex to prove: %s", w.rule ? w.rule->id : "");
         }
-        status = say(c, &t, got == COMPARED_WITHIN ? 0 : EXIT_NO);
+        status = policy_say(c, &t, got == COMPARED_WITHIN ? 0 : EXIT_NO);
     }
     arena_fini(&a);
     policy_source_fini(&parent);
@@ -211,7 +172,7 @@ int verb_policy_test(struct cli *c)
     size_t len = 0;
     int status = 0;
 
-    if (load(c, 0, &s, &status)) {
+    if (policy_open(c, 0, &s, &status)) {
         text = policy_source_cases(&s, &file, &len, &e);
         if (!text) {
             status = cli_fail(c, "policy", &e, "cases stand beside the policy, in NAME.cases.yaml");
@@ -221,13 +182,13 @@ int verb_policy_test(struct cli *c)
             struct text t = TEXT_INIT;
 
             if (!cases) {
-                status = say_problems(c, &ps, EXIT_NO);
+                status = policy_say_problems(c, &ps, EXIT_NO);
             } else {
                 if (c->json)
                     cases_json(cases, s.rules, &t);
                 else
                     cases_print(cases, s.rules, &t);
-                status = say(c, &t, cases->failed ? EXIT_NO : 0);
+                status = policy_say(c, &t, cases->failed ? EXIT_NO : 0);
             }
             cases_free(cases);
             problems_fini(&ps);
@@ -251,7 +212,7 @@ int verb_policy_schema(struct cli *c)
         err_set(&e, ENOENT, "no key \"%s\" in the language", c->args->operands[0]);
         return cli_fail(c, "policy", &e, "keys are written with dots: network.allow.ports");
     }
-    return say(c, &t, 0);
+    return policy_say(c, &t, 0);
 }
 
 int verb_policy_show(struct cli *c)
@@ -259,14 +220,14 @@ int verb_policy_show(struct cli *c)
     struct policy_source s;
     int status = 0;
 
-    if (load(c, 0, &s, &status)) {
+    if (policy_open(c, 0, &s, &status)) {
         struct text t = TEXT_INIT;
 
         if (c->json)
             policy_canonical(s.policy, &t);
         else
             policy_show(s.policy, &t);
-        status = say(c, &t, 0);
+        status = policy_say(c, &t, 0);
     }
     policy_source_fini(&s);
     return status;
