@@ -269,6 +269,22 @@ static int build(struct machine *m, const struct vmm_launch *l, struct err *e)
     return err ? err : add_cpus(m, &entry, e);
 }
 
+/* What a machine that was never finished has; one that ran is the kernel's to take apart. */
+static void discard(struct machine *m)
+{
+    for (unsigned i = 0; i < m->ncpus; i++)
+        vcpu_close(&m->cpu[i].vcpu);
+    vm_drop(&m->vm);
+    pci_root_free(m->pci);
+    if (m->has_serial)
+        serial_fini(&m->serial);
+    fd_closep(&m->signals.fd);
+    loop_fini(&m->loop);
+    vm_close(&m->vm);
+    free(m->cpu);
+    free(m);
+}
+
 struct machine *machine_new(const struct vmm_launch *l, struct err *e)
 {
     struct machine *m = calloc(1, sizeof(*m));
@@ -289,30 +305,13 @@ struct machine *machine_new(const struct vmm_launch *l, struct err *e)
     for (unsigned i = 0; i < m->ncpus; i++)
         cpu[i] = (struct cpu){ .m = m, .vcpu = { .fd = -1, .pio = &m->pio, .mmio = &m->mmio } };
     if (build(m, l, e)) {
-        machine_free(m);
+        discard(m);
         return NULL;
     }
     close(l->kernel_fd);
     if (l->initrd_fd != -1)
         close(l->initrd_fd);
     return m;
-}
-
-void machine_free(struct machine *m)
-{
-    if (!m)
-        return;
-    for (unsigned i = 0; i < m->ncpus; i++)
-        vcpu_close(&m->cpu[i].vcpu);
-    vm_drop(&m->vm);
-    pci_root_free(m->pci);
-    if (m->has_serial)
-        serial_fini(&m->serial);
-    fd_closep(&m->signals.fd);
-    loop_fini(&m->loop);
-    vm_close(&m->vm);
-    free(m->cpu);
-    free(m);
 }
 
 /* ---- running ---- */

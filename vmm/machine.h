@@ -14,7 +14,8 @@ struct machine;
 
 /*
  * Takes the descriptors of the record, which passed launch_check and launch_check_fds. SIGTERM is
- * blocked in the calling thread: it is read from a descriptor while the machine runs.
+ * blocked in the calling thread: it is read from a descriptor while the machine runs. A machine is
+ * never taken apart: the process ends with it, and the kernel does that at once and faster.
  */
 struct machine *machine_new(const struct vmm_launch *l, struct err *e);
 
@@ -23,7 +24,5 @@ void machine_run(struct machine *m, struct vmm_report *report);
 
 /* Ends the machine for this reason, unless it has one already. Any thread of it. */
 void machine_end(struct machine *m, enum vmm_reason reason, uint64_t detail, const char *text);
-
-void machine_free(struct machine *m);
 
 #endif

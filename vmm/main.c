@@ -91,7 +91,7 @@ static enum vmm_reason reason_of(const struct err *e)
 /* Checks, confines, runs: 0 and a filled report, or why not. */
 static int run(const struct vmm_launch *l, struct vmm_report *report, struct err *e)
 {
-    struct machine *m;
+    static struct machine *m; /* until the process ends */
     int err = launch_check(l, e);
 
     if (!err)
@@ -106,7 +106,6 @@ static int run(const struct vmm_launch *l, struct vmm_report *report, struct err
     if (!m)
         return -e->code;
     machine_run(m, report);
-    machine_free(m);
     return 0;
 }
 
