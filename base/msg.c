@@ -61,7 +61,10 @@ static bool is_text(uint16_t tag)
     case MSG_CWD:
     case MSG_USER:
     case MSG_PATH:
-    case MSG_HOSTNAME: return true;
+    case MSG_HOSTNAME:
+    case MSG_EXE:
+    case MSG_RO:
+    case MSG_RW: return true;
     default: return false;
     }
 }

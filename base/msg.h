@@ -24,8 +24,8 @@
 
 enum msg_type {
     /* Requests, the first frame of a conversation. */
-    MSG_SETUP = 1, /* keeper->init, once: HOSTNAME, TIME, SEED; answered DONE */
-    MSG_EXEC = 2,  /* ARG list, ENV list, CWD, USER, FLAGS, ROWS, COLS, TIMEOUT */
+    MSG_SETUP = 1, /* keeper->init: HOSTNAME, TIME, SEED, PIDS, FILES; answered DONE */
+    MSG_EXEC = 2,  /* ARG list, ENV list, CWD, USER, FLAGS, ROWS, COLS, TIMEOUT; a profile */
     MSG_PUT = 3, /* PATH, USER, FLAGS: unpack the tar that follows (DATA…, EOF); answered DONE */
     MSG_GET = 4, /* PATH: the file or tree comes as a tar (DATA…, EOF), then DONE */
     MSG_POWEROFF = 5, /* GRACE: end every process, sync, power off; answered DONE */
@@ -71,7 +71,20 @@ enum msg_tag {
     MSG_SEED = 12,     /* up to 256 bytes of entropy */
     MSG_GRACE = 13,    /* u32 milliseconds between TERM and KILL */
     MSG_SIGNO = 14,    /* u32 */
+
+    /* keeper->init only: from a client they are refused. Up to FILTER: the profile of an EXEC. */
+    MSG_EXE = 15,    /* absolute path of the program: no search, argv[0] stays ARG's first */
+    MSG_UID = 16,    /* u32: what USER must resolve to, else EPERM */
+    MSG_CAPS = 17,   /* u64 bit set: the capabilities the command may have; absent: untouched */
+    MSG_RLIMIT = 18, /* list; u32 RLIMIT_* (Linux x86-64), u32 0, u64 value, soft and hard */
+    MSG_RO = 19,     /* list; absolute path of a tree that may be read and executed */
+    MSG_RW = 20,     /* list; absolute path of a tree that may also be changed */
+    MSG_FILTER = 21, /* seccomp program: struct sock_filter (8 bytes), 1 to MSG_FILTER_MAX */
+    MSG_PIDS = 22,   /* SETUP: u32, most processes and threads of all commands together */
+    MSG_FILES = 23,  /* SETUP: u32, RLIMIT_NOFILE of every command: hard; soft at most 1024 */
 };
+
+#define MSG_FILTER_MAX 4096u /* BPF_MAXINSNS, <linux/bpf_common.h> */
 
 enum msg_flag {
     MSG_F_TTY = 1u << 0,    /* EXEC: a pseudo-terminal of ROWS x COLS */
@@ -79,6 +92,8 @@ enum msg_flag {
     MSG_F_MAIN = 1u << 2,   /* EXEC, to the keeper: the sandbox ends with this command */
     MSG_F_NOBODY = 1u << 3, /* PUT: owner of what is made is USER, not what the tar says */
     MSG_F_HANGUP = 1u << 4, /* EXEC: the command gets HUP, then KILL, when the requester goes */
+    MSG_F_LOOSE = 1u << 5,  /* EXEC, keeper->init: a layer this guest kernel lacks is left out;
+                               without it the EXEC is refused (EOPNOTSUPP) and names the layer */
 };
 
 /* ---- one frame ---- */
@@ -108,7 +123,7 @@ struct msg_field {
 
 /*
  * Walks the fields of a payload; *pos starts at 0. 1: *f is the next one; 0: the end; -EBADMSG: the
- * payload is malformed. ARG, ENV, CWD, USER, PATH, HOSTNAME are refused when they hold a NUL.
+ * payload is malformed. ARG, ENV, CWD, USER, PATH, HOSTNAME, EXE, RO and RW are refused when they hold a NUL.
  */
 must_check int msg_next_field(const struct msg_frame *m, uint32_t *pos, struct msg_field *f);
 

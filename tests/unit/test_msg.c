@@ -160,7 +160,8 @@ static void r01_field_length(void **state)
 
 static void r05_nul_in_text(void **state)
 {
-    static const uint8_t text[] = { MSG_ARG, MSG_ENV, MSG_CWD, MSG_USER, MSG_PATH, MSG_HOSTNAME };
+    static const uint8_t text[] = { MSG_ARG,      MSG_ENV, MSG_CWD, MSG_USER, MSG_PATH,
+                                    MSG_HOSTNAME, MSG_EXE, MSG_RO,  MSG_RW };
 
     (void)state;
     for (size_t i = 0; i < sizeof(text); i++) {
