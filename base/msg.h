@@ -123,7 +123,8 @@ struct msg_field {
 
 /*
  * Walks the fields of a payload; *pos starts at 0. 1: *f is the next one; 0: the end; -EBADMSG: the
- * payload is malformed. ARG, ENV, CWD, USER, PATH, HOSTNAME, EXE, RO and RW are refused when they hold a NUL.
+ * payload is malformed. ARG, ENV, CWD, USER, PATH, HOSTNAME, EXE, RO and RW are refused when they
+ * hold a NUL.
  */
 must_check int msg_next_field(const struct msg_frame *m, uint32_t *pos, struct msg_field *f);
 
