@@ -43,7 +43,7 @@ int verb_policy_lint(struct cli *c)
     if (policy_open(c, 0, &s, &status)) {
         policy_overlaps(s.rules, &s.problems);
         if (!c->json && !s.problems.n)
-            cli_note(c, "%s: nothing to say", s.file);
+            cli_note(c, "%s: nothing to say", s.dossier.doc[0].file);
         status = policy_say_problems(c, &s.problems, s.problems.errors ? EXIT_NO : 0);
     }
     policy_source_fini(&s);
@@ -149,7 +149,8 @@ int verb_policy_narrower(struct cli *c)
                 text_add(&t, "null");
             text_add(&t, "}");
         } else if (got == COMPARED_WITHIN) {
-            text_add(&t, "within: all that %s allows, %s allows", child.file, parent.file);
+            text_add(&t, "within: all that %s allows, %s allows", child.dossier.doc[0].file,
+                     parent.dossier.doc[0].file);
         } else if (got == COMPARED_WIDER) {
             text_add(&t, "wider:\n");
             witness_print(child.rules, parent.rules, &w, &t);

@@ -2,6 +2,7 @@
 #include "sandbox/cli/policy_source.h"
 
 #include "base/io.h"
+#include "policies/canon.h"
 #include "sandbox/places.h"
 
 #include <dirent.h>
@@ -42,9 +43,8 @@ static char *library_path(const char *name, struct err *e)
 
 /* Parents are looked for beside the document, then in the library. */
 struct finder {
-    const char *dir;                                       /* borrowed */
-    char *text[POLICY_FILES_MAX], *file[POLICY_FILES_MAX]; /* owned until the policy is loaded */
-    unsigned n;
+    const char *dir; /* borrowed */
+    struct dossier *d;
 };
 
 static bool parent_name_is_safe(const char *name)
@@ -60,7 +60,7 @@ static int find_parent(void *ctx, const char *name, const char **text, size_t *l
     struct finder *f = ctx;
     char *path = NULL, *doc;
 
-    if (f->n == POLICY_FILES_MAX || !parent_name_is_safe(name))
+    if (!parent_name_is_safe(name))
         return -ENOENT;
     if (asprintf(&path, "%s/%s%s", f->dir, name, SUFFIX) < 0)
         return -ENOMEM;
@@ -74,11 +74,9 @@ static int find_parent(void *ctx, const char *name, const char **text, size_t *l
         free(path);
         return -ENOENT;
     }
-    f->text[f->n] = doc;
-    f->file[f->n] = path;
     *text = doc;
-    *file = f->file[f->n++];
-    return 0;
+    *file = path;
+    return dossier_add(f->d, name, path, doc, *len, NULL);
 }
 
 static char *directory_of(const char *file)
@@ -90,29 +88,48 @@ static char *directory_of(const char *file)
 
 int policy_source_load(struct policy_source *s, const char *what, struct err *e)
 {
-    struct finder f = { 0 };
-    char *dir;
+    struct finder f = { .d = &s->dossier };
+    const struct document *doc = &s->dossier.doc[0];
+    char *dir, *text, *file = is_name(what) ? library_path(what, e) : strdup(what);
+    size_t len;
 
-    *s = (struct policy_source){ .problems = PROBLEMS_INIT };
-    s->file = is_name(what) ? library_path(what, e) : strdup(what);
-    if (!s->file) {
+    memset(s, 0, sizeof(*s));
+    s->problems = PROBLEMS_INIT;
+    if (!file) {
         if (e->code == ENOENT)
             err_set(e, ENOENT, "no policy \"%s\" in the library", what);
         return -e->code;
     }
-    s->text = io_load(AT_FDCWD, s->file, DOCUMENT_MAX + 1, &s->len, e);
-    dir = s->text ? directory_of(s->file) : NULL;
-    if (!dir)
-        return s->text ? err_set(e, ENOMEM, "policy: no memory") : -e->code;
-    f.dir = dir;
-    s->policy = policy_load(s->text, s->len, s->file, find_parent, &f, &s->problems);
-    while (f.n) {
-        free(f.text[--f.n]);
-        free(f.file[f.n]);
+    text = io_load(AT_FDCWD, file, DOCUMENT_MAX + 1, &len, e);
+    if (!text) {
+        free(file);
+        return -e->code;
     }
+    if (dossier_add(&s->dossier, NULL, file, text, len, e))
+        return -e->code;
+    dir = directory_of(doc->file);
+    if (!dir)
+        return err_set(e, ENOMEM, "policy: no memory");
+    f.dir = dir;
+    s->policy = policy_load(doc->text, doc->len, doc->file, find_parent, &f, &s->problems);
     free(dir);
-    s->rules = s->policy ? ruleset_make(s->policy, NULL) : NULL;
+    if (s->policy) {
+        policy_hash(s->policy, s->dossier.hash);
+        s->rules = ruleset_make(s->policy, NULL);
+    }
     return 0;
+}
+
+void policy_source_reload(struct policy_source *s)
+{
+    ruleset_free(s->rules);
+    policy_free(s->policy);
+    s->rules = NULL;
+    s->policy = dossier_policy(&s->dossier, &s->problems);
+    if (s->policy) {
+        policy_hash(s->policy, s->dossier.hash);
+        s->rules = ruleset_make(s->policy, NULL);
+    }
 }
 
 void policy_source_fini(struct policy_source *s)
@@ -120,19 +137,19 @@ void policy_source_fini(struct policy_source *s)
     ruleset_free(s->rules);
     policy_free(s->policy);
     problems_fini(&s->problems);
-    free(s->text);
-    free(s->file);
+    dossier_fini(&s->dossier);
 }
 
 char *policy_source_cases(const struct policy_source *s, char **file, size_t *len, struct err *e)
 {
-    size_t n = strlen(s->file);
+    const char *own = s->dossier.doc[0].file;
+    size_t n = strlen(own);
     char *text;
 
-    if (ends_with(s->file, SUFFIX))
+    if (ends_with(own, SUFFIX))
         n -= strlen(SUFFIX);
     *file = NULL;
-    if (asprintf(file, "%.*s%s", (int)n, s->file, CASES) < 0) {
+    if (asprintf(file, "%.*s%s", (int)n, own, CASES) < 0) {
         *file = NULL;
         err_set(e, ENOMEM, "policy: no memory");
         return NULL;

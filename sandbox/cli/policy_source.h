@@ -6,12 +6,11 @@
 #define SANDBOX_CLI_POLICY_SOURCE_H
 
 #include "base/err.h"
-#include "policies/layers.h"
 #include "policies/ruleset.h"
+#include "sandbox/guard/dossier.h"
 
 struct policy_source {
-    char *file, *text; /* owned; the policy borrows neither */
-    size_t len;
+    struct dossier dossier; /* every document that was read, the named one first; owned */
     struct problems
         problems;          /* what the document's makers should know; errors when policy is NULL */
     struct policy *policy; /* owned; NULL: it did not load */
@@ -26,6 +25,9 @@ void policy_source_fini(struct policy_source *s);
 
 /* The text beside a policy: FILE.cases.yaml for FILE.yaml. Owned by the caller. */
 char *policy_source_cases(const struct policy_source *s, char **file, size_t *len, struct err *e);
+
+/* Loads again what the dossier holds, which was amended since. */
+void policy_source_reload(struct policy_source *s);
 
 /* Names of the library, sorted; the caller frees each and the array. */
 must_check int policy_library(char ***names, size_t *n, struct err *e);
