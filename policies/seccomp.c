@@ -39,6 +39,18 @@ static int rule_check(const struct seccomp_rule *r, struct err *e)
     return 0;
 }
 
+/* A rule with an action says all there is to say about its call. */
+static int action_check(const struct seccomp_model *m, const struct seccomp_rule *r, struct err *e)
+{
+    if ((r->action & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO || r->nargs)
+        return err_set(e, EINVAL, "system call %u: an action other than an errno for every call",
+                       r->nr);
+    for (uint32_t i = 0; i < m->nrules; i++)
+        if (m->rules[i].nr == r->nr && &m->rules[i] != r)
+            return err_set(e, EINVAL, "system call %u: an action beside other rules", r->nr);
+    return 0;
+}
+
 int seccomp_check(const struct seccomp_model *m, struct err *e)
 {
     if (allows(m->otherwise) || allows(m->foreign))
@@ -46,13 +58,15 @@ int seccomp_check(const struct seccomp_model *m, struct err *e)
     for (uint32_t i = 0; i < m->nrules; i++) {
         int err = rule_check(&m->rules[i], e);
 
+        if (!err && m->rules[i].action)
+            err = action_check(m, &m->rules[i], e);
         if (err)
             return err;
     }
     return 0;
 }
 
-static bool rule_allows(const struct seccomp_rule *r, const struct bpf_call *call)
+static bool rule_has(const struct seccomp_rule *r, const struct bpf_call *call)
 {
     if (r->nr != (uint32_t)call->nr)
         return false;
@@ -69,8 +83,8 @@ uint32_t seccomp_decide(const struct seccomp_model *m, const struct bpf_call *ca
         ((uint32_t)call->nr >= X32_BIT && (uint32_t)call->nr != UINT32_MAX))
         return m->foreign;
     for (uint32_t i = 0; i < m->nrules; i++)
-        if (rule_allows(&m->rules[i], call))
-            return SECCOMP_RET_ALLOW;
+        if (rule_has(&m->rules[i], call))
+            return m->rules[i].action ? m->rules[i].action : SECCOMP_RET_ALLOW;
     return m->otherwise;
 }
 
@@ -215,6 +229,16 @@ static bool differs_anywhere(struct bench *b)
     return false;
 }
 
+int seccomp_differ(const struct seccomp_witness *w, struct err *e)
+{
+    return err_set(e, EILSEQ,
+                   "filter and rules differ on system call %d (architecture %#x, arguments %#llx "
+                   "%#llx %#llx): the filter answers %#x, the rules %#x",
+                   w->call.nr, w->call.arch, (unsigned long long)w->call.args[0],
+                   (unsigned long long)w->call.args[1], (unsigned long long)w->call.args[2],
+                   w->filter, w->model);
+}
+
 int seccomp_verify(const struct seccomp_model *m, const struct bpf_insn *prog, uint32_t len,
                    struct seccomp_witness *w, uint64_t *tried, struct err *e)
 {
@@ -232,10 +256,5 @@ int seccomp_verify(const struct seccomp_model *m, const struct bpf_insn *prog, u
         *tried = b.tried;
     if (!found)
         return 0;
-    return err_set(e, EILSEQ,
-                   "filter and rules differ on system call %d (architecture %#x, arguments %#llx "
-                   "%#llx %#llx): the filter answers %#x, the rules %#x",
-                   w->call.nr, w->call.arch, (unsigned long long)w->call.args[0],
-                   (unsigned long long)w->call.args[1], (unsigned long long)w->call.args[2],
-                   w->filter, w->model);
+    return seccomp_differ(w, e);
 }

@@ -1,0 +1,287 @@
+/* processes.c - see processes.h. Adding a line here is a security decision. */
+#include "policies/processes.h"
+
+#include "policies/words.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <asm/unistd_64.h>
+#include <linux/kvm.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+struct line {
+    unsigned uses; /* any of these, 0: always */
+    struct seccomp_rule rule;
+};
+
+/* The kernel looks at 32 bits of these arguments, so the filter does too. */
+#define LOW32 0xffffffffull
+
+/* clang-format off */
+#define CALL(name, why)             { 0, { .nr = __NR_##name, .reason = (why) } }
+#define CALL_FOR(use, name, why)    { (use), { .nr = __NR_##name, .reason = (why) } }
+#define CALL_WITH(name, i, m, v, why) \
+    { 0, { .nr = __NR_##name, .nargs = 1, .arg = { { (i), (m), (v) } }, .reason = (why) } }
+#define IOCTL(request, why)         CALL_WITH(ioctl, 1, LOW32, (request) & LOW32, why)
+
+/*
+ * carrel-vmm is a static musl program. The signal is VCPU_SIGNAL of vmm/machine.c. The first vCPU's
+ * thread is also the one that waits for the others and writes the report.
+ */
+static const struct line vmm_vcpu[] = {
+    IOCTL(KVM_RUN, "runs the guest"),
+    IOCTL(KVM_GET_REGS, "where the guest was when it crashed, for the report"),
+    IOCTL(KVM_SIGNAL_MSI, "an interrupt that waited behind a mask"),
+    IOCTL(KVM_IOEVENTFD, "a doorbell moves with its device, or goes quiet on a reset"),
+    IOCTL(KVM_SET_USER_MEMORY_REGION, "a device's pages move with its BAR"),
+    IOCTL(KVM_REGISTER_COALESCED_MMIO, "sizing writes that need no answer"),
+    CALL(write, "doorbell to the I/O thread, serial output, the report"),
+    CALL(writev, "one line about a guest's mistake"),
+    CALL(futex, "locks of devices; joining threads"),
+    CALL(clock_gettime, "serial rate, where the host's vDSO has no clock"),
+    CALL(rt_sigreturn, "back from the signal that ends KVM_RUN"),
+    CALL(rt_sigprocmask, "around sending that signal, and at a thread's end"),
+    CALL_WITH(tkill, 1, LOW32, SIGUSR1, "stops the other vCPU threads"),
+    CALL(getpid, "whom to send SIGTERM: itself"),
+    CALL_WITH(kill, 1, LOW32, SIGTERM, "wakes the I/O thread at the end"),
+    CALL(munmap, "the stack of a thread that was joined"),
+    CALL(exit, "end of a vCPU thread"),
+    CALL(exit_group, "end of the machine"),
+};
+
+static const struct line vmm_io[] = {
+    IOCTL(KVM_SIGNAL_MSI, "interrupts"),
+    IOCTL(KVM_SET_USER_MEMORY_REGION, "the page of a vector table whose vector waits behind a mask"),
+    CALL(epoll_pwait, "waits for doorbells, sockets and timers"),
+    CALL_FOR(USE_PORTS, epoll_ctl, "a socket that must wait leaves the loop"),
+    CALL(read, "doorbells, timers, the signal that ends it"),
+    CALL(write, "a doorbell of its own, to take turns"),
+    CALL(writev, "one line about a guest's mistake"),
+    CALL(futex, "locks of devices"),
+    CALL_FOR(USE_PORTS, recvmsg, "from a port's peer"),
+    CALL_FOR(USE_PORTS, sendmsg, "to a port's peer"),
+    CALL_FOR(USE_PORTS, close, "a port whose peer is gone"),
+    CALL_FOR(USE_DISK, preadv, "disk reads"),
+    CALL_FOR(USE_DISK_WRITE, pwritev, "disk writes"),
+    CALL_FOR(USE_DISK_WRITE, fdatasync, "disk flushes"),
+    CALL_FOR(USE_DISK_WRITE, fallocate, "discards and zeroes"),
+    CALL_FOR(USE_RATE, timerfd_settime, "a device whose turn is put off"),
+    CALL_FOR(USE_RATE | USE_RNG, clock_gettime, "rates, where the host's vDSO has no clock"),
+    CALL_FOR(USE_RNG, getrandom, "entropy for the guest"),
+    CALL_FOR(USE_BALLOON, madvise, "memory that the guest gave back"),
+    CALL(rt_sigprocmask, "around stopping the vCPU threads"),
+    CALL_WITH(tkill, 1, LOW32, SIGUSR1, "stops the vCPU threads"),
+    CALL(getpid, "whom to send SIGTERM: itself"),
+    CALL_WITH(kill, 1, LOW32, SIGTERM, "as every thread that ends the machine"),
+    CALL(rt_sigreturn, "back from a signal that was meant for any thread"),
+    CALL(exit, "end of the thread"),
+};
+
+/* What every program with the host's C library needs; no executable memory, ever. */
+static const struct line plain[] = {
+    CALL(read, "what it was handed"),
+    CALL(write, "what it was handed"),
+    CALL(readv, "what it was handed"),
+    CALL(writev, "what it was handed"),
+    CALL(close, "descriptors that are done with"),
+    CALL(lseek, "files that it was handed"),
+    CALL(fstat, "what a descriptor is"),
+    CALL(newfstatat, "the same, as the C library asks"),
+    CALL(fcntl, "flags of descriptors"),
+    CALL(epoll_wait, "its event loop"),
+    CALL(epoll_pwait, "its event loop"),
+    CALL(epoll_ctl, "its event loop"),
+    CALL(poll, "waiting for one descriptor"),
+    CALL(ppoll, "waiting for one descriptor"),
+    CALL(timerfd_create, "deadlines"),
+    CALL(timerfd_settime, "deadlines"),
+    CALL(recvmsg, "messages of its peers"),
+    CALL(sendmsg, "messages to its peers"),
+    CALL(recvfrom, "messages of its peers"),
+    CALL(sendto, "messages to its peers"),
+    CALL(shutdown, "one direction of a stream is done"),
+    CALL(futex, "locks"),
+    CALL(brk, "memory"),
+    CALL_WITH(mmap, 2, PROT_EXEC, 0, "memory, never executable"),
+    CALL_WITH(mprotect, 2, PROT_EXEC, 0, "memory, never executable"),
+    CALL(mremap, "memory"),
+    CALL(munmap, "memory"),
+    CALL(madvise, "memory"),
+    CALL(clock_gettime, "where the host's vDSO has no clock"),
+    CALL(getrandom, "the C library's tables, names of things"),
+    CALL(getpid, "messages, names of things"),
+    CALL(gettid, "abort"),
+    CALL(tgkill, "abort"),
+    CALL(rt_sigaction, "abort"),
+    CALL(rt_sigprocmask, "signals at an event loop's pace"),
+    CALL(rt_sigreturn, "back from a signal"),
+    CALL(restart_syscall, "after a stop"),
+    CALL(exit, "end of a thread"),
+    CALL(exit_group, "the end"),
+};
+
+/* carrel-keeper: its directory, its socket, the machine's process, the log. No socket of its own
+ * making, no execve: the launcher starts what is to be started. */
+static const struct line keeper[] = {
+    CALL(accept4, "clients of its socket"),
+    CALL(getsockopt, "who a client is"),
+    CALL(openat, "records and logs in its own directory"),
+    CALL(pread64, "its records"),
+    CALL(pwrite64, "its records"),
+    CALL(fsync, "a record is on disk before its effect"),
+    CALL(fdatasync, "a record is on disk before its effect"),
+    CALL(ftruncate, "logs that are cut"),
+    CALL(fallocate, "room for a log"),
+    CALL(renameat, "a record that replaces the one before"),
+    CALL(unlinkat, "its socket and records, at the end"),
+    CALL(getdents64, "what is left in its directory"),
+    CALL(flock, "its directory is its own"),
+    CALL(wait4, "how the machine ended"),
+    CALL(waitid, "how the machine ended"),
+    CALL(kill, "the machine, when it has to end"),
+    CALL(pidfd_send_signal, "the machine, when it has to end"),
+    CALL(eventfd2, "wakes its own threads"),
+    CALL(signalfd4, "signals at the event loop's pace"),
+};
+
+/* carrel-files: the granted trees, below descriptors that it was handed. */
+static const struct line files[] = {
+    CALL(openat2, "below a root only: RESOLVE_BENEATH"),
+    CALL(statx, "attributes"),
+    CALL(preadv, "reads"),
+    CALL(pwritev, "writes"),
+    CALL(pread64, "reads"),
+    CALL(pwrite64, "writes"),
+    CALL(copy_file_range, "copies inside a root"),
+    CALL(fallocate, "room, holes"),
+    CALL(ftruncate, "sizes"),
+    CALL(fsync, "flushes"),
+    CALL(fdatasync, "flushes"),
+    CALL(getdents64, "listings"),
+    CALL(mkdirat, "directories"),
+    CALL(unlinkat, "removals"),
+    CALL(renameat2, "renames"),
+    CALL(symlinkat, "links, as data"),
+    CALL(linkat, "hard links, where granted"),
+    CALL(readlinkat, "links, as data"),
+    CALL(mknodat, "FIFOs and sockets, where granted"),
+    CALL(fchmod, "modes"),
+    CALL(utimensat, "times"),
+    CALL(fgetxattr, "attributes, where granted"),
+    CALL(fstatfs, "how much is free"),
+    CALL(flock, "locks of the guest"),
+};
+
+/* carrel-gate: streams to names that were allowed. Internet sockets only. */
+static const struct line gate[] = {
+    CALL_WITH(socket, 0, LOW32, AF_INET, "dials what was allowed"),
+    CALL_WITH(socket, 0, LOW32, AF_INET6, "dials what was allowed"),
+    CALL(connect, "dials what was allowed"),
+    CALL(bind, "ports that are published"),
+    CALL(listen, "ports that are published"),
+    CALL(accept4, "ports that are published"),
+    CALL(getsockname, "which address was taken"),
+    CALL(getpeername, "who connected"),
+    CALL(getsockopt, "whether a dial succeeded"),
+    CALL(setsockopt, "no delay, reuse of a published port"),
+    CALL(eventfd2, "wakes its own threads"),
+};
+/* clang-format on */
+
+static const struct program {
+    struct process p;
+    const struct line *base, *own;
+    unsigned nbase, nown;
+    uint32_t otherwise;
+} programs[] = {
+#define OWN(table) .own = (table), .nown = array_len(table)
+    { .p = { "vmm-vcpu", "a vCPU thread of carrel-vmm; the first one also ends the machine", 14 },
+      OWN(vmm_vcpu),
+      .otherwise = SECCOMP_RET_KILL_PROCESS },
+    { .p = { "vmm-io", "the I/O thread of carrel-vmm: every device", 24 },
+      OWN(vmm_io),
+      .otherwise = SECCOMP_RET_KILL_PROCESS },
+    { .p = { "keeper", "carrel-keeper after the launch", 0 },
+      .base = plain,
+      .nbase = array_len(plain),
+      OWN(keeper),
+      .otherwise = SECCOMP_RET_ERRNO | 1 },
+    { .p = { "files", "carrel-files: the paths of shared folders", 0 },
+      .base = plain,
+      .nbase = array_len(plain),
+      OWN(files),
+      .otherwise = SECCOMP_RET_ERRNO | 1 },
+    { .p = { "gate", "carrel-gate: names, requests, secrets", 0 },
+      .base = plain,
+      .nbase = array_len(plain),
+      OWN(gate),
+      .otherwise = SECCOMP_RET_ERRNO | 1 },
+#undef OWN
+};
+
+unsigned process_count(void)
+{
+    return array_len(programs);
+}
+
+const struct process *process_at(unsigned i)
+{
+    return &programs[i].p;
+}
+
+const struct process *process_find(const char *name)
+{
+    for (unsigned i = 0; i < array_len(programs); i++)
+        if (strcmp(programs[i].p.name, name) == 0)
+            return &programs[i].p;
+    return NULL;
+}
+
+static uint32_t add(const struct line *lines, unsigned n, unsigned uses, struct seccomp_rule *rules,
+                    uint32_t at)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (!lines[i].uses || lines[i].uses & uses)
+            rules[at++] = lines[i].rule;
+    return at;
+}
+
+void process_model(const struct process *p, unsigned uses, struct seccomp_rule *rules,
+                   struct seccomp_model *m)
+{
+    const struct program *g = container_of(p, const struct program, p);
+    uint32_t n = add(g->base, g->nbase, uses, rules, 0);
+
+    n = add(g->own, g->nown, uses, rules, n);
+    *m = (struct seccomp_model){ g->otherwise, SECCOMP_RET_KILL_PROCESS, rules, n };
+}
+
+unsigned process_calls(const struct seccomp_model *m)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < m->nrules; i++) {
+        bool first = !m->rules[i].action;
+
+        for (uint32_t k = 0; k < i && first; k++)
+            first = m->rules[k].nr != m->rules[i].nr;
+        n += first;
+    }
+    return n;
+}
+
+unsigned process_uses(const struct plan *plan)
+{
+    unsigned uses = USE_SERIAL | USE_DISK | USE_PORTS | USE_RNG;
+
+    if (plan->root != ROOT_READ_ONLY)
+        uses |= USE_DISK_WRITE;
+    for (uint32_t i = 0; i < plan->nmounts; i++)
+        if (plan->mounts[i].volume ? plan->mounts[i].access > MEMORY_READ
+                                   : plan->mounts[i].access > ACCESS_RO)
+            uses |= USE_DISK_WRITE;
+    return plan->balloon ? uses | USE_BALLOON : uses;
+}
