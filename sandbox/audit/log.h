@@ -46,23 +46,57 @@ must_check int audit_log_close(struct audit_log *l, struct err *e);
 
 /* ---- reading ---- */
 
+enum audit_fault {
+    AUDIT_SOUND,     /* all that is there verifies */
+    AUDIT_TORN,      /* the last line or checkpoint has no end: it is being written, or was cut */
+    AUDIT_SHORT,     /* fewer records than a checkpoint was signed for */
+    AUDIT_TAMPERED,  /* a record or checkpoint is not what was written */
+    AUDIT_UNREADABLE /* no log, not a plain file, a reader that stopped, an error of the host */
+};
+
 struct audit_verdict {
-    uint64_t records;     /* that verify */
-    uint64_t checkpoints; /* that verify */
-    uint64_t covered;     /* records fixed by the last good checkpoint */
-    bool closed;          /* the last checkpoint closes the log and covers it all */
-    uint8_t head[AUDIT_HASH];
+    enum audit_fault fault;
+    uint64_t records;           /* that verify */
+    uint64_t checkpoints;       /* that verify */
+    uint64_t kept;              /* checkpoints that somebody kept, and that it is consistent with */
+    uint64_t covered;           /* records fixed by the last good checkpoint */
+    uint64_t bytes;             /* of the records that verify: where the next line begins */
+    uint64_t last_ns;           /* UTC, of the last of them; 0: there is none */
+    bool closed;                /* the last checkpoint closes the log and covers it all */
+    char sandbox[AUDIT_ID_MAX]; /* whose log it says it is; "": it is empty */
+    struct audit_chain chain;   /* over the records that verify */
 };
 
 /* Called for each record that verified, in order; a negative value stops the reading. */
 typedef int audit_reader(void *arg, const struct audit_record *r);
 
+struct audit_check {
+    int dirfd;
+    const struct audit_key *key; /* NULL: the chain is checked without signatures */
+    int kept_fd;                 /* a file of checkpoints from elsewhere, or -1; borrowed */
+    /* each sees a record only when a checkpoint after it, or the sound end of the log, vouches for
+     * it: what it saw was never part of a log that turned out to be false. */
+    bool vouched;
+    audit_reader *each; /* may be NULL */
+    void *arg;
+};
+
 /*
- * Reads the whole log and checks every link, number and checkpoint. 0 = all of it verifies (see
- * covered and closed for how far that is signed); -EBADMSG with the first fault in *e. With key
- * NULL the chain is checked without signatures. each may be NULL.
+ * Reads the whole log and checks every link, number and checkpoint, in bounded memory. 0 = all of
+ * it verifies (see covered and closed for how far that is signed); -EBADMSG with the first fault in
+ * *e and its kind in *v; another error when it cannot be read.
  */
+must_check int audit_log_check(const struct audit_check *c, struct audit_verdict *v, struct err *e);
+
+/* The same without what is optional. */
 must_check int audit_log_verify(int dirfd, const struct audit_key *key, audit_reader *each,
                                 void *arg, struct audit_verdict *v, struct err *e);
+
+/* A plain file in a directory that others may have filled: no link is followed, nothing is waited
+ * for. A descriptor, or -errno. */
+must_check int audit_open_plain(int dirfd, const char *name, struct err *e);
+
+/* True while a process holds the log open for writing. */
+bool audit_log_lives(int dirfd);
 
 #endif

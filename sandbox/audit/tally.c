@@ -1,6 +1,8 @@
 /* tally.c - see tally.h. */
 #include "sandbox/audit/tally.h"
 
+#include "sandbox/audit/object.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +18,9 @@ static const struct {
     { "file", LANE_FILES },       { "memory", LANE_FILES },     { "export", LANE_FILES },
     { "connect", LANE_NETWORK },  { "http", LANE_NETWORK },     { "secret", LANE_NETWORK },
     { "model", LANE_TOOLS },      { "tool", LANE_TOOLS },       { "policy", LANE_POLICY },
-    { "audit", LANE_POLICY },
+    { "audit", LANE_POLICY },     { "fork", LANE_MACHINE },     { "image", LANE_MACHINE },
+    { "mount", LANE_FILES },      { "dial", LANE_NETWORK },     { "publish", LANE_NETWORK },
+    { "host", LANE_TOOLS },       { "mcp", LANE_TOOLS },        { "grant", LANE_POLICY },
 };
 
 const char *tally_lane_name(enum tally_lane lane)
@@ -105,22 +109,21 @@ static void count_rule(struct tally *t, const struct audit_record *r)
     rule->denied += r->decision == AUDIT_DENY;
 }
 
-/* The destination is the object's first word. */
+/* Connections and requests by destination. */
 static void count_host(struct tally *t, const struct audit_record *r)
 {
-    size_t n = strcspn(r->object, " ");
     struct tally_host *host = NULL;
+    char name[AUDIT_RULE_MAX];
 
-    if (tally_lane_of(r->kind) != LANE_NETWORK || n == 0 || r->decision == AUDIT_EVENT)
+    if (tally_lane_of(r->kind) != LANE_NETWORK || r->decision == AUDIT_EVENT ||
+        !object_destination(r->object, name, sizeof(name)))
         return;
-    if (n >= sizeof(host->name))
-        n = sizeof(host->name) - 1;
     for (unsigned i = 0; i < t->nhosts && !host; i++)
-        if (!strncmp(t->host[i].name, r->object, n) && !t->host[i].name[n])
+        if (!strcmp(t->host[i].name, name))
             host = &t->host[i];
     if (!host && t->nhosts < TALLY_HOSTS) {
         host = &t->host[t->nhosts++];
-        memcpy(host->name, r->object, n);
+        memcpy(host->name, name, sizeof(host->name));
     }
     if (!host) {
         t->other_hosts++;
