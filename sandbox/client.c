@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 
 /* Numbers under which the keeper finds its descriptors. */
-enum { BOX_FD = 3, READY_FD = 4 };
+enum { BOX_FD = 3, READY_FD, KERNEL_FD, INITRD_FD, IMAGE_FD, END_FD };
 
 static void freep(char **p)
 {
@@ -28,19 +28,26 @@ static void freep(char **p)
 
 /* In the child: the keeper's descriptors and nothing else, default signals, no terminal. Only calls
  * that are safe between fork and exec. */
-static _Noreturn void become_keeper(const char *path, int log, int box, int ready, bool await_main)
+static _Noreturn void become_keeper(const char *path, int log, const int fds[END_FD],
+                                    bool await_main)
 {
-    char name[] = "carrel-keeper", three[] = "3", four[] = "4", await[] = KEEPER_AWAIT_MAIN;
-    char *const argv[] = { name, three, four, await_main ? await : NULL, NULL };
+    char name[] = "carrel-keeper", box[] = "3", ready[] = "4", kernel[] = "5", initrd[] = "6",
+         image[] = "7", await[] = KEEPER_AWAIT_MAIN;
+    char *const argv[] = {
+        name, box, ready, kernel, initrd, image, await_main ? await : NULL, NULL
+    };
     static const char failed[] = "carrel-keeper could not be executed\n";
     static const int ignorable[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGTERM,
                                      SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU };
     sigset_t none;
 
+    bool whole = true;
+    int high[END_FD];
+
     /* Out of the way of the numbers that are about to be taken. */
     log = fcntl(log, F_DUPFD_CLOEXEC, 10);
-    box = fcntl(box, F_DUPFD_CLOEXEC, 10);
-    ready = fcntl(ready, F_DUPFD_CLOEXEC, 10);
+    for (int fd = BOX_FD; fd < END_FD; fd++)
+        high[fd] = fcntl(fds[fd], F_DUPFD_CLOEXEC, 10);
 
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -48,9 +55,10 @@ static _Noreturn void become_keeper(const char *path, int log, int box, int read
         signal(ignorable[i], SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (dup2(null, 0) == 0 && dup2(log, 1) == 1 && dup2(log, 2) == 2 &&
-        dup2(box, BOX_FD) == BOX_FD && dup2(ready, READY_FD) == READY_FD &&
-        close_range(READY_FD + 1, ~0u, 0) == 0)
+    for (int fd = BOX_FD; fd < END_FD; fd++)
+        whole = dup2(high[fd], fd) == fd && whole;
+    if (whole && dup2(null, 0) == 0 && dup2(log, 1) == 1 && dup2(log, 2) == 2 &&
+        close_range(END_FD, ~0u, 0) == 0)
         execv(path, argv);
     if (write(2, failed, sizeof(failed) - 1) < 0)
         _exit(126);
@@ -58,7 +66,7 @@ static _Noreturn void become_keeper(const char *path, int log, int box, int read
 }
 
 /* Forks twice: the keeper is nobody's child, so that nobody has to reap it. */
-static int spawn_keeper(const char *path, int log, int box, int ready, bool await_main,
+static int spawn_keeper(const char *path, int log, const int fds[END_FD], bool await_main,
                         struct err *e)
 {
     int status;
@@ -70,7 +78,7 @@ static int spawn_keeper(const char *path, int log, int box, int ready, bool awai
         setsid();
         pid = fork();
         if (pid == 0)
-            become_keeper(path, log, box, ready, await_main);
+            become_keeper(path, log, fds, await_main);
         _exit(pid < 0);
     }
     while (waitpid(pid, &status, 0) < 0)
@@ -81,7 +89,8 @@ static int spawn_keeper(const char *path, int log, int box, int ready, bool awai
     return 0;
 }
 
-static int start(int boxfd, bool await_main, char hint[240], struct err *e)
+static int start(int boxfd, const struct client_parts *p, bool await_main, char hint[240],
+                 struct err *e)
 {
     struct keeper_ready r = { 0 };
     cleanup_with(freep) char *path = places_program("carrel-keeper", e);
@@ -100,7 +109,12 @@ static int start(int boxfd, bool await_main, char hint[240], struct err *e)
 
     auto_fd int ready = pipefd[0];
     auto_fd int theirs = pipefd[1];
-    int err = spawn_keeper(path, log, boxfd, theirs, await_main, e);
+    const int fds[END_FD] = { [BOX_FD] = boxfd,
+                              [READY_FD] = theirs,
+                              [KERNEL_FD] = p->kernel,
+                              [INITRD_FD] = p->initrd,
+                              [IMAGE_FD] = p->image };
+    int err = spawn_keeper(path, log, fds, await_main, e);
 
     if (err)
         return err;
@@ -112,14 +126,15 @@ static int start(int boxfd, bool await_main, char hint[240], struct err *e)
     return r.code ? err_set(e, r.code, "%s", r.msg) : 0;
 }
 
-int client_start(int boxfd, char hint[240], struct err *e)
+int client_start(int boxfd, const struct client_parts *parts, char hint[240], struct err *e)
 {
-    return start(boxfd, false, hint, e);
+    return start(boxfd, parts, false, hint, e);
 }
 
-int client_start_for_main(int boxfd, char hint[240], struct err *e)
+int client_start_for_main(int boxfd, const struct client_parts *parts, char hint[240],
+                          struct err *e)
 {
-    return start(boxfd, true, hint, e);
+    return start(boxfd, parts, true, hint, e);
 }
 
 /* ---- talking to one ---- */

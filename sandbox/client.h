@@ -16,16 +16,26 @@
 #include "base/msg.h"
 #include "sandbox/store.h"
 
+/* What a machine is made of on disk, each open for reading. */
+struct client_parts {
+    int kernel, initrd, image;
+};
+
+#define CLIENT_PARTS_INIT ((struct client_parts){ -1, -1, -1 })
+
 /* Starts the keeper of a created (or ended, not ephemeral) sandbox, in a session of its own, and
- * returns once it listens or has failed; its failure comes back as *e (with a hint where there is
- * one in `hint`, which may be empty). The machine is then booting. */
-must_check int client_start(int boxfd, char hint[240], struct err *e);
+ * returns once it listens or has failed (the parts are borrowed meanwhile); its failure comes back
+ * as *e (with a hint where there is one in `hint`, which may be empty). The machine is then
+ * booting. */
+must_check int client_start(int boxfd, const struct client_parts *parts, char hint[240],
+                            struct err *e);
 
 /* The same, but the main command, whatever config.json says, will come as an EXEC with MSG_F_MAIN
  * from the caller (`run` in the foreground: nothing it prints may be missed). Until it comes, the
  * keeper waits 10 s, then ends the sandbox. client_start itself runs config.json's argv, with its
  * output in output.log and to whoever attaches. */
-must_check int client_start_for_main(int boxfd, char hint[240], struct err *e);
+must_check int client_start_for_main(int boxfd, const struct client_parts *parts, char hint[240],
+                                     struct err *e);
 
 /* Connects to the keeper: a blocking stream socket, the caller's. -ECONNREFUSED when none listens.
  */

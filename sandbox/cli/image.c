@@ -1,7 +1,6 @@
-/* image.c - image ls, rm, inspect. What makes images is in job.c. */
+/* image.c - image ls and rm. What makes images is in job.c. */
 #include "sandbox/image/image.h"
 
-#include "base/fd.h"
 #include "sandbox/cli/grid.h"
 #include "sandbox/cli/size.h"
 #include "sandbox/cli/tell.h"
@@ -20,7 +19,7 @@ static json_t *texts(char *const *list)
     return a;
 }
 
-static json_t *image_object(const struct image *img)
+json_t *tell_image_object(const struct image *img)
 {
     return json_pack("{s:s, s:s, s:I, s:o, s:o, s:{s:s?, s:s?, s:o, s:o}}", "name", img->name,
                      "digest", img->digest, "bytes", (json_int_t)img->bytes, "created",
@@ -52,7 +51,7 @@ int tell_image(struct cli *c, const char *name)
     if (image_load(name, &img, &e))
         return cli_fail(c, "image", &e, NULL);
     if (c->json) {
-        status = cli_json(c, image_object(&img)) ? 0 : EXIT_NO;
+        status = cli_json(c, tell_image_object(&img)) ? 0 : EXIT_NO;
     } else {
         puts(img.name);
         cli_note(c, "image %s: %s, sha256 %.12s", img.name,
@@ -83,7 +82,7 @@ int verb_image_ls(struct cli *c)
     array = json_array();
     for (size_t i = 0; i < n; i++) {
         if (c->json)
-            json_array_append_new(array, image_object(&all[i]));
+            json_array_append_new(array, tell_image_object(&all[i]));
         else if (args_has(c->args, OPT_IDS))
             puts(all[i].name);
         else
@@ -118,39 +117,5 @@ int verb_image_rm(struct cli *c)
         else
             puts(name);
     }
-    return status ? status : cli_finish(c);
-}
-
-int verb_image_inspect(struct cli *c)
-{
-    bool verify = args_has(c->args, OPT_VERIFY);
-    json_t *all = json_array();
-    size_t n = c->args->noperands;
-    int status = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        struct err e = ERR_INIT;
-        struct image img;
-
-        if (image_load(c->args->operands[i], &img, &e)) {
-            status = cli_fail(c, "image", &e, "carrel image ls");
-            continue;
-        }
-
-        auto_fd int fd = verify ? image_open(&img, true, &e) : -1;
-
-        if (verify && fd < 0)
-            status = cli_fail(c, "image", &e, "import or build it again");
-        else
-            json_array_append_new(all, image_object(&img));
-        image_fini(&img);
-    }
-    for (size_t i = 0; i < (n > 1 ? 1 : json_array_size(all)); i++) {
-        json_t *shown = n > 1 ? all : json_array_get(all, 0);
-
-        json_dumpf(shown, stdout, c->json ? JSON_COMPACT : JSON_INDENT(2));
-        putchar('\n');
-    }
-    json_decref(all);
     return status ? status : cli_finish(c);
 }

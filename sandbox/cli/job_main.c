@@ -1,14 +1,17 @@
 /* job_main.c - carrel-job: the verbs of carrel that parse archives, kernels and policies. See
  * main.c. */
 #include "sandbox/cli/dispatch.h"
+#include "sandbox/cli/parts.h"
 #include "sandbox/cli/verbs.h"
 
 #include <errno.h>
+#include <string.h>
 
 static verb_function *const own[VERB_COUNT] = {
     [VERB_CP] = verb_cp,
     [VERB_IMAGE_IMPORT] = verb_image_import,
     [VERB_IMAGE_BUILD] = verb_image_build,
+    [VERB_IMAGE_INSPECT] = verb_image_inspect,
     [VERB_KERNEL_ADD] = verb_kernel_add,
     [VERB_KERNEL_FETCH] = verb_kernel_fetch,
     [VERB_POLICY_LS] = verb_policy_ls,
@@ -33,5 +36,7 @@ static int not_here(struct cli *c, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], PARTS_OPTION) == 0) /* from parts.c, not from a person */
+        return parts_serve(argv[2], argv[3]);
     return dispatch(argc, argv, own, not_here);
 }

@@ -28,7 +28,6 @@ static verb_function *const own[VERB_COUNT] = {
     [VERB_INSPECT] = verb_inspect,
     [VERB_IMAGE_LS] = verb_image_ls,
     [VERB_IMAGE_RM] = verb_image_rm,
-    [VERB_IMAGE_INSPECT] = verb_image_inspect,
     [VERB_KERNEL_LS] = verb_kernel_ls,
     [VERB_KERNEL_DEFAULT] = verb_kernel_default,
     [VERB_KERNEL_RM] = verb_kernel_rm,

@@ -1,6 +1,7 @@
 /* run.c - run and create: from options to a sandbox, and its first command. */
 #include "sandbox/cli/asked.h"
 #include "sandbox/cli/box.h"
+#include "sandbox/cli/parts.h"
 #include "sandbox/cli/session.h"
 #include "sandbox/cli/shell.h"
 #include "sandbox/cli/signals.h"
@@ -15,6 +16,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The sandbox's keeper, with what its machine is made of. */
+static int start_keeper(const struct box_config *cfg, int boxfd, bool for_main, char hint[HINT_MAX],
+                        struct err *e)
+{
+    struct client_parts p;
+    int err = parts_open(cfg, &p, e);
+
+    hint[0] = '\0';
+    if (!err)
+        err =
+            for_main ? client_start_for_main(boxfd, &p, hint, e) : client_start(boxfd, &p, hint, e);
+    parts_close(&p);
+    return err;
+}
 
 /* Everything one `run` needs; freed at the one place where it ends. */
 struct birth {
@@ -228,7 +244,7 @@ static int run_attached(struct cli *c, struct birth *b)
     detach_keys(c, b, &ask.detach);
     b->room = "engine";
     tell_start(c, b);
-    err = client_start_for_main(b->fd, b->hint, &e);
+    err = start_keeper(&b->cfg, b->fd, true, b->hint, &e);
     if (err)
         return fail(c, b, &e);
     b->room = "keeper";
@@ -260,7 +276,7 @@ static int run_detached(struct cli *c, struct birth *b)
 
     b->room = "engine";
     tell_start(c, b);
-    if (client_start(b->fd, b->hint, &e))
+    if (start_keeper(&b->cfg, b->fd, false, b->hint, &e))
         return fail(c, b, &e);
     cli_progress_end(c);
 
@@ -308,7 +324,7 @@ static int start_one(struct cli *c, struct store *s, const char *what)
     if (!err && box_lives(&b.state))
         err = err_set(&e, EBUSY, "%s is already %s", b.config.name, box_phase_name(b.state.phase));
     if (!err)
-        err = client_start(b.fd, hint, &e);
+        err = start_keeper(&b.config, b.fd, false, hint, &e);
     if (err)
         status = cli_fail(c, "sandbox", &e, hint);
     else if (c->json)

@@ -8,4 +8,8 @@
 int tell_image(struct cli *c, const char *name);
 int tell_kernel(struct cli *c, const char *name); /* NULL: the default */
 
+/* An image as JSON, a new reference. */
+struct image;
+json_t *tell_image_object(const struct image *img);
+
 #endif

@@ -37,6 +37,9 @@ bool file_id_same(const struct file_id *a, const struct file_id *b);
 json_t *file_id_json(const struct file_id *id);                     /* a new reference, or NULL */
 must_check int file_id_parse(const json_t *j, struct file_id *out); /* 0 or -EINVAL */
 
+/* 0 when fd is the file whose identity was kept, by a look at it; else -ESTALE, also for a copy. */
+must_check int data_known_file(int fd, const struct file_id *id, const char *what, struct err *e);
+
 /* 0 when fd is the file whose identity and digest were kept. A different identity (a copied data
  * directory) or verify makes it read the whole file; -ESTALE when its digest is another. */
 must_check int data_check_file(int fd, const struct file_id *id, const char *digest, bool verify,

@@ -127,13 +127,13 @@ int image_load(const char *name, struct image *out, struct err *e)
     return j ? parse(name, j, out, e) : e ? -e->code : -ENOENT;
 }
 
-int image_open(const struct image *img, bool verify, struct err *e)
+int image_blob(const struct image *img, struct file_id *id, struct err *e)
 {
     auto_fd int images = -1;
     cleanup_with(json_freep) json_t *j = image_document(img->name, &images, e);
     char path[128];
-    struct file_id id = { 0 };
 
+    *id = (struct file_id){ .bytes = img->bytes };
     if (!j)
         return e ? -e->code : -ENOENT;
     snprintf(path, sizeof(path), "blobs/%s.squashfs", img->digest);
@@ -145,16 +145,19 @@ int image_open(const struct image *img, bool verify, struct err *e)
 
     if (fd < 0)
         return err_sys(e, "image \"%s\": blob %.12s", img->name, img->digest);
-
-    int err = same ? file_id_parse(json_object_get(j, "file"), &id) : 0;
-
-    if (!same)
-        id = (struct file_id){ .bytes = img->bytes };
-    if (err)
+    if (same && file_id_parse(json_object_get(j, "file"), id))
         return err_set(e, EINVAL, "image \"%s\": its document is not one of ours", img->name);
-    err = data_check_file(fd, &id, img->digest, verify, img->name, e);
+    return fd_steal(&fd);
+}
+
+int image_open_known(const struct image *img, struct err *e)
+{
+    struct file_id id;
+    auto_fd int fd = image_blob(img, &id, e);
+    int err = fd < 0 ? fd : data_known_file(fd, &id, img->name, e);
+
     if (err)
-        return err_wrap(e, "image");
+        return fd < 0 ? err : err_wrap(e, "image");
     return fd_steal(&fd);
 }
 

@@ -36,6 +36,10 @@ must_check int image_load(const char *name, struct image *out, struct err *e);
  * at import; the whole digest with verify). Descriptor of the caller. */
 must_check int image_open(const struct image *img, bool verify, struct err *e);
 
+/* The same for a blob that is the very file that was imported: -ESTALE when it is not, even if it
+ * is a good copy. Reads none of it. */
+must_check int image_open_known(const struct image *img, struct err *e);
+
 /* All images by name; *out and each element's content are the caller's. */
 must_check int image_list(struct image **out, size_t *n, struct err *e);
 must_check int image_remove(const char *name, struct err *e);

@@ -1,95 +1,23 @@
 /*
- * image_place.c - puts finished images in place, takes them away, and removes blobs nobody names.
+ * image_place.c - puts finished images in place, and opens blobs that have to be read to be known.
  *
- * Both hold an exclusive lock on images/, so that no blob is removed between the moment it is found
- * to be there already and the moment a name refers to it.
+ * Placing and removing (image_remove.c) hold an exclusive lock on images/, so that no blob is
+ * removed between the moment it is found to be there already and the moment a name refers to it.
  */
 #include "sandbox/image/image_store.h"
 
 #include "base/fd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
 static void json_freep(json_t **j)
 {
     json_decref(*j);
-}
-
-/* images/ opened and locked. */
-static int lock_images(struct err *e)
-{
-    auto_fd int images = images_open(e);
-
-    if (images < 0)
-        return images;
-    if (flock(images, LOCK_EX))
-        return err_sys(e, "images: lock");
-    return fd_steal(&images);
-}
-
-static bool named(const struct image *list, size_t n, const char *file)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strncmp(file, list[i].digest, DIGEST_HEX) == 0)
-            return true;
-    return false;
-}
-
-/* Removes the blobs that no image names. Under the lock. */
-static int collect(int images, struct err *e)
-{
-    struct image *list = NULL;
-    size_t n = 0;
-    int fd = openat(images, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *ent;
-
-    if (!d) {
-        int err = fd < 0 && errno == ENOENT ? 0 : err_sys(e, "images/blobs");
-
-        fd_closep(&fd);
-        return err;
-    }
-
-    int err = image_list(&list, &n, e);
-
-    while (!err && (ent = readdir(d)))
-        if (ent->d_name[0] != '.' && !named(list, n, ent->d_name) &&
-            unlinkat(dirfd(d), ent->d_name, 0))
-            err = err_sys(e, "images/blobs/%s", ent->d_name);
-    closedir(d);
-    for (size_t i = 0; i < n; i++)
-        image_fini(&list[i]);
-    free(list);
-    return err;
-}
-
-int image_remove(const char *name, struct err *e)
-{
-    auto_fd int lock = lock_images(e);
-
-    if (lock < 0)
-        return lock;
-
-    auto_fd int images = -1;
-    cleanup_with(json_freep) json_t *j = image_document(name, &images, e);
-    char file[80];
-
-    /* One that cannot be read can still be removed. */
-    if (!j && (!e || e->code == ENOENT || data_check_name("image", name, NULL)))
-        return e ? -e->code : -ENOENT;
-    snprintf(file, sizeof(file), "%s.json", name);
-    if (unlinkat(lock, file, 0))
-        return err_sys(e, "image \"%s\"", name);
-    return collect(lock, e);
 }
 
 /* The blob's place: where one of the same digest lies and is whole, that one stays, since other
@@ -132,7 +60,7 @@ int image_place(struct data_tmp *t, const char *name, const char *source, json_t
     if (err)
         return err_wrap(e, "image \"%s\"", name);
 
-    auto_fd int images = lock_images(e);
+    auto_fd int images = images_lock(e);
 
     if (images < 0)
         return images;
@@ -151,7 +79,38 @@ int image_place(struct data_tmp *t, const char *name, const char *source, json_t
     err = data_store_json(images, file, j, e);
 
     /* Also what this name held before, and, after a failure, the blob that has no name now. */
-    int swept = collect(images, err ? NULL : e);
+    int swept = images_collect(images, err ? NULL : e);
 
     return err ? err : swept;
+}
+
+/* The blob is whole, though not the file it was: by its identity now the next one knows it. Where
+ * that cannot be written, the next one reads the whole file again. */
+static void keep_identity(const struct image *img, int blob)
+{
+    auto_fd int lock = images_lock(NULL), images = -1;
+    cleanup_with(json_freep) json_t *j = lock < 0 ? NULL : image_document(img->name, &images, NULL);
+    const char *digest = json_string_value(json_object_get(j, "digest"));
+    struct file_id id;
+    char file[80];
+
+    if (!digest || strcmp(digest, img->digest) != 0 || file_id_of(blob, &id, NULL) ||
+        json_object_set_new(j, "file", file_id_json(&id)))
+        return;
+    snprintf(file, sizeof(file), "%s.json", img->name);
+    (void)!data_store_json(images, file, j, NULL);
+}
+
+int image_open(const struct image *img, bool verify, struct err *e)
+{
+    struct file_id id;
+    auto_fd int fd = image_blob(img, &id, e);
+    bool known = fd >= 0 && data_known_file(fd, &id, img->name, NULL) == 0;
+    int err = fd < 0 ? fd : data_check_file(fd, &id, img->digest, verify, img->name, e);
+
+    if (err)
+        return fd < 0 ? err : err_wrap(e, "image");
+    if (!known)
+        keep_identity(img, fd);
+    return fd_steal(&fd);
 }

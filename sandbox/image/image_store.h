@@ -11,6 +11,15 @@ must_check int images_open(struct err *e);
 /* The document of an image; a new reference. *images: images/ opened, the caller's. */
 json_t *image_document(const char *name, int *images, struct err *e);
 
+/* images/ opened and locked. */
+must_check int images_lock(struct err *e);
+
+/* The blob of a loaded image, opened, and what was kept of it. The caller's. */
+must_check int image_blob(const struct image *img, struct file_id *id, struct err *e);
+
+/* Removes the blobs that no image names. Under the lock. */
+must_check int images_collect(int images, struct err *e);
+
 /* Puts the finished squashfs (file "image" in t) and its document in place under name, replacing an
  * image of that name. config: the reference is taken over. recipe: NULL, or the digest that says
  * what it was built from. */

@@ -4,7 +4,7 @@
  *     kernels/NAME/vmlinux       ELF
  *     kernels/NAME/modules/      NAME.ko, uncompressed, and their load order; absent = built in
  *     kernels/NAME/initrd-KEY.img  cpio (newc, uncompressed): /init = carrel-init, and the modules,
- *                                in load order in /modules/order; KEY = digest of that carrel-init
+ *                                in load order in /modules/order; KEY = which carrel-init
  *     kernels/NAME/kernel.json   { name, version, digest, source, pvh, modules[] }
  *     kernels/default -> NAME
  */
@@ -31,6 +31,10 @@ must_check int kernel_load(const char *name, struct kernel *out, struct err *e);
  * for the carrel-init that is installed now: kept when there is room and permission, else in
  * memory. -ESTALE when vmlinux is not the file that was added. */
 must_check int kernel_open(const struct kernel *k, int *vmlinux, int *initrd, struct err *e);
+
+/* The same for a kernel whose files are all there and as they were made: -ESTALE when something has
+ * to be read or made first, which kernel_open does. */
+must_check int kernel_open_known(const struct kernel *k, int *vmlinux, int *initrd, struct err *e);
 
 /* Adds a kernel: an ELF vmlinux or a bzImage whose payload is gzip, xz, zstd, lz4, bzip2 or lzma.
  * modules: directory like /lib/modules/VERSION, or NULL when everything is built in. The first

@@ -1,8 +1,10 @@
 /*
- * kernel_initrd.c - the initrd of a kernel for the carrel-init that is installed now.
+ * kernel_initrd.c - the initrd of a kernel for the carrel-init that is installed now, and the
+ * opening of kernels that are not ready.
  *
- * It is kept as kernels/NAME/initrd-KEY.img, KEY being the digest of that carrel-init, so that two
- * installations that share a data directory do not undo each other's work.
+ * It is kept as kernels/NAME/initrd-KEY.img, KEY telling that carrel-init from all others, so that
+ * two installations that share a data directory do not undo each other's work. It is a hash of the
+ * file's identity, not of its bytes: whoever starts a machine looks for the initrd every time.
  */
 #include "sandbox/image/kernel_store.h"
 
@@ -22,11 +24,8 @@
 enum {
     INIT_BYTES_MAX = 64 << 20,
     MODULE_BYTES_MAX = 32 << 20,
-    KEY_LEN = 16, /* of the digest: enough to tell programs of the same user apart */
-    KEEP = 4,     /* initrds per kernel */
+    KEEP = 4, /* initrds per kernel */
 };
-
-#define INITRD_PREFIX "initrd-"
 
 static void strp(char **s)
 {
@@ -95,7 +94,7 @@ static void prune(int dir)
         while ((ent = readdir(d))) {
             struct stat st;
 
-            if (strncmp(ent->d_name, INITRD_PREFIX, strlen(INITRD_PREFIX)) != 0 ||
+            if (strncmp(ent->d_name, KERNEL_INITRD_PREFIX, strlen(KERNEL_INITRD_PREFIX)) != 0 ||
                 fstatat(dir, ent->d_name, &st, AT_SYMLINK_NOFOLLOW))
                 continue;
             if (n++ == 0 || st.st_mtim.tv_sec < oldest.tv_sec ||
@@ -141,27 +140,68 @@ int kernel_initrd(int dir, struct err *e)
 {
     cleanup_with(strp) char *path = places_program("carrel-init", e);
     cleanup_with(cpio_fini) struct cpio c = { 0 };
-    char digest[DIGEST_HEX + 1], file[64];
+    char file[KERNEL_INITRD_NAME];
     size_t len;
-
-    if (!path)
-        return e ? -e->code : -ENOENT;
-
-    cleanup_with(strp) char *init = io_load(AT_FDCWD, path, INIT_BYTES_MAX, &len, e);
-
-    if (!init)
-        return e ? -e->code : -EIO;
-
-    int err = data_digest_bytes(init, len, digest, e);
+    /* The name first: a carrel-init replaced meanwhile makes a file that nobody looks for. */
+    int err = path ? kernel_initrd_name(file, e) : e ? -e->code : -ENOENT;
 
     if (err)
         return err;
-    snprintf(file, sizeof(file), INITRD_PREFIX "%.*s.img", KEY_LEN, digest);
 
     int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd >= 0)
         return fd;
+
+    cleanup_with(strp) char *init = io_load(AT_FDCWD, path, INIT_BYTES_MAX, &len, e);
+
+    if (!init)
+        return e ? -e->code : -EIO;
     err = make(dir, init, len, &c, e);
     return err ? err : keep(dir, file, &c, e);
+}
+
+static void json_freep(json_t **j)
+{
+    json_decref(*j);
+}
+
+/* The kernel is whole, though not the file it was: by its identity now the next one knows it. */
+static void keep_identity(int dir, int vmlinux)
+{
+    cleanup_with(json_freep) json_t *j = data_load_json(dir, "kernel.json", NULL);
+    struct file_id id;
+
+    if (j && !file_id_of(vmlinux, &id, NULL) && !json_object_set_new(j, "file", file_id_json(&id)))
+        (void)!data_store_json(dir, "kernel.json", j, NULL);
+}
+
+int kernel_open(const struct kernel *k, int *vmlinux, int *initrd, struct err *e)
+{
+    auto_fd int dir = kernel_dir(k->name, e);
+    struct file_id id = { 0 };
+
+    if (dir < 0)
+        return dir;
+
+    auto_fd int image = kernel_vmlinux(k, dir, &id, e);
+
+    if (image < 0)
+        return image;
+
+    bool known = data_known_file(image, &id, k->name, NULL) == 0;
+    int err = data_check_file(image, &id, k->digest, false, k->name, e);
+
+    if (err)
+        return err_wrap(e, "kernel");
+    if (!known)
+        keep_identity(dir, image);
+
+    int rd = kernel_initrd(dir, e);
+
+    if (rd < 0)
+        return err_wrap(e, "kernel \"%s\": initrd", k->name);
+    *initrd = rd;
+    *vmlinux = fd_steal(&image);
+    return 0;
 }

@@ -2,6 +2,7 @@
 #include "sandbox/image/kernel_store.h"
 
 #include "base/fd.h"
+#include "sandbox/places.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEFAULT_LINK "default"
 
@@ -60,6 +62,11 @@ static void json_freep(json_t **j)
     json_decref(*j);
 }
 
+static void strp(char **s)
+{
+    free(*s);
+}
+
 /* kernel.json of an opened kernel directory. */
 static int load_from(int dir, const char *name, struct kernel *out, struct err *e)
 {
@@ -107,33 +114,68 @@ int kernel_load(const char *name, struct kernel *out, struct err *e)
     return err;
 }
 
-int kernel_open(const struct kernel *k, int *vmlinux, int *initrd, struct err *e)
+int kernel_vmlinux(const struct kernel *k, int dir, struct file_id *id, struct err *e)
 {
-    auto_fd int dir = kernel_dir(k->name, e);
-
-    if (dir < 0)
-        return dir;
-
     cleanup_with(json_freep) json_t *j = data_load_json(dir, "kernel.json", e);
     auto_fd int image = j ? openat(dir, "vmlinux", O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    struct file_id id = { 0 };
-    int err;
 
     if (!j)
         return err_wrap(e, "kernel \"%s\"", k->name);
     if (image < 0)
         return err_sys(e, "kernel \"%s\": vmlinux", k->name);
-    err = file_id_parse(json_object_get(j, "file"), &id);
-    if (err)
-        return err_set(e, -err, "kernel \"%s\": kernel.json is not one of ours", k->name);
-    err = data_check_file(image, &id, k->digest, false, k->name, e);
-    if (err)
-        return err_wrap(e, "kernel");
+    if (file_id_parse(json_object_get(j, "file"), id))
+        return err_set(e, EINVAL, "kernel \"%s\": kernel.json is not one of ours", k->name);
+    return fd_steal(&image);
+}
 
-    int rd = kernel_initrd(dir, e);
+/* FNV-1a, of what changes whenever another carrel-init is put in place. */
+static uint64_t mix(uint64_t hash, uint64_t v)
+{
+    for (int i = 0; i < 8; i++, v >>= 8)
+        hash = (hash ^ (v & 0xff)) * 0x100000001b3u;
+    return hash;
+}
+
+int kernel_initrd_name(char file[KERNEL_INITRD_NAME], struct err *e)
+{
+    cleanup_with(strp) char *path = places_program("carrel-init", e);
+    uint64_t hash = 0xcbf29ce484222325u;
+    struct stat st;
+
+    if (!path)
+        return e ? -e->code : -ENOENT;
+    if (stat(path, &st))
+        return err_sys(e, "%s", path);
+    hash = mix(mix(mix(hash, st.st_ino), (uint64_t)st.st_size), st.st_dev);
+    hash = mix(mix(hash, (uint64_t)st.st_mtim.tv_sec), (uint64_t)st.st_mtim.tv_nsec);
+    hash = mix(mix(hash, (uint64_t)st.st_ctim.tv_sec), (uint64_t)st.st_ctim.tv_nsec);
+    snprintf(file, KERNEL_INITRD_NAME, KERNEL_INITRD_PREFIX "%016llx.img",
+             (unsigned long long)hash);
+    return 0;
+}
+
+int kernel_open_known(const struct kernel *k, int *vmlinux, int *initrd, struct err *e)
+{
+    auto_fd int dir = kernel_dir(k->name, e);
+    char file[KERNEL_INITRD_NAME];
+    struct file_id id = { 0 };
+
+    if (dir < 0)
+        return dir;
+
+    auto_fd int image = kernel_vmlinux(k, dir, &id, e);
+    int err = image < 0 ? image : data_known_file(image, &id, k->name, e);
+
+    if (!err)
+        err = kernel_initrd_name(file, e);
+    if (err)
+        return err;
+
+    int rd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (rd < 0)
-        return err_wrap(e, "kernel \"%s\": initrd", k->name);
+        return errno == ENOENT ? err_set(e, ESTALE, "kernel \"%s\": no initrd yet", k->name)
+                               : err_sys(e, "kernel \"%s\": %s", k->name, file);
     *initrd = rd;
     *vmlinux = fd_steal(&image);
     return 0;

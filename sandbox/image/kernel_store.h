@@ -12,6 +12,15 @@ must_check int kernels_open(struct err *e);
 /* kernels/NAME, opened. -ENOENT with what to do. */
 must_check int kernel_dir(const char *name, struct err *e);
 
+/* vmlinux of a loaded kernel, opened, and what was kept of it. The caller's. */
+must_check int kernel_vmlinux(const struct kernel *k, int dir, struct file_id *id, struct err *e);
+
+#define KERNEL_INITRD_PREFIX "initrd-"
+#define KERNEL_INITRD_NAME   64
+
+/* The file name of the initrd for the carrel-init that is installed now. */
+must_check int kernel_initrd_name(char file[KERNEL_INITRD_NAME], struct err *e);
+
 /* The initrd for the carrel-init that is installed now, opened for reading: made when it is not
  * there yet, in memory when there is no room or no permission to keep it. */
 must_check int kernel_initrd(int dir, struct err *e);

@@ -187,8 +187,9 @@ must_check int keeper_run(struct keeper *k, struct err *e);
 
 /* What the engine borrows while it is started; -1: none. The caller's. */
 struct keeper_parts {
-    int kernel, initrd, image, disk; /* opened by keeper_launch */
-    int port, console, log;          /* by keeper_begin */
+    int kernel, initrd, image; /* handed over by whoever started the keeper */
+    int disk;                  /* opened by keeper_launch */
+    int port, console, log;    /* by keeper_begin */
 };
 
 #define KEEPER_PARTS_INIT ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1 })
@@ -207,7 +208,8 @@ void keeper_undo(struct keeper *k);
 
 /* ---- launch.c ---- */
 
-/* claim, choose, open and begin; hint is for a person. */
-must_check int keeper_launch(struct keeper *k, char hint[240], struct err *e);
+/* Claim, choose, open and begin; hint is for a person. Takes the descriptors in given. */
+must_check int keeper_launch(struct keeper *k, struct keeper_parts *given, char hint[240],
+                             struct err *e);
 
 #endif

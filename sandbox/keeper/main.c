@@ -1,6 +1,6 @@
 /*
- * carrel-keeper - one sandbox's state, lock and lifetime: `carrel-keeper BOXFD READYFD
- * [await-main]`.
+ * carrel-keeper - one sandbox's state, lock and lifetime: `carrel-keeper BOXFD READYFD KERNELFD
+ * INITRDFD IMAGEFD [await-main]`.
  *
  * Started by client_start in a session of its own, with its log as standard output and error. It
  * says on READYFD whether the machine boots (ready.h), and from then on ends only when the sandbox
@@ -81,20 +81,34 @@ static int fail(struct keeper *k, int readyfd, const struct err *e, const char *
     return 1;
 }
 
+/* Where descriptors and the word stand in argv. */
+enum { ARG_BOX = 1, ARG_READY, ARG_KERNEL, ARG_INITRD, ARG_IMAGE, ARG_AWAIT };
+
 int main(int argc, char **argv)
 {
     char hint[240] = "";
     struct err e = ERR_INIT;
-    int box = argc >= 3 ? fd_arg(argv[1]) : -1;
-    int ready = argc >= 3 ? fd_arg(argv[2]) : -1;
-    bool await_main = argc == 4 && !strcmp(argv[3], KEEPER_AWAIT_MAIN);
+    bool await_main = argc == ARG_AWAIT + 1 && !strcmp(argv[ARG_AWAIT], KEEPER_AWAIT_MAIN);
+    bool whole = argc == ARG_AWAIT || await_main;
+    int fds[ARG_AWAIT];
     struct keeper *k;
     int err;
 
-    if (box < 0 || ready < 0 || argc > 4 || (argc == 4 && !await_main)) {
+    for (int i = ARG_BOX; i < ARG_AWAIT; i++) {
+        fds[i] = whole ? fd_arg(argv[i]) : -1;
+        whole = fds[i] >= 0;
+    }
+    if (!whole) {
         fprintf(stderr, "carrel-keeper is started by carrel, not by hand\n");
         return 125;
     }
+
+    const int box = fds[ARG_BOX], ready = fds[ARG_READY];
+    struct keeper_parts parts = KEEPER_PARTS_INIT;
+
+    parts.kernel = fds[ARG_KERNEL];
+    parts.initrd = fds[ARG_INITRD];
+    parts.image = fds[ARG_IMAGE];
     umask(077);
     set_signals();
     k = keeper_new(box, await_main, &e);
@@ -103,7 +117,7 @@ int main(int argc, char **argv)
         return 1;
     }
     keeper_trace(k, "keeper started");
-    if (keeper_launch(k, hint, &e))
+    if (keeper_launch(k, &parts, hint, &e))
         return fail(k, ready, &e, hint);
     tell(ready, &(struct err){ 0 }, "");
     close(ready);

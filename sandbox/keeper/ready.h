@@ -11,7 +11,7 @@
 
 #define KEEPER_READY_MAGIC 0x59444552u /* "REDY" */
 
-/* Beside BOXFD and READYFD: the main command will come from a client. */
+/* After the descriptors: the main command will come from a client. */
 #define KEEPER_AWAIT_MAIN "await-main"
 
 struct keeper_ready {

@@ -29,6 +29,24 @@ await() { # NAME STATE
     [ -z "$(ls "$CARREL_STATE/sandboxes" "$CARREL_STATE/names" | grep -v :)" ]
 }
 
+@test "a machine whose initrd has to be made first" {
+    data=${CARREL_DATA:-/var/lib/carrel}
+    [ -r "$data/kernels/default/kernel.json" ] || skip "data are elsewhere"
+    mkdir -p copy
+    cp -rL "$data/kernels/default" copy/kernel
+    rm -f copy/kernel/initrd-*
+    mkdir -p copy/data/kernels copy/data/images
+    mv copy/kernel copy/data/kernels/one
+    ln -s one copy/data/kernels/default
+    cp -r "$data/images/." copy/data/images/
+    export CARREL_DATA=$PWD/copy/data
+    [ "$(run_mini echo once)" = once ]
+    [ "$(ls copy/data/kernels/one/initrd-*.img | wc -l)" -eq 1 ]
+    # now all is known: without the program that makes it, too
+    strace -f -o trace -e trace=execve carrel run -q mini -- echo twice >out || [ ! -s trace ]
+    [ ! -s trace ] || { [ "$(cat out)" = twice ] && ! grep carrel-job trace; }
+}
+
 @test "exit statuses: 126, 127, 128+N, 124" {
     run -127 run_mini nosuch
     run run_mini /etc/passwd

@@ -230,9 +230,15 @@ static void a_copied_blob_is_accepted(void **state)
     snprintf(line, sizeof(line), "cp %s %s.new && mv %s.new %s", path, path, path, path);
     assert_int_equal(system(line), 0);
 
+    assert_int_equal(image_open_known(&img, &e), -ESTALE);
+
     auto_fd int fd = image_open(&img, false, &e);
 
     assert_true(fd >= 0);
+
+    auto_fd int again = image_open_known(&img, &e);
+
+    assert_true(again >= 0);
     image_fini(&img);
 }
 
@@ -543,7 +549,13 @@ static void l06_a_changed_kernel_is_refused(void **state)
     assert_int_equal(pwrite(fd, "x", 1, 600), 1);
     assert_int_equal(kernel_open(&k, &vmlinux, &initrd, &e), -ESTALE);
     assert_int_equal(pwrite(fd, "k", 1, 600), 1);
+
+    /* Whole again, but not the file that it was: once somebody has read it, it is known. */
+    assert_int_equal(kernel_open_known(&k, &vmlinux, &initrd, &e), -ESTALE);
     assert_int_equal(kernel_open(&k, &vmlinux, &initrd, &e), 0);
+    close(vmlinux);
+    close(initrd);
+    assert_int_equal(kernel_open_known(&k, &vmlinux, &initrd, &e), 0);
     close(vmlinux);
     close(initrd);
     assert_int_equal(ftruncate(fd, 4095), 0);
@@ -563,12 +575,17 @@ static void a_missing_initrd_is_made_again(void **state)
     snprintf(line, sizeof(line), "rm %s/data/kernels/one/initrd-*.img", top);
     assert_int_equal(system(line), 0);
     assert_int_equal(kernel_load("one", &k, &e), 0);
+    assert_int_equal(kernel_open_known(&k, &vmlinux, &initrd, &e), -ESTALE);
     assert_int_equal(kernel_open(&k, &vmlinux, &initrd, &e), 0);
     assert_int_equal(io_pread_full(initrd, magic, 6, 0), 6);
     assert_string_equal(magic, "070701");
     close(vmlinux);
     close(initrd);
     assert_int_equal(entries(in_top("data/kernels/one")), 3);
+
+    assert_int_equal(kernel_open_known(&k, &vmlinux, &initrd, &e), 0);
+    close(vmlinux);
+    close(initrd);
 
     /* Those of other installations stay, but not without end. */
     for (int i = 0; i < 9; i++) {

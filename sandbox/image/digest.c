@@ -1,0 +1,78 @@
+/* digest.c - what data.h says of digests: apart, so that who only opens finished files needs none.
+ */
+#include "sandbox/image/data.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DIGEST_CHUNK = 1 << 16 };
+
+static void md_freep(EVP_MD_CTX **c)
+{
+    EVP_MD_CTX_free(*c);
+}
+
+static int md_end(EVP_MD_CTX *md, char hex[DIGEST_HEX + 1], struct err *e)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    if (EVP_DigestFinal_ex(md, sum, &n) != 1 || n * 2 != DIGEST_HEX)
+        return err_set(e, EIO, "SHA-256 failed");
+    for (unsigned i = 0; i < n; i++)
+        snprintf(hex + (size_t)2 * i, 3, "%02x", sum[i]);
+    return 0;
+}
+
+int data_digest(int fd, char hex[DIGEST_HEX + 1], struct err *e)
+{
+    cleanup_with(md_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
+    char buf[DIGEST_CHUNK];
+    off_t at = 0;
+
+    if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
+        return err_set(e, ENOMEM, "out of memory");
+    for (;;) {
+        ssize_t n = io_pread_full(fd, buf, sizeof(buf), at);
+
+        if (n < 0)
+            return err_set(e, (int)-n, "read: %s", strerror((int)-n));
+        if (n == 0)
+            return md_end(md, hex, e);
+        if (EVP_DigestUpdate(md, buf, (size_t)n) != 1)
+            return err_set(e, EIO, "SHA-256 failed");
+        at += n;
+    }
+}
+
+int data_digest_bytes(const void *data, size_t len, char hex[DIGEST_HEX + 1], struct err *e)
+{
+    cleanup_with(md_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+    if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1 ||
+        EVP_DigestUpdate(md, data, len) != 1)
+        return err_set(e, ENOMEM, "SHA-256: out of memory");
+    return md_end(md, hex, e);
+}
+
+int data_check_file(int fd, const struct file_id *id, const char *digest, bool verify,
+                    const char *what, struct err *e)
+{
+    struct file_id now = { 0 };
+    char hex[DIGEST_HEX + 1];
+    int err = file_id_of(fd, &now, e);
+
+    if (err || (!verify && file_id_same(id, &now)))
+        return err;
+    err = now.bytes == id->bytes ? data_digest(fd, hex, e) : 0;
+    if (err)
+        return err_wrap(e, "%s", what);
+    if (now.bytes != id->bytes || strcmp(hex, digest) != 0)
+        return err_set(e, ESTALE, "%s: the file is not the one that was added (%llu bytes of %llu)",
+                       what, (unsigned long long)now.bytes, (unsigned long long)id->bytes);
+    return 0;
+}
