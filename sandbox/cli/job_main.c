@@ -23,6 +23,7 @@ static verb_function *const own[VERB_COUNT] = {
     [VERB_POLICY_NARROWER] = verb_policy_narrower,
     [VERB_POLICY_TEST] = verb_policy_test,
     [VERB_POLICY_SCHEMA] = verb_policy_schema,
+    [VERB_POLICY_SIMULATE] = verb_policy_simulate,
 };
 
 static int not_here(struct cli *c, char **argv)

@@ -45,6 +45,7 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_MODULES]      = { OPT_MODULES, 0, "modules", WORD_DIR, "DIR", NULL, "its modules, like /lib/modules/VERSION" },
     [OPT_PACKAGE]      = { OPT_PACKAGE, 0, "package", WORD_TEXT, "PACKAGE", NULL, "package to take it from (default: linux-image-cloud-amd64)" },
     [OPT_VERIFY]       = { OPT_VERIFY, 0, "verify", WORD_NOTHING, NULL, NULL, "check the digest of the whole image" },
+    [OPT_LOG]          = { OPT_LOG, 0, "log", WORD_FILE, "LOG", NULL, "what was asked for: the directory of an audit log, or a file of requests, one a line" },
 };
 
 #define BOX_OPTS                                                                                   \
@@ -169,6 +170,11 @@ const struct verb verbs[VERB_COUNT] = {
     [VERB_POLICY_SCHEMA] = { VERB_POLICY_SCHEMA, "schema", "[KEY]", "JSON Schema for editors, or the meaning of one key",
         "KEY is written with dots: network.allow.ports.",
         VERB_POLICY, 0, 1, false, false, WORD_TEXT, WORD_NOTHING, { OPT_NONE } },
+    [VERB_POLICY_SIMULATE] = { VERB_POLICY_SIMULATE, "simulate", "POLICY", "decide again what happened",
+        "Every request of the log is decided by POLICY: what was allowed and would be denied now, and\n"
+        "what was denied and would be allowed. The exit status is 0 when nothing that was allowed\n"
+        "would be denied, and 1 otherwise, also when a request cannot be read.",
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_LOG } },
 
     [VERB_DOCTOR] = { VERB_DOCTOR, "doctor", "", "check this host and say what is missing",
         "The exit status is 1 when something that is required is missing.",

@@ -51,6 +51,7 @@ enum opt_id {
     OPT_MODULES,
     OPT_PACKAGE,
     OPT_VERIFY,
+    OPT_LOG,
     OPT_COUNT
 };
 
@@ -120,6 +121,7 @@ enum verb_id {
     VERB_POLICY_NARROWER,
     VERB_POLICY_TEST,
     VERB_POLICY_SCHEMA,
+    VERB_POLICY_SIMULATE,
     VERB_DOCTOR,
     VERB_VERSION,
     VERB_COMPLETION,

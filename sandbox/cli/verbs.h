@@ -38,6 +38,7 @@ int verb_policy_diff(struct cli *c);
 int verb_policy_narrower(struct cli *c);
 int verb_policy_test(struct cli *c);
 int verb_policy_schema(struct cli *c);
+int verb_policy_simulate(struct cli *c);
 int verb_doctor(struct cli *c);
 int verb_version(struct cli *c);
 int verb_completion(struct cli *c);
