@@ -7,9 +7,10 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
+#include <sys/uio.h>
 
 #define TURN_BYTES (1u << 20) /* moved in each direction before others have their turn */
 
@@ -90,11 +91,10 @@ static int push_received(struct port *p, unsigned k, size_t n)
 
 static ssize_t receive(struct port *p, struct iovec *iov, unsigned n)
 {
-    struct msghdr m = { .msg_iov = iov, .msg_iovlen = n };
     ssize_t got;
 
-    do
-        got = recvmsg(p->sock.fd, &m, MSG_DONTWAIT);
+    do /* not recvmsg: it could bring descriptors */
+        got = readv(p->sock.fd, iov, (int)n);
     while (got < 0 && errno == EINTR);
     return got < 0 && errno == EAGAIN ? -EAGAIN : got;
 }
@@ -144,11 +144,10 @@ static enum virtq_verdict fill(struct port *p)
 
 static ssize_t transmit(struct port *p, struct iovec *iov, unsigned n)
 {
-    struct msghdr m = { .msg_iov = iov, .msg_iovlen = n };
     ssize_t put;
 
     do
-        put = sendmsg(p->sock.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+        put = writev(p->sock.fd, iov, (int)n);
     while (put < 0 && errno == EINTR);
     return put < 0 && errno == EAGAIN ? -EAGAIN : put;
 }
@@ -278,6 +277,11 @@ int port_open(struct port *p, struct virtio_dev *dev, struct port_batch *batch, 
                         .watched = EPOLLIN };
     memcpy(p->name, from->name, sizeof(p->name));
     p->name[sizeof(p->name) - 1] = '\0';
+
+    int flags = fcntl(p->sock.fd, F_GETFL);
+
+    if (flags < 0 || fcntl(p->sock.fd, F_SETFL, flags | O_NONBLOCK))
+        return err_sys(e, "port \"%s\"", p->name);
     if (loop_add(dev->host->loop, &p->sock, p->watched, e))
         return err_wrap(e, "port \"%s\"", p->name);
     p->in_loop = true;
