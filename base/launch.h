@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define VMM_LAUNCH_MAGIC   0x4c56524cu /* "LRVL" */
-#define VMM_LAUNCH_VERSION 1u
+#define VMM_LAUNCH_VERSION 2u
 
 #define VMM_CMDLINE_MAX 2048u /* bytes with the NUL: COMMAND_LINE_SIZE of x86 Linux */
 #define VMM_MEM_MIN     (64ull << 20)
@@ -30,7 +30,23 @@ enum {
     VMM_F_BALLOON = 1u << 0, /* balloon with free-page reporting */
     VMM_F_RNG = 1u << 1,
     VMM_F_SERIAL = 1u << 2, /* 16550 at 0x3f8; its output goes to serial_fd */
-    VMM_F_ALL = 7u,
+    VMM_F_FILTER = 1u << 3, /* no guest instruction runs without system call filters */
+    VMM_F_ALL = 15u,
+};
+
+/*
+ * Which system calls each kind of thread may make after the start: classic BPF, compiled and proved
+ * by the starter (sandbox/confine/vmm.h). The file filter_fd leads to is a sealed memfd: this
+ * header, then the instructions (struct sock_filter, 8 bytes each) of each kind in order.
+ */
+#define VMM_FILTERS_MAGIC 0x4650434cu /* "LCPF" */
+#define VMM_FILTER_INSNS  4096u       /* BPF_MAXINSNS, uapi/linux/bpf_common.h */
+
+enum { VMM_FILTER_VCPU, VMM_FILTER_IO, VMM_FILTERS };
+
+struct vmm_filters {
+    uint32_t magic, version; /* as the launch record's */
+    uint32_t len[VMM_FILTERS]; /* instructions, at least 1 */
 };
 
 enum {
@@ -65,6 +81,7 @@ struct vmm_launch {
     int32_t report_fd;           /* a pipe or socket: one struct vmm_report at the end */
     uint32_t serial_bytes_per_s; /* above this, serial output is dropped and counted; 0: no cap */
     uint32_t ndisks, nports;
+    int32_t filter_fd; /* struct vmm_filters; -1: none, not with VMM_F_FILTER */
     uint32_t reserved; /* 0 */
     struct vmm_launch_disk disks[VMM_DISKS_MAX];
     struct vmm_launch_port ports[VMM_PORTS_MAX];
@@ -81,6 +98,7 @@ enum vmm_reason {
     VMM_KVM_ERROR = 6,    /* KVM_EXIT_INTERNAL_ERROR, FAIL_ENTRY, or an ioctl failed */
     VMM_REFUSED = 7,      /* the launch record, kernel or a descriptor was refused: see text */
     VMM_HOST_ERROR = 8,   /* the host said no: out of memory, … */
+    VMM_FORBIDDEN = 9,    /* a thread made a system call that its filter forbids: detail */
 };
 
 struct vmm_report {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <asm/unistd_64.h>
+#include <linux/falloc.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -25,11 +26,14 @@ struct line {
 #define CALL_FOR(use, name, why)    { (use), { .nr = __NR_##name, .reason = (why) } }
 #define CALL_WITH(name, i, m, v, why) \
     { 0, { .nr = __NR_##name, .nargs = 1, .arg = { { (i), (m), (v) } }, .reason = (why) } }
+#define WITH_FOR(use, name, i, v, why) \
+    { (use), { .nr = __NR_##name, .nargs = 1, .arg = { { (i), LOW32, (v) } }, .reason = (why) } }
 #define IOCTL(request, why)         CALL_WITH(ioctl, 1, LOW32, (request) & LOW32, why)
 
 /*
- * carrel-vmm is a static musl program. The signal is VCPU_SIGNAL of vmm/machine.c. The first vCPU's
- * thread is also the one that waits for the others and writes the report.
+ * carrel-vmm is a static program. The signal is VCPU_SIGNAL of vmm/vcpu.h. The first vCPU's thread
+ * is also the one that waits for the others and writes the report. What is forbidden is trapped:
+ * the handler says in the report which call it was, and ends the process.
  */
 static const struct line vmm_vcpu[] = {
     IOCTL(KVM_RUN, "runs the guest"),
@@ -38,17 +42,11 @@ static const struct line vmm_vcpu[] = {
     IOCTL(KVM_IOEVENTFD, "a doorbell moves with its device, or goes quiet on a reset"),
     IOCTL(KVM_SET_USER_MEMORY_REGION, "a device's pages move with its BAR"),
     IOCTL(KVM_REGISTER_COALESCED_MMIO, "sizing writes that need no answer"),
-    CALL(write, "doorbell to the I/O thread, serial output, the report"),
-    CALL(writev, "one line about a guest's mistake"),
-    CALL(futex, "locks of devices; joining threads"),
+    IOCTL(KVM_UNREGISTER_COALESCED_MMIO, "the same, when a BAR moves"),
+    CALL(write, "doorbell to the I/O thread, serial output, the log, the report"),
+    CALL(futex, "locks of devices; the end of other threads"),
     CALL(clock_gettime, "serial rate, where the host's vDSO has no clock"),
     CALL(rt_sigreturn, "back from the signal that ends KVM_RUN"),
-    CALL(rt_sigprocmask, "around sending that signal, and at a thread's end"),
-    CALL_WITH(tkill, 1, LOW32, SIGUSR1, "stops the other vCPU threads"),
-    CALL(getpid, "whom to send SIGTERM: itself"),
-    CALL_WITH(kill, 1, LOW32, SIGTERM, "wakes the I/O thread at the end"),
-    CALL(munmap, "the stack of a thread that was joined"),
-    CALL(exit, "end of a vCPU thread"),
     CALL(exit_group, "end of the machine"),
 };
 
@@ -58,26 +56,21 @@ static const struct line vmm_io[] = {
     CALL(epoll_pwait, "waits for doorbells, sockets and timers"),
     CALL_FOR(USE_PORTS, epoll_ctl, "a socket that must wait leaves the loop"),
     CALL(read, "doorbells, timers, the signal that ends it"),
-    CALL(write, "a doorbell of its own, to take turns"),
-    CALL(writev, "one line about a guest's mistake"),
+    CALL(write, "a doorbell of its own, to take turns; the log"),
     CALL(futex, "locks of devices"),
-    CALL_FOR(USE_PORTS, recvmsg, "from a port's peer"),
-    CALL_FOR(USE_PORTS, sendmsg, "to a port's peer"),
-    CALL_FOR(USE_PORTS, close, "a port whose peer is gone"),
+    CALL_FOR(USE_PORTS, readv, "from a port's peer; no message that could bring descriptors"),
+    CALL_FOR(USE_PORTS, writev, "to a port's peer"),
     CALL_FOR(USE_DISK, preadv, "disk reads"),
     CALL_FOR(USE_DISK_WRITE, pwritev, "disk writes"),
     CALL_FOR(USE_DISK_WRITE, fdatasync, "disk flushes"),
-    CALL_FOR(USE_DISK_WRITE, fallocate, "discards and zeroes"),
-    CALL_FOR(USE_RATE, timerfd_settime, "a device whose turn is put off"),
+    WITH_FOR(USE_DISK_WRITE, fallocate, 1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, "discards"),
+    WITH_FOR(USE_DISK_WRITE, fallocate, 1, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, "zeroes"),
+    CALL_FOR(USE_RATE | USE_RNG, timerfd_settime, "a device whose turn is put off"),
     CALL_FOR(USE_RATE | USE_RNG, clock_gettime, "rates, where the host's vDSO has no clock"),
     CALL_FOR(USE_RNG, getrandom, "entropy for the guest"),
-    CALL_FOR(USE_BALLOON, madvise, "memory that the guest gave back"),
-    CALL(rt_sigprocmask, "around stopping the vCPU threads"),
-    CALL_WITH(tkill, 1, LOW32, SIGUSR1, "stops the vCPU threads"),
-    CALL(getpid, "whom to send SIGTERM: itself"),
-    CALL_WITH(kill, 1, LOW32, SIGTERM, "as every thread that ends the machine"),
-    CALL(rt_sigreturn, "back from a signal that was meant for any thread"),
-    CALL(exit, "end of the thread"),
+    WITH_FOR(USE_BALLOON, madvise, 2, MADV_DONTNEED, "memory that the guest gave back"),
+    CALL_WITH(tgkill, 2, LOW32, SIGUSR1, "stops vCPU threads; carrel-vmm adds: its own only"),
+    CALL(exit_group, "the end after a forbidden call"),
 };
 
 /* What every program with the host's C library needs; no executable memory, ever. */
@@ -200,10 +193,10 @@ static const struct program {
 #define OWN(table) .own = (table), .nown = array_len(table)
     { .p = { "vmm-vcpu", "a vCPU thread of carrel-vmm; the first one also ends the machine", 14 },
       OWN(vmm_vcpu),
-      .otherwise = SECCOMP_RET_KILL_PROCESS },
+      .otherwise = SECCOMP_RET_TRAP },
     { .p = { "vmm-io", "the I/O thread of carrel-vmm: every device", 24 },
       OWN(vmm_io),
-      .otherwise = SECCOMP_RET_KILL_PROCESS },
+      .otherwise = SECCOMP_RET_TRAP },
     { .p = { "keeper", "carrel-keeper after the launch", 0 },
       .base = plain,
       .nbase = array_len(plain),

@@ -93,6 +93,8 @@ unsigned launch_fds(const struct vmm_launch *l, int fds[LAUNCH_FDS_MAX])
         fds[n++] = l->initrd_fd;
     if (l->serial_fd != -1)
         fds[n++] = l->serial_fd;
+    if (l->filter_fd != -1)
+        fds[n++] = l->filter_fd;
     for (uint32_t i = 0; i < l->ndisks; i++)
         fds[n++] = l->disks[i].fd;
     for (uint32_t i = 0; i < l->nports; i++)
@@ -134,6 +136,8 @@ int launch_check(const struct vmm_launch *l, struct err *e)
                        l->nports, VMM_DISKS_MAX, VMM_PORTS_MAX);
     if ((l->serial_fd != -1) != !!(l->flags & VMM_F_SERIAL))
         return err_set(e, EINVAL, "launch record: serial port and its descriptor disagree");
+    if ((l->flags & VMM_F_FILTER) && l->filter_fd == -1)
+        return err_set(e, EINVAL, "launch record: filters are required, and there are none");
 
     err = check_cmdline(l, e);
     for (uint32_t i = 0; !err && i < l->ndisks; i++)
@@ -236,6 +240,8 @@ int launch_check_fds(const struct vmm_launch *l, struct err *e)
         err = check_fd(l->initrd_fd, "initrd", REG, MAY_READ, &st, e);
     if (!err && l->serial_fd != -1)
         err = check_fd(l->serial_fd, "serial output", REG | CHR | FIFO | SOCK, MAY_WRITE, &st, e);
+    if (!err && l->filter_fd != -1)
+        err = check_fd(l->filter_fd, "filters", REG, MAY_READ, &st, e);
     if (!err)
         err = check_fd(l->report_fd, "report", FIFO | SOCK, MAY_WRITE, &st, e);
     for (uint32_t i = 0; !err && i < l->ndisks; i++)

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "vmm/host.h"
+#include "vmm/lockdown.h"
 #include "vmm/pci/pci.h"
 #include "vmm/power.h"
 #include "vmm/serial.h"
@@ -18,13 +19,16 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define THREAD_STACK 131072u
@@ -32,21 +36,25 @@
 struct cpu {
     struct vcpu vcpu;
     struct machine *m;
-    pthread_t thread; /* of CPU 0: the one that calls machine_run */
+    pid_t tid; /* of CPU 0: the thread that calls machine_run */
 };
 
 struct machine {
     struct host host; /* first in use: lent to every device */
     struct vm vm;
     struct bus pio, mmio;
-    struct loop loop; /* of the I/O thread */
-    struct loop_source signals;
+    struct loop loop;                 /* of the I/O thread */
+    struct loop_source signals, wake; /* wake: an eventfd, written to by machine_end */
     struct power power;
     struct serial serial;
     bool has_serial;
     struct pci_root *pci; /* owned, with every device on it */
     unsigned ncpus;
     struct cpu *cpu; /* owned: ncpus of them */
+    pid_t pid;       /* of this process */
+    struct lockdown lockdown;
+    sem_t ready, go, done, never; /* of the threads: locked down, all are, finished; never posted */
+    int refused;                  /* atomic: errno of a thread that could not be locked down */
     uint32_t mistakes;
     int ended; /* atomic: machine_end took effect … */
     /* … and these say why; written before the threads are stopped, read after. */
@@ -88,8 +96,14 @@ static void host_guest_mistake(struct host *h, const char *device, const char *w
     struct machine *m = container_of(h, struct machine, host);
     uint32_t n = __atomic_add_fetch(&m->mistakes, 1, __ATOMIC_RELAXED);
 
-    if (n <= 8 || !(n & (n - 1)))
-        dprintf(STDERR_FILENO, "carrel-vmm: guest mistake %u: %s: %s\n", n, device, what);
+    if (n <= 8 || !(n & (n - 1))) {
+        char line[160]; /* write(2) itself: what dprintf uses depends on the C library */
+        int len =
+            snprintf(line, sizeof(line), "carrel-vmm: guest mistake %u: %s: %s\n", n, device, what);
+
+        if (write(STDERR_FILENO, line, len < (int)sizeof(line) ? (size_t)len : sizeof(line)) < 0)
+            return;
+    }
 }
 
 static const struct host_ops host_ops = {
@@ -198,10 +212,17 @@ static void tell_signal(struct loop_source *s, uint32_t events)
     loop_stop(&m->loop);
 }
 
-/* SIGTERM is how the machine is asked to end, and how machine_end wakes the I/O thread. */
-static int watch_signals(struct machine *m, struct err *e)
+static void leave(struct loop_source *s, uint32_t events)
+{
+    (void)events;
+    loop_stop(&container_of(s, struct machine, wake)->loop);
+}
+
+/* SIGTERM is how the machine is asked to end; machine_end wakes the I/O thread. */
+static int watch_ends(struct machine *m, struct err *e)
 {
     sigset_t term;
+    int err;
 
     sigemptyset(&term);
     sigaddset(&term, SIGTERM);
@@ -209,7 +230,11 @@ static int watch_signals(struct machine *m, struct err *e)
                                        .ready = tell_signal };
     if (m->signals.fd < 0)
         return err_sys(e, "signals");
-    return loop_add(&m->loop, &m->signals, EPOLLIN, e);
+    err = loop_add(&m->loop, &m->signals, EPOLLIN, e);
+    m->wake = (struct loop_source){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = leave };
+    if (!err && m->wake.fd < 0)
+        err = err_sys(e, "event");
+    return err ? err : loop_add(&m->loop, &m->wake, EPOLLIN, e);
 }
 
 static int load_boot(struct machine *m, const struct vmm_launch *l, struct boot_entry *entry,
@@ -258,7 +283,9 @@ static int build(struct machine *m, const struct vmm_launch *l, struct err *e)
     if (!err)
         err = loop_init(&m->loop, e);
     if (!err)
-        err = watch_signals(m, e);
+        err = watch_ends(m, e);
+    if (!err)
+        err = lockdown_open(&m->lockdown, l, e);
     for (unsigned i = 0; !err && i < array_len(parts); i++) {
         err = parts[i].add(m, l, e);
         if (err)
@@ -279,6 +306,8 @@ static void discard(struct machine *m)
     if (m->has_serial)
         serial_fini(&m->serial);
     fd_closep(&m->signals.fd);
+    fd_closep(&m->wake.fd);
+    lockdown_fini(&m->lockdown);
     loop_fini(&m->loop);
     vm_close(&m->vm);
     free(m->cpu);
@@ -299,7 +328,7 @@ struct machine *machine_new(const struct vmm_launch *l, struct err *e)
     m->host = (struct host){
         .ops = &host_ops, .mem = &m->vm.mem, .loop = &m->loop, .mmio = &m->mmio, .pio = &m->pio
     };
-    m->vm.fd = m->loop.epfd = m->signals.fd = -1;
+    m->vm.fd = m->loop.epfd = m->signals.fd = m->wake.fd = -1;
     m->cpu = cpu;
     m->ncpus = l->vcpus;
     for (unsigned i = 0; i < m->ncpus; i++)
@@ -316,6 +345,7 @@ struct machine *machine_new(const struct vmm_launch *l, struct err *e)
 
 /* ---- running ---- */
 
+/* From any thread, the filtered ones of vCPUs included: the I/O thread sends the signals. */
 void machine_end(struct machine *m, enum vmm_reason reason, uint64_t detail, const char *text)
 {
     if (__atomic_exchange_n(&m->ended, 1, __ATOMIC_SEQ_CST))
@@ -323,31 +353,74 @@ void machine_end(struct machine *m, enum vmm_reason reason, uint64_t detail, con
     m->reason = reason;
     m->detail = detail;
     m->text = text;
-    for (unsigned i = 0; i < m->ncpus; i++) {
+    for (unsigned i = 0; i < m->ncpus; i++)
         vcpu_kick(&m->cpu[i].vcpu);
-        pthread_kill(m->cpu[i].thread, VCPU_SIGNAL);
-    }
-    kill(getpid(), SIGTERM);
+    eventfd_write(m->wake.fd, 1);
 }
 
-static void *run_cpu(void *arg)
+static void wait_for(sem_t *sem)
 {
-    struct cpu *c = arg;
+    while (sem_wait(sem))
+        ; /* a signal */
+}
+
+static void run_cpu(struct cpu *c)
+{
     struct vcpu_end end;
 
     if (vcpu_run(&c->vcpu, &end))
         machine_end(c->m, end.reason, end.detail, end.text);
-    return NULL;
 }
 
-static void *run_io(void *arg)
+static void run_io(struct machine *m)
 {
-    struct machine *m = arg;
     struct err e = ERR_INIT;
 
     if (loop_run(&m->loop, &e))
         machine_end(m, VMM_HOST_ERROR, (uint64_t)e.code, "the event loop failed");
-    return NULL;
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        vcpu_kick(&m->cpu[i].vcpu);
+        syscall(SYS_tgkill, m->pid, m->cpu[i].tid, VCPU_SIGNAL);
+    }
+}
+
+/* No thread touches what a guest can reach before every thread is locked down: true, it may. */
+static bool lock_down(struct machine *m, unsigned kind)
+{
+    struct err e = ERR_INIT;
+
+    if (lockdown_thread(&m->lockdown, kind, &e))
+        __atomic_store_n(&m->refused, e.code, __ATOMIC_SEQ_CST);
+    sem_post(&m->ready);
+    wait_for(&m->go);
+    return !__atomic_load_n(&m->refused, __ATOMIC_SEQ_CST);
+}
+
+/* Ends with the process: a filtered thread may not even exit by itself. */
+static _Noreturn void finish(struct machine *m)
+{
+    sem_post(&m->done);
+    for (;;)
+        wait_for(&m->never);
+}
+
+static void *cpu_thread(void *arg)
+{
+    struct cpu *c = arg;
+
+    c->tid = (pid_t)syscall(SYS_gettid);
+    if (lock_down(c->m, VMM_FILTER_VCPU))
+        run_cpu(c);
+    finish(c->m);
+}
+
+static void *io_thread(void *arg)
+{
+    struct machine *m = arg;
+
+    if (lock_down(m, VMM_FILTER_IO))
+        run_io(m);
+    finish(m);
 }
 
 static void on_kick(int sig)
@@ -355,45 +428,68 @@ static void on_kick(int sig)
     (void)sig; /* its arrival is enough: KVM_RUN returns */
 }
 
-/* Starts every other thread: how many vCPU threads run besides this one. The I/O thread comes last,
- * because it may end the machine at once, and then needs every vCPU's thread. */
-static int start_threads(struct machine *m, pthread_t *io, unsigned *started)
+/* Starts every other thread, which then waits for go: how many there are. */
+static int start_threads(struct machine *m, unsigned *started)
 {
     pthread_attr_t attr;
+    pthread_t thread;
     int err = pthread_attr_init(&attr);
 
     if (err)
         return err;
     err = pthread_attr_setstacksize(&attr, THREAD_STACK);
-    m->cpu[0].thread = pthread_self();
-    for (unsigned i = 1; !err && i < m->ncpus; i++) {
-        err = pthread_create(&m->cpu[i].thread, &attr, run_cpu, &m->cpu[i]);
+    m->cpu[0].tid = (pid_t)syscall(SYS_gettid);
+    for (unsigned i = 0; !err && i < m->ncpus; i++) {
+        err = i ? pthread_create(&thread, &attr, cpu_thread, &m->cpu[i])
+                : pthread_create(&thread, &attr, io_thread, m);
         *started += !err;
     }
-    if (!err)
-        err = pthread_create(io, &attr, run_io, m);
     pthread_attr_destroy(&attr);
     return err;
 }
 
-void machine_run(struct machine *m, struct vmm_report *report)
+/* Why the machine could not start, or NULL when every thread has done its part of a run. */
+static const char *run_threads(struct machine *m, const struct vmm_launch *l, struct err *e)
+{
+    unsigned started = 0;
+    int err = start_threads(m, &started);
+    const char *failed = err ? "the host has no thread for the machine" : NULL;
+
+    for (unsigned i = 0; i < started; i++)
+        wait_for(&m->ready);
+    if (!err)
+        err = -lockdown_process(l, e);
+    if (!err)
+        err = -lockdown_thread(&m->lockdown, VMM_FILTER_VCPU, e);
+    if (!err)
+        err = __atomic_load_n(&m->refused, __ATOMIC_SEQ_CST);
+    if (err && !failed)
+        failed = "the monitor could not be locked down";
+    e->code = err;
+    __atomic_store_n(&m->refused, err, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < started; i++)
+        sem_post(&m->go);
+    if (!err)
+        run_cpu(&m->cpu[0]);
+    for (unsigned i = 0; i < started; i++)
+        wait_for(&m->done);
+    return failed;
+}
+
+void machine_run(struct machine *m, const struct vmm_launch *l, struct vmm_report *report)
 {
     struct sigaction sa = { .sa_handler = on_kick };
-    pthread_t io;
-    unsigned started = 0;
-    int err;
+    struct err e = ERR_INIT;
+    sem_t *const sems[] = { &m->ready, &m->go, &m->done, &m->never };
+    const char *failed;
 
+    m->pid = getpid();
+    for (size_t i = 0; i < array_len(sems); i++)
+        sem_init(sems[i], 0, 0);
     sigaction(VCPU_SIGNAL, &sa, NULL);
-    err = start_threads(m, &io, &started);
-    if (err) {
-        m->ncpus = started + 1; /* the others have no thread to be stopped */
-        machine_end(m, VMM_HOST_ERROR, (uint64_t)err, "the host has no thread for the machine");
-    } else {
-        run_cpu(&m->cpu[0]);
-        pthread_join(io, NULL);
-    }
-    for (unsigned i = 1; i <= started; i++)
-        pthread_join(m->cpu[i].thread, NULL);
+    failed = run_threads(m, l, &e);
+    if (failed)
+        machine_end(m, VMM_HOST_ERROR, (uint64_t)e.code, failed);
 
     report->reason = m->reason;
     report->detail = m->detail;

@@ -19,8 +19,12 @@ struct machine;
  */
 struct machine *machine_new(const struct vmm_launch *l, struct err *e);
 
-/* Runs until the guest or somebody on the host ends it; *report says which. */
-void machine_run(struct machine *m, struct vmm_report *report);
+/*
+ * Locks every thread down (lockdown.h), then runs until the guest or somebody on the host ends it;
+ * *report says which. l is the record the machine was made of. After it, the caller can do no more
+ * than write the report and exit.
+ */
+void machine_run(struct machine *m, const struct vmm_launch *l, struct vmm_report *report);
 
 /* Ends the machine for this reason, unless it has one already. Any thread of it. */
 void machine_end(struct machine *m, enum vmm_reason reason, uint64_t detail, const char *text);

@@ -105,7 +105,7 @@ static int run(const struct vmm_launch *l, struct vmm_report *report, struct err
     m = machine_new(l, e);
     if (!m)
         return -e->code;
-    machine_run(m, report);
+    machine_run(m, l, report);
     return 0;
 }
 

@@ -9,6 +9,8 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/launch.h"
+#include "policies/words.h"
+#include "sandbox/confine/vmm.h"
 #include "sandbox/engine/cmdline.h"
 #include "sandbox/engine/probe.h"
 #include "sandbox/engine/spawn.h"
@@ -23,6 +25,13 @@
 #include <sys/wait.h>
 
 #define CONSOLE_BYTES_PER_S (256u << 10)
+
+/* A sanitizer makes system calls of its own, under any filter. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FILTER 0u
+#else
+#define FILTER VMM_F_FILTER
+#endif
 
 static void freep(char **p)
 {
@@ -57,7 +66,7 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
         .magic = VMM_LAUNCH_MAGIC,
         .version = VMM_LAUNCH_VERSION,
         .size = sizeof(*l),
-        .flags = VMM_F_BALLOON | VMM_F_RNG | (spec->console_fd >= 0 ? VMM_F_SERIAL : 0),
+        .flags = VMM_F_BALLOON | VMM_F_RNG | FILTER | (spec->console_fd >= 0 ? VMM_F_SERIAL : 0),
         .mem_bytes = spec->mem_bytes,
         .vcpus = spec->vcpus,
         .kvm_fd = spawn_keep(s, kvm),
@@ -67,6 +76,7 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
         .report_fd = spawn_keep(s, report),
         .serial_bytes_per_s = CONSOLE_BYTES_PER_S,
         .nports = spec->nports,
+        .filter_fd = -1,
     };
     add_disk(l, s, spec->image_fd, "image", VMM_DISK_READONLY);
     if (spec->disk_fd >= 0)
@@ -111,6 +121,12 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
 
     auto_fd int theirs = report[1];
     int err = fill(&l, spec, &s, kvm, theirs, e);
+    auto_fd int filters = !err && FILTER ? vmm_filters_open(&l, e) : -1;
+
+    if (!err && FILTER && filters < 0)
+        return filters;
+    l.filter_fd = spawn_keep(&s, filters);
+
     auto_fd int record = err ? -1 : write_record(&l, e);
 
     if (record < 0)
@@ -144,6 +160,7 @@ static const char *reason_name(uint32_t reason)
     case VMM_PANIC: return "panic";
     case VMM_TERMINATED: return "stopped";
     case VMM_REFUSED: return "refused";
+    case VMM_FORBIDDEN: return "forbidden";
     default: return "vmm-crash"; /* KVM_ERROR, HOST_ERROR, and what no version says */
     }
 }
@@ -159,7 +176,10 @@ static void end(struct engine_run *run, int wait_status, struct engine_end *out)
         r.version == VMM_LAUNCH_VERSION) {
         r.text[sizeof(r.text) - 1] = '\0';
         snprintf(out->reason, sizeof(out->reason), "%s", reason_name(r.reason));
-        snprintf(out->text, sizeof(out->text), "%s", r.text);
+        const char *call = r.reason == VMM_FORBIDDEN ? syscall_name((unsigned)r.detail) : NULL;
+
+        snprintf(out->text, sizeof(out->text), "%s%s%s", r.text, call ? ": " : "",
+                 call ? call : ""); /* h16 */
         return;
     }
     snprintf(out->reason, sizeof(out->reason), "vmm-crash");

@@ -23,6 +23,8 @@
 struct payload {
     struct vmm_launch l;
     int extra_fd;       /* inherited but not named, or -1 */
+    bool bare;          /* no system call filters; payload_init says no */
+    const char *vmm;    /* the program below bin/ */
     size_t record_size; /* bytes of the record that are sent */
     /* After payload_start: */
     pid_t pid;

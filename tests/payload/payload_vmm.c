@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,7 +38,8 @@ static void assert_ended(const struct payload_result *res, enum vmm_reason reaso
     assert_int_equal(res->r.magic, VMM_LAUNCH_MAGIC);
     assert_int_equal(res->r.version, VMM_LAUNCH_VERSION);
     if (res->r.reason != reason)
-        print_error("report: %u %s\n", res->r.reason, res->r.text);
+        print_error("report: %u %s (%llu)\n", res->r.reason, res->r.text,
+                    (unsigned long long)res->r.detail);
     assert_int_equal(res->r.reason, reason);
     assert_true(WIFEXITED(res->status));
     assert_int_equal(WEXITSTATUS(res->status), reason >= VMM_KVM_ERROR);
@@ -378,7 +380,7 @@ static void refused_fields(void **state)
     } while (0)
     REFUSED(p.l.vcpus = 0, "vCPU");
     REFUSED(p.l.vcpus = 33, "vCPU");
-    REFUSED(p.l.flags |= 8, "flags");
+    REFUSED(p.l.flags |= VMM_F_ALL + 1, "flags");
     REFUSED(p.l.reserved = 1, "reserved");
     REFUSED(p.l.ndisks = 9, "disks");
     REFUSED(p.l.nports = UINT32_MAX, "ports");
@@ -416,6 +418,66 @@ static void refused_descriptors(void **state)
     assert_refused(&p, "stream");
     close(sockets[0]);
     close(sockets[1]);
+}
+
+/* A VMM that cannot be filtered although it must be does not start. */
+static void filters_that_are_required_and_cannot_be_had(void **state)
+{
+    struct payload p;
+
+    (void)state;
+    payload_init(&p, pvh, pvh_end, true);
+    p.bare = true;
+    p.l.flags |= VMM_F_FILTER;
+    assert_refused(&p, "filters are required");
+
+    payload_init(&p, pvh, pvh_end, true);
+    p.bare = true;
+    p.l.flags |= VMM_F_FILTER;
+    p.l.filter_fd = memfd_create("empty", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_refused(&p, "not a sealed file");
+
+    /* The kernel does not take it: a jump past the end. */
+    const struct {
+        struct vmm_filters head;
+        uint64_t insn[VMM_FILTERS];
+    } bad = { { VMM_FILTERS_MAGIC, VMM_LAUNCH_VERSION, { 1, 1 } }, { 5, 5 } };
+
+    payload_init(&p, pvh, pvh_end, true);
+    p.bare = true;
+    p.l.flags |= VMM_F_FILTER;
+    p.l.filter_fd = memfd_create("bad", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_int_equal(write(p.l.filter_fd, &bad, sizeof(bad)), sizeof(bad));
+    assert_int_equal(fcntl(p.l.filter_fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK),
+                     0);
+
+    struct payload_result res = payload_run(&p);
+
+    assert_ended(&res, VMM_HOST_ERROR);
+    assert_non_null(strstr(res.r.text, "locked down"));
+    assert_int_equal(res.serial_len, 0); /* no guest instruction ran */
+}
+
+/* h05: stopped and continued at any moment, the filtered VMM goes on. */
+static void h05_stopped_and_continued(void **state)
+{
+    struct payload p;
+    struct payload_result res;
+    char c;
+
+    (void)state;
+    payload_init(&p, idle, idle_end, true);
+    p.l.vcpus = 2;
+    payload_start(&p);
+    assert_int_equal(read(p.serial, &c, 1), 1);
+    for (int i = 0; i < 20; i++) {
+        kill(p.pid, SIGSTOP);
+        assert_int_equal(waitpid(p.pid, NULL, WUNTRACED), p.pid);
+        kill(p.pid, SIGCONT);
+    }
+    kill(p.pid, SIGTERM);
+    payload_finish(&p, &res);
+    assert_ended(&res, VMM_TERMINATED);
 }
 
 static void short_or_foreign_records_are_only_logged(void **state)
@@ -518,6 +580,8 @@ int main(void)
         cmocka_unit_test(l01_l02_kernels_refused),
         cmocka_unit_test(l05_initrd_that_does_not_fit),
         cmocka_unit_test(descriptors_not_named_are_closed),
+        cmocka_unit_test(filters_that_are_required_and_cannot_be_had),
+        cmocka_unit_test(h05_stopped_and_continued),
     };
 
     if (access("/dev/kvm", R_OK | W_OK)) {

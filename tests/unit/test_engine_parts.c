@@ -187,6 +187,29 @@ static void reports_of_the_vmm(void **s)
     }
 }
 
+/* h16: which call it was, by name. */
+static void h16_a_forbidden_call_is_named(void **s)
+{
+    struct vmm_report r = { VMM_LAUNCH_MAGIC, VMM_LAUNCH_VERSION, VMM_FORBIDDEN, 0, 0, 41, "it" };
+    struct engine_run run;
+    struct engine_end end;
+    int p[2];
+
+    (void)s;
+    for (int i = 0; i < 2; i++) {
+        engine_run_init(&run);
+        assert_int_equal(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
+        run.report_fd = p[0];
+        r.detail = i ? UINT64_MAX : 41;
+        assert_int_equal(write(p[1], &r, sizeof(r)), sizeof(r));
+        close(p[1]);
+        engine_kvm.end(&run, status_of(1, 0), &end);
+        assert_string_equal(end.reason, "forbidden");
+        assert_string_equal(end.text, i ? "it" : "it: socket");
+        engine_run_fini(&run);
+    }
+}
+
 /* h02: no report is an answer as well. */
 static void h02_a_vmm_that_says_nothing(void **s)
 {
@@ -341,6 +364,7 @@ int main(void)
         cmocka_unit_test(the_monitor_says_why),
         cmocka_unit_test(a_monitor_line_without_end),
         cmocka_unit_test(reports_of_the_vmm),
+        cmocka_unit_test(h16_a_forbidden_call_is_named),
         cmocka_unit_test(h02_a_vmm_that_says_nothing),
         cmocka_unit_test(ends_of_qemu),
         cmocka_unit_test(only_known_engines_have_names),

@@ -28,6 +28,7 @@ static struct vmm_launch good(void)
         .initrd_fd = 5,
         .serial_fd = 3,
         .report_fd = 6,
+        .filter_fd = 12,
         .ndisks = 2,
         .nports = 2,
         .disks = { { .fd = 7, .flags = VMM_DISK_READONLY, .serial = "image" }, { .fd = 8 } },
@@ -120,6 +121,10 @@ static void descriptor_numbers(void **state)
     BAD(l.serial_fd = -1, "serial");
     BAD(l.flags = 0, "serial");
     GOOD((l.serial_fd = -1, l.flags = 0));
+    BAD(l.filter_fd = -1, "filters");
+    GOOD((l.filter_fd = -1, l.flags &= ~VMM_F_FILTER));
+    GOOD(l.flags &= ~VMM_F_FILTER);
+    BAD(l.filter_fd = l.report_fd, "twice");
     BAD(l.kernel_fd = l.kvm_fd, "twice");
     BAD(l.initrd_fd = l.kernel_fd, "twice");
     BAD(l.serial_fd = l.report_fd, "twice");
@@ -134,10 +139,10 @@ static void named_descriptors_in_order(void **state)
 
     (void)state;
     l = good();
-    assert_int_equal(launch_fds(&l, fds), 9);
-    for (int i = 0; i < 9; i++)
+    assert_int_equal(launch_fds(&l, fds), 10);
+    for (int i = 0; i < 10; i++)
         assert_int_equal(fds[i], 3 + i);
-    l.serial_fd = l.initrd_fd = -1;
+    l.serial_fd = l.initrd_fd = l.filter_fd = -1;
     assert_int_equal(launch_fds(&l, fds), 7);
 }
 
@@ -171,7 +176,7 @@ static void reading(void **state)
     struct err e = ERR_INIT;
 
     assert_int_equal(launch_read(p[0], &got, &e), -EINVAL);
-    assert_non_null(strstr(e.msg, "version 2"));
+    assert_non_null(strstr(e.msg, "version 3"));
     close(p[0]);
     close(p[1]);
     assert_int_equal(launch_read(p[0], &got, NULL), -EBADF);
@@ -208,6 +213,7 @@ static void open_all(struct live *o)
     o->l.kernel_fd = file_of(100, O_RDONLY);
     o->l.initrd_fd = file_of(100, O_RDONLY);
     o->l.serial_fd = o->serial[1];
+    o->l.filter_fd = file_of(100, O_RDONLY);
     o->l.report_fd = o->report[1];
     o->l.disks[0].fd = file_of(512, O_RDONLY);
     o->l.disks[1].fd = file_of(1024, O_RDWR);
