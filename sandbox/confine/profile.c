@@ -2,6 +2,7 @@
 #include "sandbox/confine/profile.h"
 
 #include <errno.h>
+#include <string.h>
 
 int confine_profile(const char *name, unsigned uses, struct bpf_insn *prog, uint32_t *len,
                     struct err *e)
@@ -16,4 +17,33 @@ int confine_profile(const char *name, unsigned uses, struct bpf_insn *prog, uint
     process_model(p, uses, rules, &m);
     err = filter_compile(&m, prog, len, e);
     return err ? err_wrap(e, "%s", name) : 0;
+}
+
+static void keep(struct profile *f, struct filter *out, const struct bpf_insn *prog, uint32_t len)
+{
+    struct bpf_insn *copy = arena_get(&f->arena, len * sizeof(*copy));
+
+    memcpy(copy, prog, len * sizeof(*copy));
+    *out = (struct filter){ copy, len };
+}
+
+int confine_compile(struct profile *f, struct err *e)
+{
+    struct bpf_insn prog[BPF_INSNS_MAX];
+    uint32_t len;
+    int err = 0;
+
+    for (uint32_t i = 0; i < f->nprocesses && !err; i++) {
+        err = confine_profile(f->processes[i].name, f->processes[i].uses, prog, &len, e);
+        if (!err)
+            keep(f, &f->processes[i].filter, prog, len);
+    }
+    for (uint32_t i = 0; i < f->ntools && !err; i++) {
+        err = filter_compile(&f->tools[i].model, prog, &len, e);
+        if (err)
+            err_wrap(e, "tools/commands/%s", f->tools[i].id);
+        else
+            keep(f, &f->tools[i].filter, prog, len);
+    }
+    return err;
 }

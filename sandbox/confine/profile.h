@@ -4,7 +4,7 @@
 #ifndef SANDBOX_CONFINE_PROFILE_H
 #define SANDBOX_CONFINE_PROFILE_H
 
-#include "policies/processes.h"
+#include "policies/profile.h"
 #include "sandbox/confine/compile.h"
 
 /*
@@ -13,5 +13,8 @@
  */
 must_check int confine_profile(const char *name, unsigned uses, struct bpf_insn *prog,
                                uint32_t *len, struct err *e);
+
+/* Compiles every filter of a profile; they live in its arena. */
+must_check int confine_compile(struct profile *f, struct err *e);
 
 #endif
