@@ -13,6 +13,7 @@
 struct checker {
     const struct policy *p;
     struct problems *ps;
+    bool part; /* not a whole policy: names may refer to what is elsewhere */
     bool failed;
 };
 
@@ -40,7 +41,7 @@ static void required(struct checker *c, const struct table *t, const void *objec
         const struct field *f = &t->fields[i];
         const void *m = field_in(f, object);
 
-        if (f->required && !object_has(o, i))
+        if (f->required && !object_has(o, i) && !(c->part && t == &policy_table))
             wrong(c, at, "%s: %s is missing", t->name, f->key);
         if (f->type == F_OBJECT)
             required(c, f->table, m, at);
@@ -133,11 +134,11 @@ static void command(struct checker *c, const struct command *cmd)
     uint32_t states = 0;
 
     for (uint32_t k = 0; k < cmd->network.n; k++)
-        if (!net_rule_by_id(c->p, cmd->network.v[k]))
+        if (!c->part && !net_rule_by_id(c->p, cmd->network.v[k]))
             wrong(c, cmd->o.spot, "tools/commands/%s: network rule \"%s\" is not there", cmd->id,
                   cmd->network.v[k]);
     for (uint32_t k = 0; k < cmd->spawn.n; k++)
-        if (!command_there(c->p, cmd->spawn.v[k]))
+        if (!c->part && !command_there(c->p, cmd->spawn.v[k]))
             wrong(c, cmd->o.spot, "tools/commands/%s: spawns \"%s\", which is not there", cmd->id,
                   cmd->spawn.v[k]);
     for (uint32_t k = 0; k < cmd->argv.n; k++) {
@@ -171,7 +172,7 @@ static void tools(struct checker *c)
 
         if (!h->command.n || !literal(&h->command.v[0]) || h->command.v[0].words.v[0][0] != '/')
             wrong(c, h->o.spot, "tools/host/%s: command must begin with an absolute path", h->id);
-        if (h->cwd && !mount_there(c->p, h->cwd))
+        if (h->cwd && !c->part && !mount_there(c->p, h->cwd))
             wrong(c, h->o.spot, "tools/host/%s: cwd: mount \"%s\" is not there", h->id, h->cwd);
     }
     for (uint32_t i = 0; i < t->mcp.n; i++) {
@@ -233,7 +234,7 @@ static void secrets(struct checker *c)
 
         if (!s->from.file == !s->from.env)
             wrong(c, s->o.spot, "secrets/%s: from: wanted file or env", s->id);
-        if (s->inject.rule && !r)
+        if (s->inject.rule && !r && !c->part)
             wrong(c, s->o.spot, "secrets/%s: network rule \"%s\" is not there", s->id,
                   s->inject.rule);
         if (r && r->protocol != PROTO_HTTPS)
@@ -264,9 +265,9 @@ static void devices(struct checker *c)
     }
 }
 
-bool policy_check(const struct policy *p, struct problems *ps)
+static bool check(const struct policy *p, bool part, struct problems *ps)
 {
-    struct checker c = { p, ps, false };
+    struct checker c = { p, ps, part, false };
 
     required(&c, &policy_table, p, p->o.spot);
     network(&c);
@@ -286,4 +287,14 @@ bool policy_check(const struct policy *p, struct problems *ps)
     c.failed = to->errors != errors;
     problems_fini(&own);
     return !c.failed;
+}
+
+bool policy_check(const struct policy *p, struct problems *ps)
+{
+    return check(p, false, ps);
+}
+
+bool policy_check_part(const struct policy *p, struct problems *ps)
+{
+    return check(p, true, ps);
 }

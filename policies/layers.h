@@ -30,6 +30,9 @@ struct policy *policy_load(const char *text, size_t len, const char *file, layer
  */
 must_check bool policy_check(const struct policy *p, struct problems *ps);
 
+/* The same for a part of a policy: what is beside it, and which it may name, is not known. */
+must_check bool policy_check_part(const struct policy *p, struct problems *ps);
+
 /*
  * One problem, with the request that shows it, unless child is within parent: for layers, for a
  * live reload, for a sandbox that an agent starts.

@@ -61,7 +61,7 @@ static void load_list(struct loader *l, const struct field *f, const struct node
                       struct list *out);
 
 /* The tables are a tree of at most five levels. NOLINTNEXTLINE(misc-no-recursion) */
-static void load_object(struct loader *l, const struct table *t, const struct node *n, void *object)
+void load_object(struct loader *l, const struct table *t, const struct node *n, void *object)
 {
     struct object *o = object;
     struct node only = { .kind = NODE_MAP, .n = 1 };
@@ -151,8 +151,8 @@ struct policy *policy_parse(const char *text, size_t len, const char *file, stru
     return policy_parse_layer(text, len, file, 0, ps);
 }
 
-struct policy *policy_parse_layer(const char *text, size_t len, const char *file, uint16_t number,
-                                  struct problems *ps)
+static struct policy *parse(const char *text, size_t len, const char *file, uint16_t number,
+                            bool whole, struct problems *ps)
 {
     struct policy *p = calloc(1, sizeof(*p));
 
@@ -170,9 +170,10 @@ struct policy *policy_parse_layer(const char *text, size_t len, const char *file
     if (root) {
         object_init(&p->arena, &policy_table, p);
         load_object(&l, &policy_table, root, p);
-        if (!l.failed && !object_has(&p->o, (uint32_t)field_index(&policy_table, "carrel")))
+        if (whole && !l.failed &&
+            !object_has(&p->o, (uint32_t)field_index(&policy_table, "carrel")))
             load_error(&l, root, "carrel: the version of the language is missing (carrel: 1)");
-        if (!l.failed && !p->name)
+        if (whole && !l.failed && !p->name)
             load_error(&l, root, "name: the policy has no name");
     }
     arena_fini(&nodes);
@@ -181,6 +182,18 @@ struct policy *policy_parse_layer(const char *text, size_t len, const char *file
         return NULL;
     }
     return p;
+}
+
+struct policy *policy_parse_layer(const char *text, size_t len, const char *file, uint16_t number,
+                                  struct problems *ps)
+{
+    return parse(text, len, file, number, true, ps);
+}
+
+struct policy *policy_parse_part(const char *text, size_t len, const char *file, uint16_t number,
+                                 struct problems *ps)
+{
+    return parse(text, len, file, number, false, ps);
 }
 
 void policy_free(struct policy *p)

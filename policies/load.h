@@ -24,6 +24,9 @@ void load_wrong(struct loader *l, const struct node *n, const struct field *f, c
 /* Everything but F_OBJECT and F_LIST. m is the member. */
 void load_value(struct loader *l, const struct field *f, const struct node *n, void *m);
 
+/* The keys of a map, as its table says. */
+void load_object(struct loader *l, const struct table *t, const struct node *n, void *object);
+
 /* F_ARGV and F_MATCHERS. */
 void load_argv(struct loader *l, const struct field *f, const struct node *n,
                struct argv_pattern *m);

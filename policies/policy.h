@@ -347,6 +347,10 @@ struct policy *policy_parse(const char *text, size_t len, const char *file, stru
 struct policy *policy_parse_layer(const char *text, size_t len, const char *file, uint16_t number,
                                   struct problems *ps);
 
+/* A few keys of a policy, which need neither version nor name. */
+struct policy *policy_parse_part(const char *text, size_t len, const char *file, uint16_t number,
+                                 struct problems *ps);
+
 /* NULL is allowed. */
 void policy_free(struct policy *p);
 
