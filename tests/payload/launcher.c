@@ -9,6 +9,7 @@
  * and output; what comes from the others is thrown away. Exit status: carrel-vmm's, 124 on timeout.
  */
 #include "base/launch.h"
+#include "sandbox/confine/vmm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,6 +115,18 @@ static void parse(struct plan *p, int argc, char **argv)
     }
 }
 
+static void add_filters(struct vmm_launch *l)
+{
+    struct err e = ERR_INIT;
+
+    l->filter_fd = vmm_filters_open(l, &e);
+    if (l->filter_fd < 0) {
+        fprintf(stderr, "vmm-launch: %s\n", e.msg);
+        exit(125);
+    }
+    l->flags |= VMM_F_FILTER;
+}
+
 static void keep(int fd)
 {
     if (fd >= 0)
@@ -142,6 +155,7 @@ static pid_t start(struct plan *p)
         keep(p->l.initrd_fd);
         keep(p->l.serial_fd);
         keep(p->l.report_fd);
+        keep(p->l.filter_fd);
         for (uint32_t i = 0; i < p->l.ndisks; i++)
             keep(p->l.disks[i].fd);
         for (uint32_t i = 0; i < p->l.nports; i++)
@@ -216,9 +230,9 @@ static int serve(struct plan *p, pid_t pid)
 
 int main(int argc, char **argv)
 {
-    static const char *const reasons[] = { "none",         "poweroff", "reboot",
-                                           "triple-fault", "panic",    "terminated",
-                                           "kvm-error",    "refused",  "host-error" };
+    static const char *const reasons[] = { "none",       "poweroff",   "reboot",    "triple-fault",
+                                           "panic",      "terminated", "kvm-error", "refused",
+                                           "host-error", "forbidden" };
     struct plan p = { .l = { .magic = VMM_LAUNCH_MAGIC,
                              .version = VMM_LAUNCH_VERSION,
                              .size = sizeof(p.l),
@@ -238,12 +252,14 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     parse(&p, argc, argv);
     p.l.kvm_fd = open_or_die("/dev/kvm", O_RDWR);
+    add_filters(&p.l);
     pid = start(&p);
     late = serve(&p, pid);
     if (read(p.report, &r, sizeof(r)) == sizeof(r))
         fprintf(stderr, "report: %s (%u), detail %llu, mistakes %u, dropped %llu: %s\n",
-                r.reason < 9 ? reasons[r.reason] : "?", r.reason, (unsigned long long)r.detail,
-                r.guest_mistakes, (unsigned long long)r.serial_dropped, r.text);
+                r.reason < sizeof(reasons) / sizeof(reasons[0]) ? reasons[r.reason] : "?", r.reason,
+                (unsigned long long)r.detail, r.guest_mistakes,
+                (unsigned long long)r.serial_dropped, r.text);
     else
         fprintf(stderr, "report: none\n");
     waitpid(pid, &status, 0);

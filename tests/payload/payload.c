@@ -1,8 +1,6 @@
 /* payload.c - see payload.h. */
 #include "payload.h"
 
-#include "sandbox/confine/vmm.h"
-
 #include <elf.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -108,20 +106,18 @@ static void close_ours(int fd)
         close(fd);
 }
 
-/* As the engine does; a sanitizer makes system calls of its own, under any filter. */
+int (*payload_filters)(const struct vmm_launch *l, struct err *e);
+
 static void add_filters(struct payload *p)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     struct err e = ERR_INIT;
-    struct vmm_launch l = p->l;
 
     /* Records made to be refused may count more disks than there are. */
-    if (p->bare || l.ndisks > VMM_DISKS_MAX)
+    if (!payload_filters || p->bare || p->l.ndisks > VMM_DISKS_MAX)
         return;
-    p->l.filter_fd = vmm_filters_open(&l, &e);
+    p->l.filter_fd = payload_filters(&p->l, &e);
     need(p->l.filter_fd >= 0, e.msg);
     p->l.flags |= VMM_F_FILTER;
-#endif
 }
 
 void payload_start(struct payload *p)

@@ -5,6 +5,7 @@
 #ifndef TESTS_PAYLOAD_PAYLOAD_H
 #define TESTS_PAYLOAD_PAYLOAD_H
 
+#include "base/err.h"
 #include "base/launch.h"
 
 #include <stdbool.h>
@@ -18,6 +19,10 @@
     extern const char name[], name##_end[];                                      \
     __asm__(".pushsection .rodata\n.code" #bits "\n" #name ":\n" code "\n" #name \
             "_end:\n.code64\n.popsection\n")
+
+/* Makes the system call filters, as the engine does; NULL: none. A sanitizer makes calls of its
+ * own, under any filter. */
+extern int (*payload_filters)(const struct vmm_launch *l, struct err *e);
 
 /* A machine about to run. */
 struct payload {

@@ -4,6 +4,7 @@
  */
 #include "payload.h"
 
+#include "sandbox/confine/vmm.h"
 #include "tests/payload/attack.h"
 
 #include <setjmp.h>
@@ -130,5 +131,6 @@ int main(void)
         return 77;
     }
     signal(SIGPIPE, SIG_IGN);
+    payload_filters = vmm_filters_open;
     return cmocka_run_group_tests_name("attack", tests, NULL, NULL);
 }
