@@ -52,6 +52,7 @@ enum msg_type {
     MSG_ERROR = 69, /* u32 errno (Linux numbers), then text; nothing follows */
     MSG_STATE = 70, /* JSON text of state.json */
     MSG_ENDED = 71, /* JSON text of the final state.json; nothing follows */
+    MSG_DENIED = 72, /* keeper->client: the policy said no: its denial as JSON; nothing follows */
 };
 
 enum msg_exit { MSG_EXITED = 0, MSG_SIGNALED = 1, MSG_TIMED_OUT = 2 };

@@ -44,6 +44,10 @@ void decision_print(const struct ruleset *rs, const struct request *r, const str
 void decision_json(const struct ruleset *rs, const struct request *r, const struct decision *d,
                    struct text *out);
 
+/* One line: "rule file:line: sentence", for a message, a log, an error. */
+void decision_line(const struct ruleset *rs, const struct request *r, const struct decision *d,
+                   struct text *out);
+
 /* What would change the answer, in one sentence. */
 void decision_hint(const struct ruleset *rs, const struct request *r, const struct decision *d,
                    struct text *out);

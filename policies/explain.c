@@ -202,6 +202,18 @@ void decision_print(const struct ruleset *rs, const struct request *r, const str
     text_fini(&id);
 }
 
+void decision_line(const struct ruleset *rs, const struct request *r, const struct decision *d,
+                   struct text *out)
+{
+    struct text id = TEXT_INIT;
+
+    text_add(out, "%s by %s (", d->allowed ? "allowed" : "denied", rule_id(r, d, &id));
+    place(rs, d, out);
+    text_add(out, "): ");
+    why(rs, r, d, out);
+    text_fini(&id);
+}
+
 void decision_json(const struct ruleset *rs, const struct request *r, const struct decision *d,
                    struct text *out)
 {

@@ -79,19 +79,10 @@ static bool any_broker(const struct policy *p)
     return false;
 }
 
-static bool stated(const struct policy *p, const char *section, const char *key)
-{
-    int s = field_index(&policy_table, section);
-    const struct field *f = &policy_table.fields[s];
-    int i = field_index(f->table, key);
-
-    return object_has(field_in(f, p), (uint32_t)i);
-}
-
 uint64_t features_of(const struct policy *p)
 {
-    return bit(FEATURE_CPU_QUOTA, stated(p, "cpu", "quota")) | bit(FEATURE_NESTED, p->cpu.nested) |
-           bit(FEATURE_BALLOON, p->memory.balloon) |
+    return bit(FEATURE_CPU_QUOTA, p->cpu.quota < p->cpu.vcpus * 100) |
+           bit(FEATURE_NESTED, p->cpu.nested) | bit(FEATURE_BALLOON, p->memory.balloon) |
            bit(FEATURE_HUGEPAGES, p->memory.hugepages != 0) |
            bit(FEATURE_SWAP, p->memory.swap != 0) | bit(FEATURE_VERITY, p->image.verity) |
            bit(FEATURE_SAVE, p->snapshot.save) | bit(FEATURE_RESTORE, p->snapshot.restore) |

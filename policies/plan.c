@@ -74,10 +74,8 @@ static void machine(struct planner *x)
     char buf[160];
 
     o->vcpus = asked(x, "cpu.vcpus", x->r->vcpus, p->cpu.vcpus);
-    if (o->vcpus > x->h->cpus) {
-        o->vcpus = x->h->cpus;
-        note(x, "fewer virtual CPUs than the policy allows: the host has no more");
-    }
+    if (o->vcpus > x->h->cpus)
+        note(x, "more virtual CPUs than the host has CPUs");
     o->cpu_percent = p->cpu.quota < o->vcpus * 100 ? p->cpu.quota : o->vcpus * 100;
     o->nested = p->cpu.nested;
     o->memory = asked(x, "memory.max", x->r->memory, p->memory.max);
@@ -203,6 +201,9 @@ static void storage(struct planner *x)
     o->root = s->root.mode;
     o->root_bytes = s->root.quota.bytes;
     o->root_inodes = s->root.quota.inodes;
+    o->disk = asked(x, "storage.root.quota.bytes", x->r->disk, 0);
+    if (o->disk && s->root.mode == ROOT_READ_ONLY)
+        refuse(x, s->root.o.spot, "a disk was asked for, the policy has the root read-only");
     o->on_full = s->on_full;
     for (uint32_t i = 0; i < s->mounts.n; i++) {
         const struct mount *m = s->mounts.v[i];
@@ -286,6 +287,8 @@ struct plan *plan_make(const struct policy *p, const struct plan_request *r,
     o->features = features_of(p);
     if (!o->balloon)
         o->features &= ~(1ull << FEATURE_BALLOON);
+    if (o->cpu_percent >= o->vcpus * 100)
+        o->features &= ~(1ull << FEATURE_CPU_QUOTA);
     x.failed = !features_check(p, o->features, h, ps) || x.failed;
     ruleset_free(rs);
     if (!x.failed)

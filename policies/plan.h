@@ -49,6 +49,7 @@ struct host_facts {
 /* What was asked for at start; 0 and NULL: whatever the policy says. */
 struct plan_request {
     uint64_t vcpus, memory, wall_ms, idle_ms;
+    uint64_t disk; /* bytes of a writable layer on disk */
     bool restore, save, fork; /* features that will be used in this run */
     const char *image, *image_sha256, *kernel_sha256;
     const struct pair *vars; /* of the caller, for ${name} in sources; "cwd" is always wanted */
@@ -75,6 +76,7 @@ struct plan {
     uint64_t snapshot_max_age_ms;
     const char *image, *image_sha256, *kernel_sha256;
     uint64_t root, root_bytes, root_inodes, on_full;
+    uint64_t disk; /* bytes; 0: what the guest writes stays in its memory */
     struct plan_mount *mounts;
     uint32_t nmounts;
     uint32_t commands, host_tools, mcp_servers, net_rules, net_denials, publish, secrets, models,

@@ -75,6 +75,7 @@ static const struct member {
     M("snapshot.reseed", BOOL, reseed),
     M("snapshot.restore", BOOL, restore),
     M("snapshot.save", BOOL, save),
+    M("storage.disk", BYTES, disk),
     W("storage.on_full", on_full, on_full),
     M("storage.root.bytes", BYTES, root_bytes),
     M("storage.root.inodes", COUNT, root_inodes),

@@ -274,7 +274,7 @@ static void number_print(const struct request *r, unsigned i, struct text *out)
         text_add(out, "%04x:%04x", (unsigned)(n >> 16), (unsigned)(n & 0xffff));
     else if (r->space == SPACE_DEVICE && i == DEVICE_CLASS && n <= 0xffff)
         text_add(out, "0x%04x", (unsigned)n);
-    else if (d->unit == UNIT_COUNT)
+    else if (d->unit == UNIT_COUNT || d->unit == UNIT_PLAIN)
         text_add(out, "%" PRIu64, n);
     else
         units_print(d->unit, n, out);

@@ -45,11 +45,11 @@
 
 /* In the order of the enums of spaces.h. */
 static const struct dim dims_resource[] = { W("field"), N("value", COUNT, 0) };
-static const struct dim dims_connect[] = { H("host"), N("port", COUNT, 443), W("tool") };
-static const struct dim dims_dial[] = { H("host"), N("port", COUNT, 443), A("addr"), W("tool") };
+static const struct dim dims_connect[] = { H("host"), N("port", PLAIN, 443), W("tool") };
+static const struct dim dims_dial[] = { H("host"), N("port", PLAIN, 443), A("addr"), W("tool") };
 static const struct dim dims_http[] = {
     H("host"),
-    N("port", COUNT, 443),
+    N("port", PLAIN, 443),
     E("protocol", protocol, PROTO_HTTPS),
     E("method", method, -1),
     G("path", HTTP),
@@ -57,12 +57,12 @@ static const struct dim dims_http[] = {
     N("rate", RATE, 0),
     W("tool"),
 };
-static const struct dim dims_publish[] = { N("guest", COUNT, 0), A("addr"), N("port", COUNT, 0) };
+static const struct dim dims_publish[] = { N("guest", PLAIN, 0), A("addr"), N("port", PLAIN, 0) };
 static const struct dim dims_exec[] = {
     G("path", PATH),
     L("argv", ARGV),
     E("shell", bool, BOOL_FALSE),
-    N("user", COUNT, 1000),
+    N("user", PLAIN, 1000),
     E("broker", broker, BROKER_HOST),
     LG("env", NAME),
     L("caps", ALL_BITS),
@@ -90,7 +90,7 @@ static const struct dim dims_secret[] = { W("id"),
                                           W("header"),
                                           W("format"),
                                           H("host"),
-                                          N("port", COUNT, 443),
+                                          N("port", PLAIN, 443),
                                           E("method", method, -1),
                                           G("path", HTTP) };
 static const struct dim dims_model[] = { W("endpoint"), G("name", NAME), N("input", COUNT, 0),

@@ -24,6 +24,7 @@ static const struct scale scales[][SCALES] = {
                     { "h", 3600000 },
                     { "d", 86400000 } },
     [UNIT_PERCENT] = { { "%", 1 } },
+    [UNIT_PLAIN] = { { "", 1 } },
     [UNIT_RATE] = { { "/d", 1 }, { "/h", 24 }, { "/m", 1440 }, { "/s", 86400 } },
 };
 
@@ -32,6 +33,7 @@ static const char *const usage[] = {
     [UNIT_BYTES] = "a size with its unit: B, KiB, MiB, GiB or TiB",
     [UNIT_TIME] = "a time with its unit: ms, s, m, h or d",
     [UNIT_PERCENT] = "a percentage such as 150%",
+    [UNIT_PLAIN] = "a whole number in plain digits",
     [UNIT_RATE] = "a rate such as 20/s, 100/m, 1000/h or 5000/d",
 };
 

@@ -11,6 +11,7 @@ enum unit {
     UNIT_BYTES,   /* B KiB MiB GiB TiB, never bare */
     UNIT_TIME,    /* ms s m h d; kept in milliseconds */
     UNIT_PERCENT, /* 150% */
+    UNIT_PLAIN,   /* 8080: a number that is a name */
     UNIT_RATE,    /* 20/s, /m, /h, /d; kept per day */
 };
 

@@ -44,6 +44,7 @@ void box_config_fini(struct box_config *c)
     free(c->image);
     free(c->kernel);
     free(c->engine);
+    free(c->policy);
     free(c->cwd);
     free(c->user);
     strings_free(c->argv);
@@ -119,15 +120,17 @@ static json_t *config_to_json(const struct box_config *c, struct err *e)
         put(o, "ephemeral", json_boolean(c->ephemeral), e) ||
         put(o, "image", text_or_null(c->image), e) ||
         put(o, "kernel", text_or_null(c->kernel), e) ||
-        put(o, "engine", text_or_null(c->engine), e) || put_int(o, "mem_bytes", c->mem_bytes, e) ||
-        put_int(o, "vcpus", c->vcpus, e) || put_int(o, "disk_bytes", c->disk_bytes, e) ||
-        put(o, "argv", strings_to_json(c->argv), e) || put(o, "env", strings_to_json(c->env), e) ||
-        put(o, "cwd", text_or_null(c->cwd), e) || put(o, "user", text_or_null(c->user), e) ||
-        put(o, "tty", json_boolean(c->tty), e) ||
+        put(o, "engine", text_or_null(c->engine), e) ||
+        put(o, "policy", text_or_null(c->policy), e) ||
+        put(o, "policy_hash", json_string(c->policy_hash), e) ||
+        put_int(o, "mem_bytes", c->mem_bytes, e) || put_int(o, "vcpus", c->vcpus, e) ||
+        put_int(o, "disk_bytes", c->disk_bytes, e) || put(o, "argv", strings_to_json(c->argv), e) ||
+        put(o, "env", strings_to_json(c->env), e) || put(o, "cwd", text_or_null(c->cwd), e) ||
+        put(o, "user", text_or_null(c->user), e) || put(o, "tty", json_boolean(c->tty), e) ||
         put(o, "stdin_open", json_boolean(c->stdin_open), e) ||
         put_int(o, "timeout_ms", c->timeout_ms, e) ||
-        put_int(o, "stop_grace_ms", c->stop_grace_ms, e) ||
-        put(o, "labels", labels_to_json(c), e) ||
+        put_int(o, "stop_grace_ms", c->stop_grace_ms, e) || put_int(o, "wall_ms", c->wall_ms, e) ||
+        put_int(o, "idle_ms", c->idle_ms, e) || put(o, "labels", labels_to_json(c), e) ||
         put(o, "created_ns", json_integer(c->created_ns), e)) {
         json_decref(o);
         return NULL;
@@ -359,6 +362,8 @@ static void read_config(struct reader *r, struct box_config *c)
     c->image = get_text(r, "image");
     c->kernel = get_text(r, "kernel");
     c->engine = get_text(r, "engine");
+    c->policy = get_text(r, "policy");
+    get_fixed(r, "policy_hash", c->policy_hash, sizeof(c->policy_hash));
     c->mem_bytes = (uint64_t)get_int(r, "mem_bytes", INT64_MAX);
     c->vcpus = (uint32_t)get_int(r, "vcpus", UINT32_MAX);
     c->disk_bytes = (uint64_t)get_int(r, "disk_bytes", INT64_MAX);
@@ -370,6 +375,8 @@ static void read_config(struct reader *r, struct box_config *c)
     c->stdin_open = get_bool(r, "stdin_open");
     c->timeout_ms = (uint32_t)get_int(r, "timeout_ms", UINT32_MAX);
     c->stop_grace_ms = (uint32_t)get_int(r, "stop_grace_ms", UINT32_MAX);
+    c->wall_ms = (uint64_t)get_int(r, "wall_ms", INT64_MAX);
+    c->idle_ms = (uint64_t)get_int(r, "idle_ms", INT64_MAX);
     get_labels(r, c);
     c->created_ns = get_int(r, "created_ns", INT64_MAX);
 }

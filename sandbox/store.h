@@ -40,6 +40,8 @@ struct box_config {
     char *image;                 /* as asked: name, or path of an image file */
     char *kernel;                /* as asked: name; NULL = the default kernel */
     char *engine;                /* "kvm", "qemu", or NULL = choose */
+    char *policy;                /* its name, for people; what is enforced is policy.json */
+    char policy_hash[65];
     uint64_t mem_bytes;          /* whole MiB */
     uint32_t vcpus;
     uint64_t disk_bytes; /* writable layer on disk; 0 = in guest memory */
@@ -49,6 +51,7 @@ struct box_config {
     bool tty, stdin_open;
     uint32_t timeout_ms; /* of the main command; 0 = none */
     uint32_t stop_grace_ms;
+    uint64_t wall_ms, idle_ms; /* of the sandbox, as planned */
     struct box_label *labels;
     size_t nlabels;
     int64_t created_ns; /* UTC */
@@ -66,8 +69,8 @@ struct box_state {
     int64_t started_ns, ready_ns, ended_ns; /* UTC; 0 = not yet */
     int exit_code; /* of the main command as carrel would exit; -1 = unknown */
     /* exited|signal|timeout|stopped|killed|poweroff|reboot|triple-fault|panic|watchdog|vmm-crash|
-     * keeper-lost|refused|protocol (the guest broke the wire's rules). The first three, and the
-     * exit_code with them, are the guest's word: reported, never a reason for anything. */
+     * forbidden|keeper-lost|refused|protocol (the guest broke the wire's rules). The first three,
+     * and the exit_code with them, are the guest's word: reported, never a reason for anything. */
     char reason[24];
     char text[240]; /* one sentence more, possibly empty */
 };

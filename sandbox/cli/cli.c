@@ -103,7 +103,8 @@ int cli_fail(struct cli *c, const char *room, const struct err *e, const char *h
     const struct verb *v = c->args->verb;
     char code[64];
 
-    snprintf(code, sizeof(code), "%s.%s", room, kind_of(e->code));
+    snprintf(code, sizeof(code), "%s.%s", room,
+             e->code == EACCES && strcmp(room, "policy") == 0 ? "denied" : kind_of(e->code));
     if (!hint || !*hint)
         hint = usual_hint(room, e->code);
     return fail(c, code, e, hint, v && v->runs_command ? EXIT_CARREL : EXIT_NO);

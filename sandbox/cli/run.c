@@ -2,6 +2,7 @@
 #include "sandbox/cli/asked.h"
 #include "sandbox/cli/box.h"
 #include "sandbox/cli/parts.h"
+#include "sandbox/cli/run_policy.h"
 #include "sandbox/cli/session.h"
 #include "sandbox/cli/shell.h"
 #include "sandbox/cli/signals.h"
@@ -37,6 +38,7 @@ struct birth {
     struct store *store;
     struct box_config cfg;
     struct asked_session session;
+    struct run_policy policy;
     int fd;           /* the sandbox's directory */
     const char *room; /* where it failed, for the error's code */
     char hint[HINT_MAX];
@@ -45,6 +47,7 @@ struct birth {
 static void birth_fini(struct birth *b)
 {
     box_config_fini(&b->cfg);
+    run_policy_fini(&b->policy);
     store_close(b->store);
     if (b->fd >= 0)
         close(b->fd);
@@ -155,6 +158,10 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
         err = check_kernel(b, e);
     if (err)
         return err;
+    b->room = "policy";
+    err = run_policy_make(c, &b->policy, &b->cfg, b->hint, e);
+    if (err || args_has(c->args, OPT_DRY_RUN))
+        return err;
     b->room = "state";
     b->store = store_open(e);
     if (!b->store)
@@ -166,7 +173,7 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
     if (err)
         return err;
     b->fd = store_find(b->store, b->cfg.id, id, e);
-    return b->fd < 0 ? b->fd : 0;
+    return b->fd < 0 ? b->fd : run_policy_save(&b->policy, b->fd, e);
 }
 
 static int fail(struct cli *c, struct birth *b, const struct err *e)
@@ -286,6 +293,14 @@ static int run_detached(struct cli *c, struct birth *b)
     return status;
 }
 
+static int show_plan(struct cli *c, struct birth *b)
+{
+    int status = run_policy_print(c, &b->policy);
+
+    birth_fini(b);
+    return status;
+}
+
 int verb_run(struct cli *c)
 {
     bool detached = args_has(c->args, OPT_DETACH);
@@ -297,6 +312,8 @@ int verb_run(struct cli *c)
         return cli_fail(c, "host", &e, NULL);
     if (conceive(c, &b, detached, &e))
         return fail(c, &b, &e);
+    if (args_has(c->args, OPT_DRY_RUN))
+        return show_plan(c, &b);
     return detached ? run_detached(c, &b) : run_attached(c, &b);
 }
 
@@ -307,6 +324,8 @@ int verb_create(struct cli *c)
 
     if (conceive(c, &b, true, &e))
         return fail(c, &b, &e);
+    if (args_has(c->args, OPT_DRY_RUN))
+        return show_plan(c, &b);
 
     int status = print_name(c, &b);
 

@@ -1,5 +1,6 @@
 /* session.c - see session.h. */
 #include "sandbox/cli/session.h"
+#include "sandbox/cli/denial.h"
 
 #include "sandbox/cli/escalate.h"
 #include "sandbox/cli/link.h"
@@ -172,6 +173,17 @@ static int on_error(struct session *s, const struct msg_frame *f, struct err *e)
     return 0;
 }
 
+static int on_denied(struct session *s, const struct msg_frame *f)
+{
+    if (s->r->how != SESSION_KILLED)
+        s->r->how = SESSION_DENIED;
+    (void)denial_read(f, s->r->hint, &s->r->why);
+    s->exited = true;
+    s->reads_stdin = false;
+    s->over = !s->ask->wait_end;
+    return 0;
+}
+
 static int on_ended(struct session *s, const struct msg_frame *f, struct err *e)
 {
     s->r->has_state = true;
@@ -191,6 +203,7 @@ static int on_frame(struct session *s, const struct msg_frame *f, struct err *e)
         return 0;
     case MSG_EXIT: return on_exit_frame(s, f, e);
     case MSG_ERROR: return on_error(s, f, e);
+    case MSG_DENIED: return on_denied(s, f);
     case MSG_ENDED: return on_ended(s, f, e);
     default: return err_set(e, EBADMSG, "the keeper sent a message of type %u", f->type);
     }

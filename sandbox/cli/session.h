@@ -26,6 +26,7 @@ struct session_ask {
 
 enum session_how {
     SESSION_EXITED,   /* the command ended: kind and code */
+    SESSION_DENIED,   /* a DENIED frame: why, hint */
     SESSION_REFUSED,  /* an ERROR frame: why */
     SESSION_ENDED,    /* the machine ended before the command's exit was known */
     SESSION_DETACHED, /* by the keys */
@@ -39,6 +40,7 @@ struct session_result {
     unsigned code;
     int signo;
     struct err why;
+    char hint[HINT_MAX]; /* SESSION_DENIED: what would change it */
     bool has_state; /* what ENDED said */
     struct box_state state;
 };

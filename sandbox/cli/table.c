@@ -30,6 +30,11 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_KERNEL]       = { OPT_KERNEL, 0, "kernel", WORD_KERNEL, "NAME", NULL, "guest kernel (default: $CARREL_KERNEL, or the one marked as default)" },
     [OPT_ENGINE]       = { OPT_ENGINE, 0, "engine", WORD_ONE_OF, "ENGINE", "kvm qemu", "kvm or qemu (default: the faster one that works here)" },
     [OPT_DETACH_KEYS]  = { OPT_DETACH_KEYS, 0, "detach-keys", WORD_TEXT, "KEYS", NULL, "keys that leave the sandbox running (default: ctrl-p,ctrl-q)" },
+    [OPT_POLICY]       = { OPT_POLICY, 'p', "policy", WORD_POLICY, "POLICY", NULL, "what the sandbox may do: a file, or a name of the library (default: locked)" },
+    [OPT_ALLOW]        = { OPT_ALLOW, 0, "allow", WORD_TEXT, "HOST[:PORT]", NULL, "one more name that may be reached; may be repeated" },
+    [OPT_WALL]         = { OPT_WALL, 0, "wall", WORD_TEXT, "DURATION", NULL, "end the sandbox after this time, whatever it does (default: the policy's)" },
+    [OPT_IDLE]         = { OPT_IDLE, 0, "idle-timeout", WORD_TEXT, "DURATION", NULL, "end the sandbox after this time without a command (default: the policy's)" },
+    [OPT_DRY_RUN]      = { OPT_DRY_RUN, 0, "dry-run", WORD_NOTHING, NULL, NULL, "show the plan, with every number final, and start nothing" },
     [OPT_ALL]          = { OPT_ALL, 'a', "all", WORD_NOTHING, NULL, NULL, "also those that do not run, as ls does" },
     [OPT_IDS]          = { OPT_IDS, 'q', "quiet", WORD_NOTHING, NULL, NULL, "names only" },
     [OPT_FILTER]       = { OPT_FILTER, 'l', "label", WORD_TEXT, "KEY[=VALUE]", NULL, "only sandboxes with this label; may be repeated" },
@@ -46,11 +51,25 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_PACKAGE]      = { OPT_PACKAGE, 0, "package", WORD_TEXT, "PACKAGE", NULL, "package to take it from (default: linux-image-cloud-amd64)" },
     [OPT_VERIFY]       = { OPT_VERIFY, 0, "verify", WORD_NOTHING, NULL, NULL, "check the digest of the whole image" },
     [OPT_LOG]          = { OPT_LOG, 0, "log", WORD_FILE, "LOG", NULL, "what was asked for: the directory of an audit log, or a file of requests, one a line" },
+    [OPT_KEY]          = { OPT_KEY, 0, "key", WORD_FILE, "FILE", NULL, "public key to check with (default: this host's, audit/key.pub of its state)" },
+    [OPT_CHECKPOINT]   = { OPT_CHECKPOINT, 0, "checkpoint", WORD_FILE, "FILE", NULL, "checkpoints that were kept elsewhere: the log must still hold all that they signed for" },
+    [OPT_DECISION]     = { OPT_DECISION, 0, "decision", WORD_ONE_OF, "DECISION", "allow deny event", "only allow, deny or event" },
+    [OPT_KIND]         = { OPT_KIND, 0, "kind", WORD_TEXT, "KIND", NULL, "only this kind: exec, file, connect, sandbox.start; \"file\" is also \"file.put\"" },
+    [OPT_RULE]         = { OPT_RULE, 0, "rule", WORD_TEXT, "RULE", NULL, "only what this rule decided; \"network\" is also \"network/pypi\"" },
+    [OPT_SINCE]        = { OPT_SINCE, 0, "since", WORD_TEXT, "TIME", NULL, "only from this moment on: 2026-11-23, 2026-11-23T15:04:05Z, or an age: 15m, 2h, 7d" },
+    [OPT_UNTIL]        = { OPT_UNTIL, 0, "until", WORD_TEXT, "TIME", NULL, "only until this moment, or age" },
+    [OPT_GREP]         = { OPT_GREP, 0, "grep", WORD_TEXT, "TEXT", NULL, "only records with this text in what was asked for, or by whom" },
+    [OPT_LINES]        = { OPT_LINES, 'n', "lines", WORD_TEXT, "N", NULL, "only the last N" },
+    [OPT_OUTPUT]       = { OPT_OUTPUT, 'o', "output", WORD_FILE, "FILE", NULL, "write to this file (default: standard output, unless it is a terminal)" },
+    [OPT_EXPORT_FORMAT] = { OPT_EXPORT_FORMAT, 0, "format", WORD_ONE_OF, "FORMAT", "ocsf jsonl", "ocsf (default), or jsonl: the log's own lines" },
+    [OPT_OLDER]        = { OPT_OLDER, 0, "older-than", WORD_TEXT, "AGE", NULL, "keep logs at least this long, e.g. 90d (default: what the policy on record says, or 90d)" },
+    [OPT_PREVIEW]      = { OPT_PREVIEW, 0, "dry-run", WORD_NOTHING, NULL, NULL, "say what would be done, and do nothing" },
 };
 
 #define BOX_OPTS                                                                                   \
     OPT_NAME, OPT_LABEL, OPT_ENV, OPT_ENV_FILE, OPT_WORKDIR, OPT_USER, OPT_MEMORY, OPT_CPUS,       \
-        OPT_DISK, OPT_TIMEOUT, OPT_STOP_TIMEOUT, OPT_KERNEL, OPT_ENGINE
+        OPT_DISK, OPT_TIMEOUT, OPT_STOP_TIMEOUT, OPT_KERNEL, OPT_ENGINE, OPT_POLICY, OPT_ALLOW,    \
+        OPT_WALL, OPT_IDLE, OPT_DRY_RUN
 
 const struct verb verbs[VERB_COUNT] = {
     [VERB_RUN] = { VERB_RUN, "run", "IMAGE [--] [COMMAND...]", "run a command in a new sandbox",
@@ -175,6 +194,36 @@ const struct verb verbs[VERB_COUNT] = {
         "what was denied and would be allowed. The exit status is 0 when nothing that was allowed\n"
         "would be denied, and 1 otherwise, also when a request cannot be read.",
         VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_LOG } },
+
+    [VERB_AUDIT] = { VERB_AUDIT, "audit", "VERB ...", "what sandboxes asked for, and what was decided",
+        "NAME is a sandbox's name or id, or a directory with a log in it. Logs survive their sandbox.",
+        VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },
+    [VERB_AUDIT_LS] = { VERB_AUDIT_LS, "ls", "", "list audit logs",
+        "State: closed, live (being written), cut (neither), broken. It is what both ends of a log\n"
+        "show; `audit verify` reads all of it.",
+        VERB_AUDIT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_IDS, OPT_FORMAT, OPT_KEY } },
+    [VERB_AUDIT_VERIFY] = { VERB_AUDIT_VERIFY, "verify", "[NAME...]", "prove that logs are what was written",
+        "All logs when none is named. The exit status is 1 when one of them is not sound.",
+        VERB_AUDIT, 0, ANY_MANY, false, false, WORD_LOG, WORD_LOG, { OPT_KEY, OPT_CHECKPOINT, OPT_QUIET } },
+    [VERB_AUDIT_QUERY] = { VERB_AUDIT_QUERY, "query", "NAME", "show records of a log",
+        "Only records that are proved. When the log does not verify, it says where it stopped, and\n"
+        "the exit status is 1.",
+        VERB_AUDIT, 1, 1, false, false, WORD_LOG, WORD_NOTHING,
+        { OPT_DECISION, OPT_KIND, OPT_RULE, OPT_SINCE, OPT_UNTIL, OPT_GREP, OPT_LINES, OPT_KEY, OPT_QUIET } },
+    [VERB_AUDIT_TAIL] = { VERB_AUDIT_TAIL, "tail", "NAME", "show the last records of a log, and new ones as they come",
+        "The last ten unless -n says otherwise.",
+        VERB_AUDIT, 1, 1, false, false, WORD_LOG, WORD_NOTHING, { OPT_FOLLOW, OPT_LINES, OPT_KEY, OPT_QUIET } },
+    [VERB_AUDIT_REPORT] = { VERB_AUDIT_REPORT, "report", "NAME", "make a page of what a sandbox did",
+        "One HTML file without scripts or links: timeline, destinations, grants of the policy that\n"
+        "were used, never used or only denied, and the denials. With --json the same as data.",
+        VERB_AUDIT, 1, 1, false, false, WORD_LOG, WORD_NOTHING, { OPT_OUTPUT, OPT_KEY, OPT_QUIET } },
+    [VERB_AUDIT_EXPORT] = { VERB_AUDIT_EXPORT, "export", "NAME", "print all records for another system",
+        "One JSON object a line: OCSF 1.1.0 events, or the records as they were hashed.",
+        VERB_AUDIT, 1, 1, false, false, WORD_LOG, WORD_NOTHING, { OPT_EXPORT_FORMAT, OPT_KEY, OPT_QUIET } },
+    [VERB_AUDIT_PRUNE] = { VERB_AUDIT_PRUNE, "prune", "", "remove logs that are old enough",
+        "A log stays while its sandbox does, for as long as its policy says, and when it does not\n"
+        "verify.",
+        VERB_AUDIT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_OLDER, OPT_PREVIEW, OPT_KEY, OPT_QUIET } },
 
     [VERB_DOCTOR] = { VERB_DOCTOR, "doctor", "", "check this host and say what is missing",
         "The exit status is 1 when something that is required is missing.",

@@ -1,6 +1,8 @@
 /* transfer.c - see transfer.h. */
 #include "sandbox/cli/transfer.h"
 
+#include "sandbox/cli/denial.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@ int transfer_open(struct transfer *t, const struct box *b, struct msg_builder *r
 {
     int fd = box_connect(b, hint, e);
 
-    *t = (struct transfer){ 0 };
+    *t = (struct transfer){ .hint = hint };
     if (fd < 0)
         return fd;
     t->link = link_new(fd, e);
@@ -48,6 +50,7 @@ static int on_frame(struct transfer *t, const struct msg_frame *f, struct err *e
     case MSG_EOF: t->all_read = true; return 0;
     case MSG_DONE: t->ended = true; return 0;
     case MSG_ERROR: return on_error(t, f, e);
+    case MSG_DENIED: return denial_read(f, t->hint, e);
     case MSG_ENDED: return err_set(e, EPIPE, "the sandbox ended meanwhile");
     default: return err_set(e, EBADMSG, "the keeper sent a message of type %u", f->type);
     }

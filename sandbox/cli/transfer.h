@@ -11,6 +11,7 @@ struct transfer {
     bool all_read;     /* GET: EOF was seen */
     uint32_t at, len;  /* GET: what is left of the frame being read */
     const uint8_t *body;
+    char *hint;       /* borrowed: transfer_open's */
     struct err guest; /* what ERROR said; code 0 = nothing */
 };
 

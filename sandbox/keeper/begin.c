@@ -21,8 +21,6 @@
 
 #define DEFAULT_GRACE_MS 10000u
 #define KEEPER_LOG_CAP   (1u << 20)
-#define OUTPUT_CAP       (8ull << 20)
-#define CONSOLE_CAP      (4ull << 20)
 #define ENGINE_LOG_CAP   (1ull << 20)
 #define AWAIT_MAIN_MS    10000
 #define BOOT_KVM_MS      60000
@@ -73,6 +71,7 @@ void keeper_free(struct keeper *k)
     fd_closep(&k->listener.fd);
     fd_closep(&k->signals.fd);
     engine_run_fini(&k->run);
+    guard_close(k->guard, *k->state.reason ? k->state.reason : "refused");
     box_config_fini(&k->cfg);
     loop_fini(&k->loop);
     fd_closep(&k->lock);
@@ -133,7 +132,7 @@ static int open_console(struct keeper *k, struct keeper_parts *p, struct err *e)
 
     if (!keeper_setting("CARREL_CONSOLE", 0))
         return 0;
-    if (open_log(k, &k->console, "console.log", CONSOLE_CAP, e))
+    if (open_log(k, &k->console, "console.log", guard_plan(k->guard)->console, e))
         return -e->code;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
         return err_sys(e, "socketpair");
@@ -206,7 +205,7 @@ static int greet(struct keeper *k, struct err *e)
     return k->setup ? 0 : -e->code;
 }
 
-static int greet_main(struct keeper *k, struct err *e)
+static int greet_main(struct keeper *k, char hint[240], struct err *e)
 {
     struct request r;
     int err;
@@ -218,6 +217,10 @@ static int greet_main(struct keeper *k, struct err *e)
     if (!k->cfg.argv || !k->cfg.argv[0])
         return 0; /* it idles until somebody stops it */
     err = request_make_main(&k->cfg, &r, &k->builder, e);
+    if (!err)
+        err = guard_judge(k->guard, &k->builder, e);
+    if (err)
+        snprintf(hint, 240, "%s", guard_hint(k->guard));
     return err ? err : keeper_start_main(k, &r, &k->builder, e);
 }
 
@@ -228,20 +231,41 @@ static int64_t boot_limit(const struct keeper *k)
     return keeper_setting("CARREL_BOOT_TIMEOUT", kvm ? BOOT_KVM_MS : BOOT_QEMU_MS);
 }
 
-int keeper_begin(struct keeper *k, struct keeper_parts *p, struct err *e)
+/* From here on the machine is what the plan says. */
+static int open_guard(struct keeper *k, const struct keeper_parts *p, char hint[240], struct err *e)
 {
-    int err = open_engine_log(k, p, e);
+    const struct guard_sandbox s = { .cfg = &k->cfg,
+                                     .engine = k->engine->name,
+                                     .boxfd = k->boxfd,
+                                     .image_fd = p->image,
+                                     .kernel_fd = p->kernel };
 
+    k->guard = guard_open(&s, hint, e);
+    if (!k->guard)
+        return -e->code;
+    k->cfg.mem_bytes = guard_plan(k->guard)->memory;
+    k->cfg.vcpus = (uint32_t)guard_plan(k->guard)->vcpus;
+    limits_begin(k);
+    keeper_trace(k, "policy in force");
+    return 0;
+}
+
+int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struct err *e)
+{
+    int err = open_guard(k, p, hint, e);
+
+    if (!err)
+        err = open_engine_log(k, p, e);
     if (!err)
         err = open_console(k, p, e);
     if (!err && !k->cfg.ephemeral)
-        err = open_log(k, &k->output, "output.log", OUTPUT_CAP, e);
+        err = open_log(k, &k->output, "output.log", guard_plan(k->guard)->console, e);
     if (!err)
         err = open_port(k, p, e);
     if (!err)
         err = greet(k, e);
     if (!err)
-        err = greet_main(k, e);
+        err = greet_main(k, hint, e);
     keeper_trace(k, "parts opened");
     if (!err)
         err = start_engine(k, p, e);

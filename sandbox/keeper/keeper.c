@@ -229,6 +229,15 @@ int keeper_start_main(struct keeper *k, const struct request *r, struct msg_buil
     return 0;
 }
 
+void keeper_main_refused(struct keeper *k, const char *why)
+{
+    keeper_log(k, "the main command was denied: %s", why);
+    if (!k->cfg.ephemeral || k->had_main)
+        return;
+    keeper_reason(k, "refused", why);
+    keeper_event(k, LIFE_KILL);
+}
+
 void keeper_client_gone(struct keeper *k)
 {
     if (!k->cfg.ephemeral)

@@ -17,6 +17,7 @@
 #include "base/msg.h"
 #include "base/yamux.h"
 #include "sandbox/engine/engine.h"
+#include "sandbox/guard/guard.h"
 #include "sandbox/keeper/journal.h"
 #include "sandbox/keeper/lifecycle.h"
 #include "sandbox/keeper/request.h"
@@ -102,6 +103,8 @@ bool link_has_room(const struct link *l, uint32_t payload);
 void link_put(struct link *l, enum msg_type type, const void *body, size_t len);
 /* ERROR as the last frame. */
 void link_fail(struct link *l, int code, const char *text);
+/* DENIED as the last frame. */
+void link_deny(struct link *l, const char *json);
 /* Leaves once what is queued is sent. */
 void link_leave(struct link *l);
 /* Handles what was read before and could not be passed on. */
@@ -109,6 +112,16 @@ void link_retry(struct link *l);
 void link_free(struct link *l);
 /* Closes clients that began something and never went on. The next such moment, or INT64_MAX. */
 int64_t link_expire(struct keeper *k, int64_t now);
+
+/* ---- limits.c ---- */
+
+struct limits {
+    int64_t wall_due, cpu_due, worked; /* ms */
+};
+
+void limits_begin(struct keeper *k);
+/* Ends the sandbox when one is over. The next such moment, or INT64_MAX. */
+int64_t limits_tick(struct keeper *k, int64_t now);
 
 /* ---- all of it ---- */
 
@@ -131,6 +144,9 @@ struct keeper {
     uint32_t grace_ms;    /* between asking the main command to end and insisting */
     uint8_t ask_signal;   /* TERM, or HUP when its client went away */
     int64_t reaped_at;    /* the engine is gone; what it said is still being passed on; 0: no */
+
+    struct guard *guard; /* owned: the policy in force; there is one from keeper_begin on */
+    struct limits limits;
 
     /* machine */
     const struct engine *engine;
@@ -171,6 +187,8 @@ void keeper_broken(struct keeper *k, const char *why);
 void keeper_session_over(struct keeper *k, struct session *s, const struct msg_frame *last);
 must_check int keeper_start_main(struct keeper *k, const struct request *r, struct msg_builder *b,
                                  struct err *e);
+/* The policy denied the main command: an ephemeral sandbox has nothing to live for. */
+void keeper_main_refused(struct keeper *k, const char *why);
 /* The client that had sent the main command went away. */
 void keeper_client_gone(struct keeper *k);
 
@@ -203,7 +221,8 @@ must_check int keeper_claim(struct keeper *k, struct err *e);
 
 /* With k->engine chosen: up to a machine that boots and a socket that listens. What was begun when
  * it fails is undone by keeper_undo. */
-must_check int keeper_begin(struct keeper *k, struct keeper_parts *p, struct err *e);
+must_check int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240],
+                            struct err *e);
 void keeper_undo(struct keeper *k);
 
 /* ---- launch.c ---- */

@@ -37,5 +37,5 @@ int keeper_launch(struct keeper *k, struct keeper_parts *given, char hint[240], 
         if (p.disk < 0)
             return p.disk;
     }
-    return keeper_begin(k, &p, e);
+    return keeper_begin(k, &p, hint, e);
 }

@@ -100,6 +100,12 @@ void link_fail(struct link *l, int code, const char *text)
     link_leave(l);
 }
 
+void link_deny(struct link *l, const char *json)
+{
+    link_put(l, MSG_DENIED, json, strlen(json)); /* nothing was sent to it before */
+    link_leave(l);
+}
+
 /* What was sent and never read would make the client's end fail instead of end. */
 static void discard_input(struct link *l)
 {
@@ -203,6 +209,15 @@ static void ask_guest(struct link *l, const struct request *r)
 
     if (k->life > LIFE_RUNNING) {
         link_fail(l, ESHUTDOWN, "the sandbox is ending");
+        return;
+    }
+    if (guard_judge(k->guard, &k->builder, &e)) {
+        if (*guard_denial(k->guard))
+            link_deny(l, guard_denial(k->guard));
+        else
+            link_fail(l, e.code, e.msg);
+        if (r->flags & MSG_F_MAIN)
+            keeper_main_refused(k, e.msg);
         return;
     }
     if (r->type == MSG_EXEC && (r->flags & MSG_F_MAIN)) {

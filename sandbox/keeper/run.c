@@ -172,6 +172,15 @@ static int tick(struct keeper *k)
     next = link_expire(k, now);
     due = expire_sessions(k, now);
     next = due < next ? due : next;
+    due = limits_tick(k, now);
+    next = due < next ? due : next;
+    due = guard_tick(k->guard);
+    next = due >= 0 && now + due < next ? now + due : next;
+    if (guard_is_lost(k->guard)) {
+        keeper_reason(k, "stopped",
+                      "nothing more can be recorded, and the policy says to stop then");
+        keeper_event(k, LIFE_KILL);
+    }
     next = k->deadline && k->deadline < next ? k->deadline : next;
     next = k->main_due && k->main_due < next ? k->main_due : next;
     next = k->port_due && k->port_due < next ? k->port_due : next;
@@ -218,6 +227,8 @@ static int finish(struct keeper *k, struct err *e)
     k->state.phase = BOX_ENDED;
     journal_drain(&k->console);
     journal_drain(&k->engine_log);
+    guard_close(k->guard, k->state.reason);
+    k->guard = NULL;
     loop_remove(&k->loop, &k->listener);
     fd_closep(&k->listener.fd);
     if (unlinkat(k->boxfd, "keeper.sock", 0))

@@ -35,7 +35,8 @@ field() { "$carrel" inspect "$1" | sed -nE "s/.*\"$2\": \"?([^\",]*)\"?,?\$/\\1/
 # ---- an ephemeral run, its client killed or interrupted after MS milliseconds
 for signal in KILL INT TERM HUP; do
     for ms in 0 30 200 1500; do
-        "$carrel" run mini -- sleep 1000 >/dev/null 2>&1 &
+        # A shell without job control would have it ignore INT and QUIT.
+        env --default-signal=INT,QUIT "$carrel" run mini -- sleep 1000 >/dev/null 2>&1 &
         pid=$!
         sleep "$(printf '0.%03d' $((ms % 1000)))"; [ $ms -lt 1000 ] || sleep $((ms / 1000))
         kill -s $signal $pid 2>/dev/null

@@ -6,7 +6,9 @@
  * clock; deadlines of the keeper are made short through its environment.
  */
 #include "base/fd.h"
+#include "policies/canon.h"
 #include "sandbox/client.h"
+#include "sandbox/guard/dossier.h"
 #include "sandbox/keeper/keeper.h"
 #include "sandbox/keeper/ready.h"
 
@@ -377,6 +379,7 @@ static struct store *store;
 static struct err e;
 static struct box_config cfg;
 static uint64_t disk_bytes;
+static const char *policy; /* NULL: everything is allowed */
 static int box = -1;
 static pid_t keeper;
 
@@ -394,6 +397,7 @@ static int setup(void **s)
     unsetenv("CARREL_HUNG_UP_MS");
     boot = UP;
     disk_bytes = 0;
+    policy = NULL;
     e = ERR_INIT;
     keeper = 0;
     store = store_open(&e);
@@ -416,6 +420,28 @@ static int teardown(void **s)
     return system(cmd); /* NOLINT(cert-env33-c): a directory of our own */
 }
 
+/* Everything the fake guest knows, and no user but root. */
+static void keep_policy(void)
+{
+    static const char text[] =
+        "carrel: 1\nname: test\nlimits: {wall: 1h, idle: 1h}\nstorage: {root: {mode: overlay, "
+        "quota: {bytes: 1TiB}}}\ntools:\n  commands:\n"
+        "    - {id: all, exec: {path: \"/**\"}, argv: [{allow: [{any: {count: 0..256}}]}],\n"
+        "       env: {allow: [\"*\"]}, user: 0, paths: {ro: [/], rw: [/]}}\n";
+    struct dossier d = { 0 };
+    struct policy *p;
+
+    assert_int_equal(dossier_add(&d, NULL, strdup("test.yaml"), strdup(policy ? policy : text),
+                                 strlen(policy ? policy : text), &e),
+                     0);
+    p = dossier_policy(&d, NULL);
+    assert_non_null(p);
+    policy_hash(p, d.hash);
+    policy_free(p);
+    assert_int_equal(dossier_save(&d, box, &e), 0);
+    dossier_fini(&d);
+}
+
 static _Noreturn void be_keeper(bool await_main, int ready)
 {
     struct keeper_parts p = KEEPER_PARTS_INIT;
@@ -436,7 +462,8 @@ static _Noreturn void be_keeper(bool await_main, int ready)
     if (!k || keeper_claim(k, &why))
         _exit(72);
     k->engine = &fake;
-    r.code = -keeper_begin(k, &p, &why);
+    r.code = -keeper_begin(k, &p, r.hint, &why);
+    memcpy(r.msg, why.msg, sizeof(r.msg));
     fd_closep(&p.port);
     fd_closep(&p.log);
     if (write(ready, &r, sizeof(r)) != sizeof(r) || r.code || keeper_run(k, &why))
@@ -464,6 +491,7 @@ static void start(bool ephemeral, const char *argv0, bool await_main)
     assert_int_equal(store_create(store, &cfg, &e), 0);
     box = store_find(store, "box", id, &e);
     assert_true(box >= 0);
+    keep_policy();
     assert_int_equal(pipe2(p, O_CLOEXEC), 0);
     keeper = fork();
     assert_true(keeper >= 0);

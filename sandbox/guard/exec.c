@@ -1,0 +1,254 @@
+/*
+ * exec.c - a command as the keeper is asked for it, as the policy is asked about it, and as the
+ * guest gets it.
+ *
+ * The keeper does not know the guest's files. A bare name is every path that the PATH of the
+ * request can make of it; a user name is any uid that a rule speaks of, and carrel-init refuses one
+ * that its passwd resolves to another. The first that the policy allows is what the guest is told
+ * to run.
+ */
+#include "sandbox/guard/internal.h"
+
+#include "policies/words.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define PATHS_MAX    32u
+#define UIDS_MAX     16u
+
+static const char *keep(struct arena *a, const struct msg_field *f)
+{
+    return arena_copy(a, (const char *)f->at, f->len);
+}
+
+static void append(struct arena *a, const char ***v, uint32_t *n, const char *s)
+{
+    *(const char **)arena_push(a, (void **)v, *n, sizeof(**v)) = s;
+    ++*n;
+}
+
+static struct msg_frame payload(const struct msg_builder *b)
+{
+    return (struct msg_frame){ .type = b->bytes[0], .len = b->len, .body = b->bytes + MSG_HEADER };
+}
+
+int exec_read(struct arena *a, const struct msg_builder *b, struct exec_ask *ask, struct err *e)
+{
+    const struct msg_frame m = payload(b);
+    struct msg_field f;
+    uint32_t pos = 0;
+    int more;
+
+    *ask = (struct exec_ask){ 0 };
+    while ((more = msg_next_field(&m, &pos, &f)) > 0) {
+        switch (f.tag) {
+        case MSG_ARG: append(a, &ask->argv, &ask->argc, keep(a, &f)); break;
+        case MSG_ENV: append(a, &ask->env, &ask->envc, keep(a, &f)); break;
+        case MSG_CWD: ask->cwd = keep(a, &f); break;
+        case MSG_USER: ask->user = keep(a, &f); break;
+        case MSG_FLAGS:
+            if (!msg_field_u32(&f, &ask->flags))
+                return err_set(e, EINVAL, "the flags are malformed");
+            break;
+        default: break;
+        }
+    }
+    return more < 0 || !ask->argc ? err_set(e, EINVAL, "the request is malformed") : 0;
+}
+
+const char *path_clean(struct arena *a, const char *path)
+{
+    char *out = arena_get(a, strlen(path) + 2);
+    size_t n = 0;
+
+    while (*path) {
+        size_t len;
+
+        path += strspn(path, "/");
+        len = strcspn(path, "/");
+        if (len && !(len == 1 && *path == '.')) {
+            out[n++] = '/';
+            memcpy(out + n, path, len);
+            n += len;
+        }
+        path += len;
+    }
+    if (n == 0)
+        out[n] = '/';
+    return out;
+}
+
+static const char *path_variable(const struct exec_ask *ask)
+{
+    for (uint32_t i = 0; i < ask->envc; i++)
+        if (strncmp(ask->env[i], "PATH=", 5) == 0)
+            return ask->env[i] + 5;
+    return DEFAULT_PATH;
+}
+
+/* Every file that the first argument can mean. */
+static uint32_t paths_of(struct arena *a, const struct exec_ask *ask, const char *out[PATHS_MAX])
+{
+    const char *name = ask->argv[0], *dir = path_variable(ask);
+    uint32_t n = 0;
+
+    if (strchr(name, '/')) {
+        const char *cwd = *name == '/' ? "" : ask->cwd ? ask->cwd : "/";
+
+        out[0] = path_clean(a, arena_printf(a, "%s/%s", cwd, name));
+        return 1;
+    }
+    for (;;) {
+        size_t len = strcspn(dir, ":");
+
+        if (len && n < PATHS_MAX)
+            out[n++] = path_clean(a, arena_printf(a, "%.*s/%s", (int)len, dir, name));
+        if (!dir[len])
+            break;
+        dir += len + 1;
+    }
+    if (n == 0)
+        out[n++] = name; /* an empty PATH finds nothing; the answer says so */
+    return n;
+}
+
+/* Who may be meant by the user of the request. */
+static uint32_t uids_of(const struct policy *p, const char *user, uint32_t out[UIDS_MAX])
+{
+    size_t len = user ? strcspn(user, ":") : 0;
+    uint32_t n = 0;
+    char *end;
+    unsigned long number;
+
+    if (len == 0 || (len == 4 && strncmp(user, "root", 4) == 0)) {
+        out[0] = 0;
+        return 1;
+    }
+    number = strtoul(user, &end, 10);
+    if (*user >= '0' && *user <= '9' && (*end == '\0' || *end == ':') && number < UINT32_MAX) {
+        out[0] = (uint32_t)number;
+        return 1;
+    }
+    for (uint32_t i = 0; i < p->tools.commands.n && n < UIDS_MAX; i++) {
+        const struct command *c = p->tools.commands.v[i];
+        uint32_t k = 0;
+
+        while (k < n && out[k] != c->user)
+            k++;
+        if (k == n && c->user != 0) /* a name other than root's is nobody with uid 0 */
+            out[n++] = (uint32_t)c->user;
+    }
+    if (n == 0)
+        out[n++] = 1000;
+    return n;
+}
+
+static void make_request(struct request *q, const struct exec_ask *ask, const char *path,
+                         uint32_t uid)
+{
+    request_init(q, SPACE_EXEC);
+    request_text(q, EXEC_PATH, path);
+    request_list(q, EXEC_ARGV, ask->argv + 1, ask->argc - 1);
+    request_list(q, EXEC_ENV, ask->env, ask->envc);
+    request_number(q, EXEC_USER, uid);
+}
+
+void exec_decide(struct arena *a, const struct ruleset *rs, const struct exec_ask *ask,
+                 struct exec_answer *out)
+{
+    const char *path[PATHS_MAX];
+    uint32_t uid[UIDS_MAX], npaths = paths_of(a, ask, path);
+    uint32_t nuids = uids_of(rs->policy, ask->user, uid), allowed = 0;
+    bool first = true;
+
+    *out = (struct exec_answer){ 0 };
+    for (uint32_t u = 0; u < nuids && !out->decision.allowed; u++) {
+        for (uint32_t i = 0; i < npaths; i++) {
+            struct request q;
+            struct decision d;
+
+            make_request(&q, ask, path[i], uid[u]);
+            d = decide(rs, &q);
+            allowed += d.allowed && (!out->decision.allowed || d.rule == out->decision.rule);
+            /* The first allowed one, or the denial that came nearest. */
+            if (first || (d.allowed && !out->decision.allowed) ||
+                (!out->decision.allowed && d.failed > out->decision.failed)) {
+                out->request = q;
+                out->decision = d;
+                out->uid = uid[u];
+                first = false;
+            }
+        }
+    }
+    if (out->decision.allowed && (npaths == 1 || allowed < npaths))
+        out->exe = out->request.v[EXEC_PATH].s;
+}
+
+/* ---- the profile ---- */
+
+static void add_limit(struct msg_builder *b, uint32_t which, uint64_t value)
+{
+    uint8_t body[16] = { (uint8_t)which };
+
+    for (unsigned i = 0; i < 8; i++)
+        body[8 + i] = (uint8_t)(value >> (8 * i));
+    msg_add(b, MSG_RLIMIT, body, sizeof(body));
+}
+
+static void add_profile(struct msg_builder *b, const struct tool_profile *t)
+{
+    for (uint32_t i = 0; i < t->set.n; i++) {
+        char line[4096];
+
+        if (snprintf(line, sizeof(line), "%s=%s", t->set.v[i].key, t->set.v[i].value) <
+            (int)sizeof(line))
+            msg_add_text(b, MSG_ENV, line);
+        else
+            b->overflow = true;
+    }
+    msg_add_u64(b, MSG_CAPS, t->caps);
+    add_limit(b, RLIMIT_CPU, t->cpu_s);
+    add_limit(b, RLIMIT_AS, t->as);
+    add_limit(b, RLIMIT_FSIZE, t->fsize);
+    add_limit(b, RLIMIT_NOFILE, t->nofile);
+    for (uint32_t i = 0; i < t->ntrees; i++)
+        msg_add_text(b, t->trees[i].write ? MSG_RW : MSG_RO, t->trees[i].path);
+    msg_add(b, MSG_FILTER, t->filter.prog, t->filter.len * sizeof(*t->filter.prog));
+}
+
+int exec_complete(const struct tool_profile *t, const struct exec_answer *answer, bool loose,
+                  struct msg_builder *b, struct err *e)
+{
+    struct msg_builder *old = malloc(sizeof(*old));
+    struct msg_frame m;
+    struct msg_field f;
+    uint32_t pos = 0, flags = 0;
+
+    if (!old)
+        return err_set(e, ENOMEM, "out of memory");
+    memcpy(old, b, sizeof(*old));
+    m = payload(old);
+    msg_begin(b, MSG_EXEC);
+    while (msg_next_field(&m, &pos, &f) > 0) {
+        if (f.tag != MSG_FLAGS)
+            msg_add(b, (enum msg_tag)f.tag, f.at, f.len);
+        else if (!msg_field_u32(&f, &flags))
+            flags = 0;
+    }
+    free(old);
+    msg_add_u32(b, MSG_FLAGS, flags | (loose ? MSG_F_LOOSE : 0u));
+    if (answer->exe)
+        msg_add_text(b, MSG_EXE, answer->exe);
+    msg_add_u32(b, MSG_UID, answer->uid);
+    add_profile(b, t);
+    return b->overflow ? err_set(e, E2BIG,
+                                 "the command, its environment and its profile are longer than %u "
+                                 "bytes",
+                                 MSG_MAX)
+                       : 0;
+}

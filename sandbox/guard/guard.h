@@ -1,0 +1,60 @@
+/*
+ * guard.h - the policy in force for one sandbox: read from its dossier, made into a plan, asked
+ * before anything is done for anybody, and every answer written down first.
+ *
+ * The keeper has one. It never talks to the guest; a compromised guest can only make it say no.
+ */
+#ifndef SANDBOX_GUARD_GUARD_H
+#define SANDBOX_GUARD_GUARD_H
+
+#include "base/err.h"
+#include "base/msg.h"
+#include "policies/plan.h"
+#include "sandbox/store.h"
+
+struct guard;
+
+struct guard_sandbox {
+    const struct box_config *cfg; /* borrowed */
+    const char *engine;           /* static */
+    int boxfd, image_fd, kernel_fd;
+};
+
+/*
+ * Loads the policy, makes the plan for this sandbox on this engine, opens the audit log and writes
+ * the start down. -EACCES: the plan refuses, *e has the first reason; anything else: it could not
+ * be done. hint is for a person.
+ */
+struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct err *e);
+
+/* What the machine is built from. */
+const struct plan *guard_plan(const struct guard *g);
+
+/*
+ * Decides the request that b holds, not sealed (EXEC, PUT or GET as request_check left it), records
+ * the decision, and completes an EXEC with the profile of the rule that allowed it. -EACCES:
+ * denied, with the one sentence that people, programs and the log get; guard_hint says what would
+ * change it. -EIO: it could not be recorded, so it is not done.
+ */
+must_check int guard_judge(struct guard *g, struct msg_builder *b, struct err *e);
+
+/* The last call's denial in the one shape for programs (decision_json); "" when there was none. At
+ * most GUARD_DENIAL_MAX bytes. */
+const char *guard_denial(const struct guard *g);
+const char *guard_hint(const struct guard *g);
+
+#define GUARD_DENIAL_MAX 8192u
+
+/* Something that happened to the sandbox, e.g. "limit", "limits.wall 30m". */
+void guard_note(struct guard *g, const char *kind, const char *object);
+
+/* The log can no longer be written and the policy says to stop. */
+bool guard_is_lost(const struct guard *g);
+
+/* Writes what waits. The delay in ms until the next call, or -1. */
+int guard_tick(struct guard *g);
+
+/* Records the end and closes the log. NULL is fine. */
+void guard_close(struct guard *g, const char *reason);
+
+#endif
