@@ -1,5 +1,5 @@
 /*
- * compare.h - two policies, exactly: is one narrower, what would change, which rules never matter.
+ * compare.h - two policies, exactly: is one narrower, what would change.
  * Every "no" comes with a request that decide answers differently for the two.
  */
 #ifndef POLICIES_COMPARE_H
@@ -59,10 +59,8 @@ void witness_print(const struct ruleset *inside, const struct ruleset *outside,
                    const struct witness *w, struct text *out);
 
 /*
- * Warnings for rules that never decide anything: an allow that denials swallow or that another
- * allow covers; a denial of what is not allowed anyway. Errors for two network rules that both
- * allow a request and disagree on its protocol or secret (which of them the gate follows would be
- * chance).
+ * Errors for two network rules that both allow a request and disagree on its protocol or secret
+ * (which of them the gate follows would be chance), and for denials of requests that are not seen.
  */
 void policy_overlaps(const struct ruleset *rs, struct problems *ps);
 

@@ -1,4 +1,4 @@
-/* overlaps.c - rules that never decide, and pairs of rules whose order would decide. */
+/* overlaps.c - pairs of rules whose order would decide. */
 #include "policies/compare.h"
 #include "policies/points.h"
 #include "policies/solve.h"
@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-static void complain(const struct ruleset *rs, struct problems *ps, enum severity severity,
-                     const struct rule *r, const char *text)
+static void complain(const struct ruleset *rs, struct problems *ps, const struct rule *r,
+                     const char *text)
 {
-    problem_add(ps, severity, severity == PROBLEM_ERROR ? "ambiguous" : "unreachable",
-                rs->policy->files[r->spot.file], r->spot.line, r->spot.col, "%s: %s", r->id, text);
+    problem_add(ps, PROBLEM_ERROR, "ambiguous", rs->policy->files[r->spot.file], r->spot.line,
+                r->spot.col, "%s: %s", r->id, text);
 }
 
 static enum solved ask(enum space_id space, const struct clause *const *must, uint32_t nmust,
@@ -23,46 +23,6 @@ static enum solved ask(enum space_id space, const struct clause *const *must, ui
 
     arena_fini(&tmp);
     return s;
-}
-
-/* An allow without a point of its own. */
-static void idle_allow(const struct ruleset *rs, enum space_id space, const struct clause *c,
-                       struct problems *ps, uint64_t *work)
-{
-    const struct clauses *cs = &rs->space[space];
-    struct arena tmp = ARENA_INIT;
-    const struct clause **avoid = arena_get(&tmp, (cs->n + 1) * sizeof(void *));
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < cs->n; i++)
-        if (cs->v[i].deny)
-            avoid[n++] = &cs->v[i];
-    if (ask(space, &c, 1, avoid, n, work) == SOLVED_NONE) {
-        complain(rs, ps, PROBLEM_WARNING, &rs->rules[c->rule], "allows nothing");
-    } else {
-        for (uint32_t i = 0; i < cs->n; i++)
-            if (!cs->v[i].deny && cs->v[i].rule != c->rule)
-                avoid[n++] = &cs->v[i];
-        if (ask(space, &c, 1, avoid, n, work) == SOLVED_NONE)
-            complain(rs, ps, PROBLEM_WARNING, &rs->rules[c->rule],
-                     "other rules allow everything that it allows");
-    }
-    arena_fini(&tmp);
-}
-
-/* A denial of which no allow has a point. */
-static bool denies_something(const struct ruleset *rs, enum space_id space, const struct clause *c,
-                             uint64_t *work)
-{
-    const struct clauses *cs = &rs->space[space];
-
-    for (uint32_t i = 0; i < cs->n; i++) {
-        const struct clause *both[] = { c, &cs->v[i] };
-
-        if (!cs->v[i].deny && ask(space, both, 2, NULL, 0, work) != SOLVED_NONE)
-            return true;
-    }
-    return false;
 }
 
 static const struct net_rule *rule_of(const struct ruleset *rs, const struct clause *c)
@@ -125,7 +85,7 @@ static void disagreement(const struct ruleset *rs, uint32_t i, uint32_t k, struc
     text_add(&t, "overlaps %s (", rs->rules[http[1]->rule].id);
     policy_place(rs->policy, b->o.spot, &t);
     text_add(&t, ") and disagrees with it on %s", what);
-    complain(rs, ps, PROBLEM_ERROR, &rs->rules[http[0]->rule], text_str(&t));
+    complain(rs, ps, &rs->rules[http[0]->rule], text_str(&t));
     text_fini(&t);
 }
 
@@ -146,7 +106,7 @@ static void unseen(const struct ruleset *rs, const struct clause *deny, struct p
         text_add(&t, "cannot hold where %s (", rs->rules[allow->rule].id);
         policy_place(rs->policy, r->o.spot, &t);
         text_add(&t, ") does not see requests (protocol: https)");
-        complain(rs, ps, PROBLEM_ERROR, &rs->rules[deny->rule], text_str(&t));
+        complain(rs, ps, &rs->rules[deny->rule], text_str(&t));
         text_fini(&t);
     }
 }
@@ -163,15 +123,4 @@ void policy_overlaps(const struct ruleset *rs, struct problems *ps)
     for (uint32_t i = 0; i < http->n; i++)
         if (http->v[i].deny)
             unseen(rs, &http->v[i], ps);
-    for (unsigned space = SPACE_HTTP; space <= SPACE_FILE; space++) {
-        const struct clauses *cs = &rs->space[space];
-
-        for (uint32_t i = 0; i < cs->n; i++) {
-            if (!cs->v[i].deny)
-                idle_allow(rs, space, &cs->v[i], ps, &work);
-            else if (!denies_something(rs, space, &cs->v[i], &work))
-                complain(rs, ps, PROBLEM_WARNING, &rs->rules[cs->v[i].rule],
-                         "denies nothing that is allowed");
-        }
-    }
 }

@@ -122,6 +122,15 @@ void text_word(struct text *t, const char *s, size_t len)
     text_bytes(t, "\"", 1);
 }
 
+void text_scd(struct text *t, const char *s)
+{
+    for (; *s; s++) {
+        if (strchr("\\_*<[#+~", *s))
+            text_bytes(t, "\\", 1);
+        text_bytes(t, s, 1);
+    }
+}
+
 const char *text_str(const struct text *t)
 {
     return t->p ? t->p : "";

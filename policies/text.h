@@ -32,6 +32,9 @@ void text_json(struct text *t, const char *s);
 /* For a terminal: control bytes, quotes and spaces make it a quoted, escaped word. */
 void text_word(struct text *t, const char *s, size_t len);
 
+/* For a manual page's source, scdoc(5): what has a meaning there is escaped. */
+void text_scd(struct text *t, const char *s);
+
 /* Never NULL. */
 const char *text_str(const struct text *t);
 

@@ -467,30 +467,6 @@ static void diff_says_what_changes(void **state)
     text_fini(&t);
 }
 
-static void rules_that_never_decide(void **state)
-{
-    const char *yaml = BASE
-        "network:\n  allow:\n  - {id: a, hosts: [\"**.x.org\"]}\n  - {id: b, hosts: [q.x.org]}\n"
-        "  - {id: c, hosts: [y.org]}\n  deny:\n  - {id: d, hosts: [z.org]}\n  - {id: e, hosts: "
-        "[y.org]}\n";
-    struct problems ps = PROBLEMS_INIT;
-    struct policy *p = policy_load(yaml, strlen(yaml), "f", NULL, NULL, &ps);
-    struct text t = TEXT_INIT;
-
-    (void)state;
-    assert_non_null(p);
-    problems_print(&ps, &t);
-    assert_non_null(strstr(
-        text_str(&t), "f:6:5: warning: network/b: other rules allow everything that it allows"));
-    assert_non_null(strstr(text_str(&t), "f:7:5: warning: network/c: allows nothing"));
-    assert_non_null(
-        strstr(text_str(&t), "f:9:5: warning: network/deny/d: denies nothing that is allowed"));
-    assert_int_equal(ps.warnings, 3);
-    text_fini(&t);
-    problems_fini(&ps);
-    policy_free(p);
-}
-
 static void a_limit_not_the_clock(void **state)
 {
     /* Unions of crossing globs whose product explodes: refused as too complex, and soon. */
@@ -577,7 +553,6 @@ int main(void)
         cmocka_unit_test(p08_wider_in_each_section),
         cmocka_unit_test(narrower_sees_through_unions),
         cmocka_unit_test(diff_says_what_changes),
-        cmocka_unit_test(rules_that_never_decide),
         cmocka_unit_test(a_limit_not_the_clock),
         cmocka_unit_test(whole_policies_are_checked),
     };
