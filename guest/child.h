@@ -16,8 +16,9 @@ struct child_io {
     int status;
 };
 
-/* EXEC: becomes the command, in a session of its own. */
-_Noreturn void child_exec(const struct request *r, const struct child_io *io);
+/* EXEC: becomes the command, in a session of its own, under its profile. */
+_Noreturn void child_exec(const struct request *r, const struct child_io *io,
+                          const struct limits *all);
 
 /* PUT and GET: unpacks from in, or packs to out, then writes its struct err (code 0: success). */
 _Noreturn void child_transfer(const struct request *r, const struct child_io *io);

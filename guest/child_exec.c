@@ -1,8 +1,10 @@
 /*
  * child_exec.c - a request becomes a running program: see child.h.
  *
- * The order matters: descriptors and the terminal while still root, then limits and identity, then
- * the working directory and the program with the rights of the user it runs as.
+ * The order matters: descriptors, the terminal, limits and the names of trees while still root;
+ * then identity and what the profile closes; then the working directory and the program with the
+ * rights of the user it runs as. A profile's filter comes last, so it need allow no more than
+ * execve.
  */
 #include "guest/child.h"
 #include "guest/users.h"
@@ -11,32 +13,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DEFAULTS     8u /* variables that may be added, and the NULL */
-
-/* What no tool gets, root or not: they reach around the kernel or into carrel-init (C09). */
-static const int withheld[] = { CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_PTRACE, CAP_SYS_BOOT };
-
-static const struct {
-    int which;
-    struct rlimit limit;
-} limits[] = {
-    { RLIMIT_NOFILE, { 1024, 524288 } }, /* select(2) ends at 1024; who knows better raises it */
-    { RLIMIT_CORE, { 0, RLIM_INFINITY } },
-};
 
 static void reset_signals(void)
 {
@@ -63,18 +50,6 @@ static int set_stdio(const struct request *r, const struct child_io *io, const s
     }
     if ((r->flags & MSG_F_TTY) && ioctl(0, TIOCSCTTY, 0))
         return err_sys(e, "controlling terminal");
-    return 0;
-}
-
-static int set_identity(const struct user *u, struct err *e)
-{
-    if (geteuid() != 0)
-        return u->uid == geteuid() ? 0 : err_set(e, EPERM, "only root starts commands of others");
-    for (unsigned i = 0; i < array_len(withheld); i++)
-        (void)prctl(PR_CAPBSET_DROP, withheld[i], 0, 0, 0);
-    if (setgroups(u->ngroups, u->groups) || setresgid(u->gid, u->gid, u->gid) ||
-        setresuid(u->uid, u->uid, u->uid))
-        return err_sys(e, "becoming user %u", u->uid);
     return 0;
 }
 
@@ -142,7 +117,7 @@ static int exec_in_path(char *const *argv, char *const *env)
 
 static int run(const struct request *r, char **env, struct err *e)
 {
-    const char *name = r->argv[0];
+    const char *name = r->profile.exe ? r->profile.exe : r->argv[0];
     int code;
 
     if (!strchr(name, '/')) {
@@ -158,42 +133,56 @@ static int run(const struct request *r, char **env, struct err *e)
     return err_set(e, code, "\"%.128s\": %s", name, strerror(code));
 }
 
-static int become(const struct request *r, const struct child_io *io, struct err *e)
+/* The last steps, with the rights of the command: only execve comes after. */
+static int confine(const struct request *r, int ruleset, struct err *e)
 {
     const char *cwd = r->cwd ? r->cwd : "/";
+    int err = landlock_apply(&r->profile, ruleset, e);
+
+    if (err)
+        return err;
+    if (chdir(cwd))
+        return err_sys(e, "working directory \"%.128s\"", cwd);
+    /* All are close-on-exec already; a mistake elsewhere must not reach a tool. */
+    (void)syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+    return profile_filter(&r->profile, e);
+}
+
+static int become(const struct request *r, const struct child_io *io, const struct limits *all,
+                  struct err *e)
+{
+    int ruleset = -1; /* close-on-exec; the process ends or becomes another */
     struct user u;
     char **env;
     int err;
 
     setsid();
     reset_signals();
-    err = user_load(r->user ? r->user : "", &u, e);
-    if (err)
-        return err;
-    err = set_stdio(r, io, &u, e);
-    if (err)
-        return err;
-    for (unsigned i = 0; i < array_len(limits); i++)
-        (void)setrlimit(limits[i].which, &limits[i].limit);
     umask(022);
-    err = set_identity(&u, e);
+    err = user_load(r->user ? r->user : "", &u, e);
+    if (!err)
+        err = set_stdio(r, io, &u, e);
+    if (!err)
+        err = profile_limits(&r->profile, all, e);
+    if (!err)
+        err = landlock_make(&r->profile, &ruleset, e);
+    if (!err)
+        err = profile_identity(&r->profile, &u, e);
     if (err)
         return err;
-    if (chdir(cwd))
-        return err_sys(e, "working directory \"%.128s\"", cwd);
     env = make_env(r, &u);
     if (!env)
         return err_set(e, ENOMEM, "no memory for the environment");
-    /* All are close-on-exec already; a mistake elsewhere must not reach a tool. */
-    (void)syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
-    return run(r, env, e);
+    err = confine(r, ruleset, e);
+    return err ? err : run(r, env, e);
 }
 
-_Noreturn void child_exec(const struct request *r, const struct child_io *io)
+_Noreturn void child_exec(const struct request *r, const struct child_io *io,
+                          const struct limits *all)
 {
     struct err e = ERR_INIT;
 
-    (void)become(r, io, &e);
+    (void)become(r, io, all, &e);
     (void)!io_write_full(io->status, &e, sizeof(e));
     _exit(127);
 }

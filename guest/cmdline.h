@@ -1,19 +1,27 @@
-/* cmdline.h - what the kernel command line says to carrel-init. Unknown words are the kernel's. */
+/*
+ * cmdline.h - what the kernel command line says to carrel-init: words that begin with "carrel.",
+ * each at most once. All others are the kernel's.
+ */
 #ifndef GUEST_CMDLINE_H
 #define GUEST_CMDLINE_H
 
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum overlay_kind { OVERLAY_TMPFS, OVERLAY_VDB };
 
 struct cmdline {
-    enum overlay_kind overlay; /* carrel.overlay=tmpfs|vdb */
-    bool trace;                /* carrel.trace */
+    enum overlay_kind overlay;              /* carrel.overlay=tmpfs|vdb */
+    uint64_t overlay_bytes, overlay_inodes; /* carrel.overlay=BYTES,INODES: tmpfs; 0: not said */
+    uint64_t tmp_bytes;                     /* carrel.tmp=BYTES: /tmp, and as much again /dev/shm */
+    bool read_only;                         /* carrel.root=ro: no overlay */
+    bool trace;                             /* carrel.trace */
 };
 
-/* Pure; text is what /proc/cmdline holds. -EINVAL for a value that is not known. */
+/* Pure; text is what /proc/cmdline holds. -EINVAL for an option or value that is not
+ * known, or does not go with another. */
 must_check int cmdline_parse(const char *text, struct cmdline *out, struct err *e);
 
 #endif

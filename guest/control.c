@@ -220,6 +220,7 @@ void control_init(struct control *c, struct loop *l, struct alarms *a,
                   const struct control_host *host)
 {
     *c = (struct control){ .loop = l, .host = host, .jobs = { .loop = l, .alarms = a } };
+    limits_init(&c->jobs.limits);
     c->port.fd = -1;
 }
 

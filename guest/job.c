@@ -342,13 +342,14 @@ static int start(struct job *j, const struct request *r, struct err *e)
     j->status.fd = x.ours.status;
     err = loop_add(j->jobs->loop, &j->status, EPOLLIN, e);
     if (!err) {
-        j->pid = fork();
+        j->pid = r->type == MSG_EXEC ? limits_fork(&j->jobs->limits) : fork();
         if (j->pid < 0)
-            err = err_sys(e, "fork");
+            err = errno == EAGAIN ? err_set(e, EAGAIN, "no process is left for the command")
+                                  : err_sys(e, "fork");
     }
     if (!err && j->pid == 0) {
         if (r->type == MSG_EXEC)
-            child_exec(r, &x.childs);
+            child_exec(r, &x.childs, &j->jobs->limits);
         child_transfer(r, &x.childs);
     }
     ends_close(&x.childs);

@@ -23,6 +23,7 @@ struct jobs {
     struct alarms *alarms; /* borrowed, outlives this */
     struct job *first;     /* owned */
     unsigned count;
+    struct limits limits; /* of all commands together */
 };
 
 /* Forgets every job; their processes are not touched. */

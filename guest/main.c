@@ -8,6 +8,7 @@
 #include "guest/kmsg.h"
 #include "guest/modules.h"
 #include "guest/mounts.h"
+#include "guest/nodes.h"
 #include "guest/ports.h"
 #include "guest/power.h"
 #include "guest/reaper.h"
@@ -92,13 +93,20 @@ static int boot(struct err *e)
     kmsg_trace("modules");
     err = mounts_root(&c, uevents, &guest.layer, e);
     if (!err)
-        err = mounts_switch(e);
+        err = mounts_switch(&c, e);
     if (err)
         return err;
     kmsg_trace("root");
     setup_defaults();
+    err = mounts_close(e);
     kmsg_trace("settings");
-    return port_find(PORT_CONTROL, uevents, guest.port_path, e);
+    if (!err)
+        err = port_find(PORT_CONTROL, uevents, guest.port_path, e);
+    if (!err)
+        err = port_hold(guest.port_path, e);
+    if (!err)
+        nodes_remove();
+    return err;
 }
 
 /* ---- the control port ---- */
@@ -141,7 +149,7 @@ static void host_lost(void *arg, const char *why)
 static int apply_setup(void *arg, const struct request *r, struct err *e)
 {
     (void)arg;
-    return setup_apply(r, e);
+    return setup_apply(r, &guest.control.jobs.limits, e);
 }
 
 static void power_asked(void *arg, uint32_t grace_ms)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -35,12 +36,15 @@ static const struct mount_point early[] = {
     { "/sys", "sysfs", NULL, CLOSED | MS_RDONLY, 0555 },
 };
 
-/* /tmp is a directory of the writable layer, so that one budget covers it and not two. */
 static const struct mount_point late[] = {
     { "/dev/pts", "devpts", "gid=5,mode=620,ptmxmode=666", MS_NOSUID | MS_NOEXEC, 0755 },
-    { "/dev/shm", "tmpfs", "mode=1777", CLOSED, 01777 },
     { "/run", "tmpfs", "mode=755,size=20%", MS_NOSUID | MS_NODEV, 0755 },
 };
+
+/* What any uid 0 may write, whatever its capabilities; absent where the kernel lacks it. */
+static const char *const steering[] = { "/proc/sys", "/proc/sysrq-trigger",
+                                        "/proc/irq", "/proc/bus",
+                                        "/proc/fs",  "/proc/acpi" };
 
 static const struct {
     const char *path, *target;
@@ -54,7 +58,7 @@ static const struct {
 static int mount_at(const struct mount_point *m, struct err *e)
 {
     if (mkdir(m->path, m->mode) && errno != EEXIST)
-        return err_sys(e, "%s", m->path);
+        return err_sys(e, "making %s", m->path);
     if (mount(m->type, m->path, m->type, m->flags, m->options))
         return err_sys(e, "mounting %s", m->path);
     return 0;
@@ -122,8 +126,12 @@ static int mount_layer(const struct cmdline *c, int uevents, int *layer, struct 
     if (c->overlay == OVERLAY_TMPFS) {
         if (sysinfo(&si))
             return err_sys(e, "size of memory");
-        snprintf(options, sizeof(options), "mode=755,size=50%%,nr_inodes=%llu",
-                 (unsigned long long)si.totalram * si.mem_unit / INODE_BYTES);
+        if (c->overlay_bytes)
+            snprintf(options, sizeof(options), "mode=755,size=%" PRIu64 ",nr_inodes=%" PRIu64,
+                     c->overlay_bytes, c->overlay_inodes);
+        else
+            snprintf(options, sizeof(options), "mode=755,size=50%%,nr_inodes=%" PRIu64,
+                     (uint64_t)si.totalram * si.mem_unit / INODE_BYTES);
         if (mount("tmpfs", LAYER, "tmpfs", MS_NODEV, options))
             return err_sys(e, "mounting the writable layer in memory");
     } else {
@@ -149,12 +157,14 @@ int mounts_root(const struct cmdline *c, int uevents, int *layer, struct err *e)
     *layer = -1;
     if (!err)
         kmsg_trace("image");
-    if (!err)
+    if (!err && !c->read_only)
         err = mount_layer(c, uevents, layer, e);
     if (err)
         return err;
     if (mkdir(ROOT, 0755) && errno != EEXIST)
         return err_sys(e, ROOT);
+    if (c->read_only)
+        return mount(IMAGE, ROOT, NULL, MS_MOVE, NULL) ? err_sys(e, "moving the image") : 0;
     if (mount("overlay", ROOT, "overlay", MS_NODEV,
               "lowerdir=" IMAGE ",upperdir=" LAYER "/upper,workdir=" LAYER "/work"))
         return err_sys(e, "mounting the overlay");
@@ -175,17 +185,32 @@ static int move_in(const struct mount_point *m, struct err *e)
     return mount(m->path, to, NULL, MS_MOVE, NULL) ? err_sys(e, "moving %s", m->path) : 0;
 }
 
-static void make_tmp(void)
+/*
+ * /tmp is a directory of the writable layer, so that one budget covers it and not two; it is memory
+ * of its own where there is no layer, or a size was given.
+ */
+static int make_tmp(const struct cmdline *c, struct err *e)
 {
+    char options[64] = "mode=1777";
+    const struct mount_point shm = { "/dev/shm", "tmpfs", options, CLOSED, 01777 };
+    const struct mount_point tmp = { "/tmp", "tmpfs", options, MS_NOSUID | MS_NODEV, 01777 };
     struct stat st;
+    int err;
+
+    if (c->tmp_bytes)
+        snprintf(options, sizeof(options), "mode=1777,size=%" PRIu64, c->tmp_bytes);
+    err = mount_at(&shm, e);
+    if (err || c->tmp_bytes || c->read_only)
+        return err ? err : mount_at(&tmp, e);
 
     if (mkdir("/tmp", 01777) && errno != EEXIST)
         kmsg(KMSG_WARNING, "/tmp cannot be made");
     if (lstat("/tmp", &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 07777) != 01777)
         (void)chmod("/tmp", 01777);
+    return 0;
 }
 
-int mounts_switch(struct err *e)
+int mounts_switch(const struct cmdline *c, struct err *e)
 {
     int err;
 
@@ -204,6 +229,20 @@ int mounts_switch(struct err *e)
     for (unsigned i = 0; i < array_len(links); i++)
         if (symlink(links[i].target, links[i].path) && errno != EEXIST)
             kmsg(KMSG_WARNING, "%s cannot be made", links[i].path);
-    make_tmp();
+    return make_tmp(c, e);
+}
+
+int mounts_close(struct err *e)
+{
+    for (unsigned i = 0; i < array_len(steering); i++) {
+        const char *path = steering[i];
+
+        if (mount(path, path, NULL, MS_BIND, NULL) == 0) {
+            if (mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | CLOSED, NULL))
+                return err_sys(e, "closing %s", path);
+        } else if (errno != ENOENT) {
+            return err_sys(e, "closing %s", path);
+        }
+    }
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * mounts.h - from the initramfs to the root that tools see: the image, read-only, under a writable
- * layer.
+ * layer or, with carrel.root=ro, alone.
  *
  * Steps in the order they are called; each failure is final for the guest. Afterwards neither the
  * image nor the writable layer is reachable by a path of their own.
@@ -18,7 +18,11 @@ must_check int mounts_early(struct err *e);
 must_check int mounts_root(const struct cmdline *c, int uevents, int *layer, struct err *e);
 
 /* Makes that root the only one and mounts what belongs into it, with the flags of a container. */
-must_check int mounts_switch(struct err *e);
+must_check int mounts_switch(const struct cmdline *c, struct err *e);
+
+/* The parts of /proc that steer the kernel become read-only, for root too; what was opened before
+ * is not. */
+must_check int mounts_close(struct err *e);
 
 /* What a filesystem's first bytes say it is, or NULL. Pure; len as far as it was read. */
 #define MOUNTS_MAGIC_BYTES 2048u

@@ -61,6 +61,16 @@ int port_find(const char *name, int uevents, char path[64], struct err *e)
     return uevent_wait(uevents, found, &s, name, e);
 }
 
+int port_hold(char path[64], struct err *e)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_sys(e, "%s", path);
+    snprintf(path, 64, "/proc/self/fd/%d", fd);
+    return 0;
+}
+
 int port_open(const char *path, int *fd, struct err *e)
 {
     *fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);

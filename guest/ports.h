@@ -14,6 +14,10 @@
 /* Waits for the port on the uevent socket; its node as a path. */
 must_check int port_find(const char *name, int uevents, char path[64], struct err *e);
 
+/* Makes path one that port_open can take when the node is gone from /dev: it is held open, without
+ * being opened, for good. */
+must_check int port_hold(char path[64], struct err *e);
+
 /* Non-blocking, close-on-exec, the caller's. */
 must_check int port_open(const char *path, int *fd, struct err *e);
 

@@ -41,7 +41,7 @@ static void signals_ready(struct loop_source *s, uint32_t events)
         return;
     if (info.ssi_signo == SIGCHLD)
         reaper_collect(r);
-    else if (r->power)
+    else if (r->power && info.ssi_code > 0)
         r->power(r->arg);
 }
 
@@ -52,7 +52,8 @@ int reaper_init(struct reaper *r, struct loop *l, struct jobs *jobs, struct err 
     *r = (struct reaper){ .jobs = jobs };
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
-    /* What poweroff, halt, reboot, systemctl and ctrl-alt-del send to PID 1. */
+    /* What poweroff, halt, reboot, systemctl and ctrl-alt-del send to PID 1. Only the kernel's own
+     * is obeyed: a tool does not end the machine that others work in (C09). */
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGUSR1);

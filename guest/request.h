@@ -7,17 +7,19 @@
 
 #include "base/err.h"
 #include "base/msg.h"
+#include "guest/profile.h"
 
 #define SETUP_SEED_MAX 256u
 #define HOSTNAME_BYTES 64u /* utsname(2): 63 and the NUL */
 #define GRACE_MS       2000u
+#define PATH_BYTES     4096u /* with the NUL; as the kernel takes them */
 #define TERMINAL_ROWS  24u
 #define TERMINAL_COLS  80u
 
 /* One request; texts point into block. Fields that the type does not know stay zero. */
 struct request {
     enum msg_type type;
-    char *block; /* owned: argv, envp and every text */
+    char *block; /* owned: argv, envp, the profile's lists, every text */
     char **argv; /* ends in NULL; EXEC has at least one */
     char **envp; /* ends in NULL */
     unsigned argc, envc;
@@ -29,6 +31,8 @@ struct request {
     uint64_t time_ns; /* 0: none */
     uint8_t seed[SETUP_SEED_MAX];
     uint32_t seed_len;
+    uint32_t pids, files; /* 0: not said */
+    struct profile profile;
 };
 
 /* 0, -EINVAL (malformed), -ENOSYS (not a request for a guest), -ENOMEM. */

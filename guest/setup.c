@@ -2,6 +2,7 @@
 #include "guest/setup.h"
 
 #include "guest/kmsg.h"
+#include "guest/pids.h"
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -22,22 +23,44 @@
 #define NS_PER_S  1000000000u
 #define HOSTS_MAX 65536u
 
-/* Absent where the kernel lacks the feature: then there is nothing to set. */
+/*
+ * Absent where the kernel lacks the feature: then there is nothing to set. What no tool is given,
+ * root or not, comes second (C05): a setting that cannot be taken back, or lies under a read-only
+ * mount from then on.
+ */
 static const struct {
-    const char *path, *value;
+    const char *name, *value;
 } settings[] = {
-    { "/proc/sys/kernel/hostname", "carrel" },
-    { "/proc/sys/kernel/dmesg_restrict", "1" },
-    { "/proc/sys/kernel/kptr_restrict", "1" },
-    { "/proc/sys/kernel/ctrl-alt-del", "0" }, /* a signal to PID 1, not a reset */
-    { "/proc/sys/kernel/unprivileged_bpf_disabled", "1" },
-    { "/proc/sys/fs/protected_symlinks", "1" },
-    { "/proc/sys/fs/protected_hardlinks", "1" },
-    { "/proc/sys/fs/protected_fifos", "1" },
-    { "/proc/sys/fs/protected_regular", "2" },
-    { "/proc/sys/net/ipv4/ping_group_range", "0 2147483647" },
-    { "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0" }, /* no other user to protect */
+    { "kernel/hostname", "carrel" },
+    { "kernel/ctrl-alt-del", "0" }, /* a signal to PID 1, not a reset */
+    { "fs/protected_symlinks", "1" },
+    { "fs/protected_hardlinks", "1" },
+    { "fs/protected_fifos", "1" },
+    { "fs/protected_regular", "2" },
+    { "net/ipv4/ping_group_range", "0 2147483647" },
+    { "net/ipv4/ip_unprivileged_port_start", "0" }, /* no other user to protect */
+
+    { "kernel/dmesg_restrict", "1" },
+    { "kernel/kptr_restrict", "2" },
+    { "kernel/perf_event_paranoid", "3" },
+    { "kernel/unprivileged_bpf_disabled", "1" },
+    { "kernel/io_uring_disabled", "2" },
+    { "kernel/kexec_load_disabled", "1" },
+    { "kernel/keys/maxkeys", "0" }, /* EDQUOT for every new key and ring */
+    { "kernel/keys/root_maxkeys", "0" },
+    { "kernel/sysrq", "0" },
+    { "kernel/yama/ptrace_scope", "1" },
+    { "user/max_user_namespaces", "0" },
+    { "vm/unprivileged_userfaultfd", "0" },
+    { "dev/tty/ldisc_autoload", "0" },
+    /* Programs that the kernel itself starts would be the tools' to replace. */
+    { "kernel/modprobe", "\n" },
+    { "kernel/usermodehelper/bset", "0 0" },
+    { "kernel/usermodehelper/inheritable", "0 0" },
+    { "kernel/modules_disabled", "1" }, /* those of the initramfs are loaded */
 };
+
+static int sysctls = -1; /* /proc/sys as it was before it became read-only */
 
 /* Files that programs fail strangely without. Nothing answers on the loopback's port 53 unless a
  * resolver was started, so a lookup fails at once instead of timing out. */
@@ -49,11 +72,22 @@ static const struct {
     { "/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n" },
 };
 
-static int write_file(const char *path, int flags, const char *text)
+static int write_at(int dir, const char *path, int flags, const char *text)
 {
-    auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0644);
+    auto_fd int fd =
+        openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0644);
 
     return fd < 0 ? -errno : io_write_full(fd, text, strlen(text));
+}
+
+static int write_file(const char *path, int flags, const char *text)
+{
+    return write_at(AT_FDCWD, path, flags, text);
+}
+
+int setup_sysctl(const char *name, const char *value)
+{
+    return write_at(sysctls, name, 0, value);
 }
 
 static void loopback_up(void)
@@ -68,11 +102,12 @@ static void loopback_up(void)
 void setup_defaults(void)
 {
     loopback_up();
+    sysctls = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (unsigned i = 0; i < array_len(settings); i++) {
-        int err = write_file(settings[i].path, 0, settings[i].value);
+        int err = setup_sysctl(settings[i].name, settings[i].value);
 
         if (err && err != -ENOENT)
-            kmsg(KMSG_WARNING, "%s: %s", settings[i].path, strerror(-err));
+            kmsg(KMSG_WARNING, "/proc/sys/%s: %s", settings[i].name, strerror(-err));
     }
     if (mkdir("/etc", 0755) && errno != EEXIST)
         kmsg(KMSG_WARNING, "/etc: %s", strerror(errno));
@@ -137,7 +172,7 @@ static int set_hostname(const char *name, struct err *e)
     return 0;
 }
 
-int setup_apply(const struct request *r, struct err *e)
+int setup_apply(const struct request *r, struct limits *all, struct err *e)
 {
     int err = 0;
 
@@ -152,5 +187,9 @@ int setup_apply(const struct request *r, struct err *e)
         err = add_entropy(r, e);
     if (!err && r->hostname)
         err = set_hostname(r->hostname, e);
+    if (!err && r->pids)
+        err = pids_limit(all, r->pids, e);
+    if (!err && r->files)
+        all->files = r->files;
     return err;
 }

@@ -8,7 +8,10 @@
  * over: a guest without a host name still runs. */
 void setup_defaults(void);
 
-/* MSG_SETUP: the clock, entropy, the host name. */
-must_check int setup_apply(const struct request *r, struct err *e);
+/* Below /proc/sys, also once it is read-only for everyone else. 0 or -errno. */
+must_check int setup_sysctl(const char *name, const char *value);
+
+/* MSG_SETUP: the clock, entropy, the host name, what all commands together may use. */
+must_check int setup_apply(const struct request *r, struct limits *all, struct err *e);
 
 #endif

@@ -168,7 +168,7 @@ static void out_of_place(void **state)
     msg_add_text(&b, MSG_PATH, "/");
     assert_int_equal(refused(), -EINVAL);
     begin_exec();
-    msg_add_text(&b, (enum msg_tag)15, "x");
+    msg_add_text(&b, (enum msg_tag)24, "/x");
     assert_int_equal(refused(), -EINVAL);
     begin_exec();
     msg_add_text(&b, (enum msg_tag)0, "x");
@@ -259,23 +259,69 @@ static void as_many_as_fit(void **state)
 
 static void command_line(void **state)
 {
+    static const char *const bad[] = {
+        "carrel.overlay=vdc",
+        "carrel.overlay=",
+        "carrel.overlay",
+        "carrel.tracer",
+        "carrel.trace=1",
+        "carrel.",
+        "carrel.Root=ro",
+        "carrel.root=rw",
+        "carrel.root=",
+        "carrel.overlay=vdb carrel.overlay=tmpfs",
+        "carrel.trace carrel.trace",
+        "carrel.tmp=1 carrel.tmp=1",
+        "carrel.root=ro carrel.overlay=vdb",
+        "carrel.overlay=1024,10 carrel.root=ro",
+        "carrel.overlay=1024",
+        "carrel.overlay=1024,",
+        "carrel.overlay=,10",
+        "carrel.overlay=0,10",
+        "carrel.overlay=1024,0",
+        "carrel.overlay=1024,10,",
+        "carrel.overlay=1024, 10",
+        "carrel.overlay=-1,10",
+        "carrel.overlay=+1,10",
+        "carrel.overlay=0x10,10",
+        "carrel.overlay=1k,10",
+        "carrel.overlay=01,10",
+        "carrel.overlay=18446744073709551617,10",
+        "carrel.overlay=1024,9223372036854775808",
+        "carrel.overlay=1024,10k",
+        "carrel.tmp=",
+        "carrel.tmp=0",
+        "carrel.tmp=1m",
+        "carrel.tmp=99999999999999999999",
+    };
     struct err e = ERR_INIT;
     struct cmdline c;
 
     (void)state;
     assert_int_equal(cmdline_parse("", &c, &e), 0);
     assert_int_equal(c.overlay, OVERLAY_TMPFS);
-    assert_false(c.trace);
-    assert_int_equal(cmdline_parse("quiet carrel.overlay=vdb  carrel.trace\n", &c, &e), 0);
+    assert_false(c.trace || c.read_only || c.overlay_bytes || c.overlay_inodes || c.tmp_bytes);
+    assert_int_equal(cmdline_parse(" quiet carrel.overlay=vdb  carrel.trace\n", &c, &e), 0);
     assert_int_equal(c.overlay, OVERLAY_VDB);
     assert_true(c.trace);
-    assert_int_equal(cmdline_parse("carrel.tracer xcarrel.overlay=vdb", &c, &e), 0);
+    assert_int_equal(cmdline_parse("quiet carre xcarrel.overlay=vdb root=ro", &c, &e), 0);
     assert_int_equal(c.overlay, OVERLAY_TMPFS);
-    assert_false(c.trace);
-    assert_int_equal(cmdline_parse("carrel.overlay=vdb carrel.overlay=tmpfs", &c, &e), 0);
+    assert_false(c.trace || c.read_only);
+    assert_int_equal(cmdline_parse("carrel.root=ro carrel.tmp=65536 carrel.overlay=tmpfs", &c, &e),
+                     0);
+    assert_true(c.read_only);
+    assert_int_equal(c.tmp_bytes, 65536);
+    assert_int_equal(cmdline_parse("carrel.overlay=1099511627776,1234567", &c, &e), 0);
     assert_int_equal(c.overlay, OVERLAY_TMPFS);
-    assert_int_equal(cmdline_parse("carrel.overlay=vdc", &c, &e), -EINVAL);
-    assert_int_equal(cmdline_parse("carrel.overlay=", &c, &e), -EINVAL);
+    assert_int_equal(c.overlay_bytes, 1ull << 40);
+    assert_int_equal(c.overlay_inodes, 1234567);
+    for (size_t i = 0; i < array_len(bad); i++) {
+        e = ERR_INIT;
+        if (cmdline_parse(bad[i], &c, &e) != -EINVAL)
+            fail_msg("\"%s\" was taken", bad[i]);
+        assert_true(strstr(e.msg, "kernel command line: \"carrel.") ||
+                    strstr(e.msg, "kernel command line: carrel.root=ro"));
+    }
 }
 
 static void filesystems(void **state)

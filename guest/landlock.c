@@ -1,0 +1,146 @@
+/*
+ * landlock.c - a command's view of the file system: see profile.h.
+ *
+ * The numbers are the kernel's (Documentation/userspace-api/landlock.rst); system headers may be
+ * older than the kernel that runs. Access rights came with ABI versions, and only those that the
+ * kernel has are asked for:
+ *
+ *     1  files and directories      5.13
+ *     2  REFER                      5.19: before, no file moves or is linked between directories
+ *     3  TRUNCATE                   6.2: before, a filter of our own refuses truncate(2)
+ *     5  IOCTL_DEV                  6.10: before, an open device takes any ioctl
+ */
+#include "guest/profile.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/landlock.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXECUTE    (1u << 0)
+#define WRITE_FILE (1u << 1)
+#define READ_FILE  (1u << 2)
+#define READ_DIR   (1u << 3)
+#define MAKE_CHAR  (1u << 6)
+#define MAKE_BLOCK (1u << 11)
+#define REFER      (1u << 13)
+#define TRUNCATE   (1u << 14)
+#define IOCTL_DEV  (1u << 15)
+
+#define OF_ABI_1 (REFER - 1)
+#define OF_FILES (EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV)
+
+#define MAY_READ   (EXECUTE | READ_FILE | READ_DIR)
+#define MAY_CHANGE ((OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV) & ~(MAKE_CHAR | MAKE_BLOCK))
+#define MAY_USE    (READ_FILE | WRITE_FILE | READ_DIR | IOCTL_DEV)
+
+/* What any program needs, and every profile with trees therefore has. */
+static const struct {
+    const char *path;
+    uint64_t rights;
+} implied[] = {
+    { "/dev/null", MAY_USE },   { "/dev/zero", MAY_USE },    { "/dev/full", MAY_USE },
+    { "/dev/random", MAY_USE }, { "/dev/urandom", MAY_USE }, { "/dev/tty", MAY_USE },
+    { "/dev/ptmx", MAY_USE },   { "/dev/pts", MAY_USE },     { "/proc", READ_FILE | READ_DIR },
+};
+
+static long abi_version(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+static uint64_t known_rights(long abi)
+{
+    return OF_ABI_1 | (abi >= 2 ? REFER : 0) | (abi >= 3 ? TRUNCATE : 0) |
+           (abi >= 5 ? IOCTL_DEV : 0);
+}
+
+static int allow(int ruleset, const char *path, uint64_t rights, bool links, struct err *e)
+{
+    struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+                            .resolve = links ? 0 : RESOLVE_NO_SYMLINKS };
+    auto_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = fd };
+    struct stat st;
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0 && errno == ELOOP && !links)
+        return err_set(e, ELOOP, "a tree to be changed, \"%.128s\", lies behind a symbolic link",
+                       path);
+    if (fd < 0 || fstat(fd, &st))
+        return err_sys(e, "tree \"%.128s\"", path);
+    if (!S_ISDIR(st.st_mode))
+        rule.allowed_access &= OF_FILES;
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0)
+               ? err_sys(e, "Landlock: \"%.128s\"", path)
+               : 0;
+}
+
+int landlock_make(const struct profile *p, int *ruleset, struct err *e)
+{
+    struct landlock_ruleset_attr attr = { 0 };
+    auto_fd int fd = -1;
+    long abi;
+    int err = 0;
+
+    *ruleset = -1;
+    if (p->nro + p->nrw == 0)
+        return 0;
+    abi = abi_version();
+    if (abi < 1)
+        return p->loose ? 0 : err_set(e, EOPNOTSUPP, "this guest's kernel has no Landlock");
+    attr.handled_access_fs = known_rights(abi);
+    fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
+    if (fd < 0)
+        return err_sys(e, "Landlock");
+    for (unsigned i = 0; i < array_len(implied) && !err; i++)
+        err = allow(fd, implied[i].path, implied[i].rights & attr.handled_access_fs, true, e);
+    for (unsigned i = 0; i < p->nro && !err; i++)
+        err = allow(fd, p->ro[i], MAY_READ & attr.handled_access_fs, true, e);
+    for (unsigned i = 0; i < p->nrw && !err; i++)
+        err = allow(fd, p->rw[i], MAY_CHANGE & attr.handled_access_fs, false, e);
+    if (!err)
+        *ruleset = fd_steal(&fd);
+    return err;
+}
+
+/* truncate(2) changes a file by its name and no ABI before 3 asks: nobody may, then. */
+static int close_truncate(const struct profile *p, struct err *e)
+{
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~0x40000000u), /* x32 */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 76, 3, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)), /* i386 */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 92, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 193, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    bool there;
+    int err = profile_seccomp(program, array_len(program), &there, e);
+
+    if (!err && !there && !p->loose)
+        err = err_set(e, EOPNOTSUPP, "this guest's kernel has no seccomp filters");
+    return err;
+}
+
+int landlock_apply(const struct profile *p, int ruleset, struct err *e)
+{
+    if (ruleset < 0)
+        return 0;
+    if (syscall(SYS_landlock_restrict_self, ruleset, 0))
+        return err_sys(e, "Landlock");
+    return abi_version() < 3 ? close_truncate(p, e) : 0;
+}
