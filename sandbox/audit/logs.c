@@ -35,7 +35,7 @@ static int open_dir(int dirfd, const char *name, struct err *e)
     int err;
 
     if (fd < 0)
-        return err_sys(e, "audit log %s", name);
+        return err_sys(e, "%s", name);
     err = check_ours(fd, name, e);
     return err ? err : fd_steal(&fd);
 }
@@ -43,22 +43,16 @@ static int open_dir(int dirfd, const char *name, struct err *e)
 int logs_open(struct err *e)
 {
     char *path = places_state_dir(e);
-    auto_fd int state = path ? places_open_dir(path, e) : -1;
+    auto_fd int state = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int err = path && state < 0 ? err_sys(e, "%s", path) : 0;
 
     free(path);
     if (state < 0)
-        return e && e->code ? -e->code : -EIO;
-    if (mkdirat(state, "audit", 0700) && errno != EEXIST)
-        return err_sys(e, "audit logs");
+        return err ? err : -EIO;
     return open_dir(state, "audit", e);
 }
 
-struct audit_key *logs_key_own(int logs, struct err *e)
-{
-    return audit_key_own(logs, "key", e);
-}
-
-struct audit_key *logs_key_public(int logs, struct err *e)
+struct audit_key *logs_key(int logs, struct err *e)
 {
     return audit_key_public(logs, "key.pub", e);
 }
@@ -66,15 +60,6 @@ struct audit_key *logs_key_public(int logs, struct err *e)
 bool logs_is_id(const char *s)
 {
     return strspn(s, "0123456789abcdef") == LOG_ID_LEN && !s[LOG_ID_LEN];
-}
-
-int logs_make(int logs, const char *id, struct err *e)
-{
-    if (!logs_is_id(id))
-        return err_set(e, EINVAL, "audit log %s: not an id", id);
-    if (mkdirat(logs, id, 0700) && errno != EEXIST)
-        return err_sys(e, "audit log %s", id);
-    return open_dir(logs, id, e);
 }
 
 int logs_open_one(int logs, const char *id, struct err *e)
@@ -128,6 +113,57 @@ int logs_list(int logs, char ***ids, size_t *n, struct err *e)
     return err;
 }
 
+/* Plain files only: what else is in there is nothing of ours, and stays. */
+static int empty_dir(int fd, struct err *e)
+{
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+    DIR *d = copy < 0 ? NULL : fdopendir(copy); /* takes copy */
+    const struct dirent *de;
+
+    if (!d) {
+        fd_closep(&copy);
+        return err_sys(e, "audit log");
+    }
+    while (!err && (de = readdir(d)))
+        if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0 &&
+            unlinkat(fd, de->d_name, 0))
+            err = err_sys(e, "%s", de->d_name);
+    closedir(d);
+    return err;
+}
+
+static int remove_dir(int logs, const char *name, struct err *e)
+{
+    auto_fd int fd = open_dir(logs, name, e);
+    int err = fd < 0 ? fd : empty_dir(fd, e);
+
+    return !err && unlinkat(logs, name, AT_REMOVEDIR) ? err_sys(e, "%s", name) : err;
+}
+
+int logs_remove(int logs, const char *id, struct err *e)
+{
+    const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    char gone[LOG_ID_LEN + 2];
+    auto_fd int dir = logs_open_one(logs, id, e);
+    auto_fd int log = -1;
+
+    if (dir < 0)
+        return dir;
+    log = openat(dir, "log", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (log < 0 && errno != ENOENT)
+        return err_sys(e, "%s: log", id);
+    /* Held until all is gone: a writer that comes now is refused. */
+    if (log >= 0 && fcntl(log, F_OFD_SETLK, &whole))
+        return errno == EAGAIN || errno == EACCES ? err_set(e, EBUSY, "%s: it is being written", id)
+                                                  : err_sys(e, "%s: log", id);
+    snprintf(gone, sizeof(gone), ".%s", id);
+    if (remove_dir(logs, gone, NULL) && errno != ENOENT)
+        return err_sys(e, "%s: what an earlier removal left", id);
+    if (renameat(logs, id, logs, gone))
+        return err_sys(e, "%s", id);
+    return remove_dir(logs, gone, e);
+}
+
 /* ---- one log ---- */
 
 const char *log_state_name(enum log_state s)
@@ -147,7 +183,7 @@ enum log_state log_judge(const struct audit_check *c, const char *id, struct aud
         return LOG_BROKEN;
     if (id && v->sandbox[0] && strcmp(id, v->sandbox) != 0) {
         v->fault = AUDIT_TAMPERED;
-        err_set(e, EBADMSG, "it is the log of %s", v->sandbox);
+        err_set(e, EBADMSG, "record 0: it is the log of %s", v->sandbox);
         return LOG_BROKEN;
     }
     if (v->fault == AUDIT_SHORT || (v->fault == AUDIT_TORN && !lived))
@@ -175,11 +211,9 @@ static void broken(struct log_look *l, const char *why)
 static void name_from(struct log_look *l, const struct audit_record *r)
 {
     const char *at = r->object;
-    char word[AUDIT_OBJECT_MAX];
 
-    while (r->decision == AUDIT_EVENT && object_word(&at, word, sizeof(word)))
-        if (!strncmp(word, "name=", 5) && strlen(word + 5) < sizeof(l->name))
-            memcpy(l->name, word + 5, strlen(word + 5) + 1);
+    if (strcmp(r->kind, "sandbox.start") != 0 || !object_word(&at, l->name, sizeof(l->name)))
+        l->name[0] = '\0';
 }
 
 /* The first line; false when there is no whole one. */
@@ -273,8 +307,6 @@ void log_look(int dirfd, const char *id, const struct audit_key *key, struct log
     l->first_ns = first.time_ns;
     l->last_ns = last.time_ns;
     name_from(l, &first);
-    if (!l->name[0] && size > 0 && !logs_is_id(first.sandbox))
-        snprintf(l->name, sizeof(l->name), "%.*s", LOG_NAME_MAX - 1, first.sandbox);
     if ((id && size > 0 && strcmp(first.sandbox, id) != 0) ||
         (noted > 0 && size > 0 && strcmp(first.sandbox, c.sandbox) != 0) ||
         (id && noted > 0 && strcmp(c.sandbox, id) != 0))

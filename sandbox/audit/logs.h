@@ -6,7 +6,7 @@
  *     $CARREL_STATE/audit/ID/policy.json        the policy's documents, where there is one
  *
  * A log's records and checkpoints name the sandbox by its id, so that no log can stand in for
- * another. A sandbox's name is in its first record: an event whose object has the word name=NAME.
+ * another. A sandbox's name is the first word of its first record, the event "sandbox.start".
  * A log survives its sandbox; `carrel audit prune` ends it.
  */
 #ifndef SANDBOX_AUDIT_LOGS_H
@@ -17,23 +17,27 @@
 #define LOG_ID_LEN   12 /* lower-case hexadecimal digits, as sandboxes have */
 #define LOG_NAME_MAX 64 /* with the NUL */
 
-/* $CARREL_STATE/audit, made when absent: a descriptor or -errno. -EPERM when another user could
- * write to it. */
+/* $CARREL_STATE/audit: a descriptor or -errno. -ENOENT: nothing was ever recorded here; -EPERM:
+ * another user could write to it. */
 must_check int logs_open(struct err *e);
 
-/* The key that signs (made on first use), and the one to check with. */
-struct audit_key *logs_key_own(int logs, struct err *e);
-struct audit_key *logs_key_public(int logs, struct err *e);
+/* The host's public key. */
+struct audit_key *logs_key(int logs, struct err *e);
 
 bool logs_is_id(const char *s);
 
-/* The directory of a log: made for its keeper, opened for readers. Descriptors or -errno. */
-must_check int logs_make(int logs, const char *id, struct err *e);
+/* The directory of a log, not followed when it is a link: a descriptor or -errno. */
 must_check int logs_open_one(int logs, const char *id, struct err *e);
 
 /* Ids of all logs, sorted; whatever else is in the directory is passed over. The caller frees each
  * and the array. */
 must_check int logs_list(int logs, char ***ids, size_t *n, struct err *e);
+
+/*
+ * Ends a log: its directory gets a name that is no id, then what is in it goes. -EBUSY while
+ * somebody writes it. What a crash of this left behind is taken up by the next call.
+ */
+must_check int logs_remove(int logs, const char *id, struct err *e);
 
 /* ---- one log ---- */
 

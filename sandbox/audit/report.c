@@ -108,18 +108,11 @@ static void head(FILE *out, const struct tally *t, const struct report_proof *p)
     }
     if (t->policy[0])
         fprintf(out, " &middot; policy <code>%.16s</code>", t->policy);
-    fputs("</p><p>", out);
-    if (p->verified) {
-        fputs("<b class=no>&#10006; The log does not verify:</b> ", out);
-        text(out, p->fault);
-    } else {
-        fprintf(
-            out,
-            "<span class=ok>&#10004; The log verifies</span> <span class=dim>%llu records, %llu "
-            "signed checkpoints, %s</span>",
-            (unsigned long long)p->verdict.records, (unsigned long long)p->verdict.checkpoints,
-            p->verdict.closed ? "closed and complete" : "not closed: it may go on");
-    }
+    fprintf(out, "</p><p><b class=%s>%s</b> ", p->sound ? "ok" : "no",
+            p->sound ? "&#10004; The log verifies:" : "&#10008; The log does not verify:");
+    text(out, p->said);
+    if (!p->sound)
+        fputs(" <b>What follows is only the part that is proved.</b>", out);
     fputs("</p><div class=cards>", out);
     card(out, "records", t->records, "");
     card(out, "allowed", t->allowed, "ok");
@@ -289,43 +282,66 @@ static void cell(FILE *out, const char *class, const char *id, const char *what,
     fputs("</span></div>", out);
 }
 
-static void privilege(FILE *out, const struct tally *t, const struct report_grant *g, size_t n)
+static bool is_grant(const struct report_policy *p, const char *id)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (!strcmp(p->grants[i].rule, id))
+            return true;
+    return false;
+}
+
+static void grants(FILE *out, const struct tally *t, const struct report_policy *p)
 {
     size_t never = 0;
 
-    fputs("<section><h2>Least privilege</h2>", out);
-    for (size_t i = 0; i < n; i++) {
-        const struct tally_rule *r = find_rule(t, g[i].rule);
+    for (size_t i = 0; i < p->n; i++) {
+        const struct tally_rule *r = find_rule(t, p->grants[i].rule);
 
         never += !r || !r->allowed;
     }
-    if (n && never)
+    if (never)
         fprintf(out,
                 "<p>%zu of %zu grants were never used in this run: remove them, or learn from "
                 "more runs.</p>",
-                never, n);
+                never, p->n);
+    else if (p->n)
+        fputs("<p>Every grant was used.</p>", out);
+    if (t->other_rules)
+        fprintf(out, "<p class=dim>%llu records name rules beyond the first %u.</p>",
+                (unsigned long long)t->other_rules, TALLY_RULES);
     fputs("<div class=grid>", out);
-    for (size_t i = 0; i < n; i++) {
-        const struct tally_rule *r = find_rule(t, g[i].rule);
+    for (size_t i = 0; i < p->n; i++) {
+        const struct tally_rule *r = find_rule(t, p->grants[i].rule);
+        const char *class = !r || (!r->allowed && !r->denied) ? "never"
+                            : r->allowed                      ? "used"
+                                                              : "denied";
 
-        cell(out,
-             !r           ? "never"
-             : r->allowed ? "used"
-                          : "denied",
-             g[i].rule, g[i].text, r ? r->allowed : 0, r ? r->denied : 0);
+        cell(out, class, p->grants[i].rule, p->grants[i].text, r ? r->allowed : 0,
+             r ? r->denied : 0);
     }
-    for (unsigned i = 0; i < t->nrules; i++) {
-        bool listed = false;
+}
 
-        for (size_t k = 0; k < n && !listed; k++)
-            listed = !strcmp(g[k].rule, t->rule[i].id);
-        if (!listed)
+static void privilege(FILE *out, const struct tally *t, const struct report_policy *p)
+{
+    fputs("<section><h2>Least privilege</h2>", out);
+    if (p->note) {
+        fputs("<p class=dim>Grants that were never used cannot be listed: ", out);
+        text(out, p->note);
+        fputs(". These are the rules that decided something.</p>", out);
+    }
+    grants(out, t, p);
+    /* Rules that decided and are no grants: denials, limits, or all, without the policy. */
+    for (unsigned i = 0; i < t->nrules; i++)
+        if (!is_grant(p, t->rule[i].id))
             cell(out, t->rule[i].allowed ? "used" : "denied", t->rule[i].id, NULL,
                  t->rule[i].allowed, t->rule[i].denied);
-    }
     fputs("</div>", out);
-    if (!n && !t->nrules)
+    if (!p->n && !t->nrules)
         fputs("<p class=dim>No rule decided anything.</p>", out);
+    else
+        fputs("<p class=legend><span class=\"cell used\">used</span> <span class=\"cell "
+              "never\">never used</span> <span class=\"cell denied\">only denied</span></p>",
+              out);
     fputs("</section>", out);
 }
 
@@ -360,13 +376,13 @@ static void denials(FILE *out, const struct tally *t)
     fputs("</section>", out);
 }
 
-int report_write(FILE *out, const struct tally *t, const struct report_grant *grants,
-                 size_t ngrants, const struct report_proof *proof)
+int report_write(FILE *out, const struct tally *t, const struct report_policy *policy,
+                 const struct report_proof *proof)
 {
     head(out, t, proof);
     timeline(out, t);
     egress(out, t);
-    privilege(out, t, grants, ngrants);
+    privilege(out, t, policy);
     denials(out, t);
     fputs("</main></html>\n", out);
     return fflush(out) || ferror(out) ? -(errno ? errno : EIO) : 0;

@@ -15,18 +15,25 @@ struct report_grant {
     const char *text; /* what it grants, for a person */
 };
 
+/* The policy that was in force. */
+struct report_policy {
+    const struct report_grant *grants;
+    size_t n;
+    const char *note; /* why its grants cannot be listed; NULL: they are all in grants */
+};
+
 /* What the report says about the log's own soundness. */
 struct report_proof {
-    int verified;      /* 0, or the -errno of audit_log_verify */
-    const char *fault; /* its message */
-    struct audit_verdict verdict;
+    bool sound;
+    const char *name; /* of the sandbox, or "" */
+    const char *said; /* the verdict, one sentence */
 };
 
 /* Writes the page. -errno of the stream when it failed. */
-must_check int report_write(FILE *out, const struct tally *t, const struct report_grant *grants,
-                            size_t ngrants, const struct report_proof *proof);
+must_check int report_write(FILE *out, const struct tally *t, const struct report_policy *policy,
+                            const struct report_proof *proof);
 
-/* One record as an OCSF 1.x event (API Activity, class 6003), one line of JSON with its newline. */
+/* One record as an OCSF 1.1.0 event (ocsf.c has the classes): one line of JSON with its newline. */
 must_check int report_ocsf(FILE *out, const struct audit_record *r);
 
 #endif

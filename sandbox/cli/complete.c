@@ -18,6 +18,7 @@ static const char *lister(enum word_kind kind)
     case WORD_BOX: return "carrel ls -q 2>/dev/null";
     case WORD_RUNNING: return "carrel ps -q 2>/dev/null";
     case WORD_IMAGE: return "carrel image ls -q 2>/dev/null; echo mini; echo base";
+    case WORD_LOG: return "carrel audit ls --format name,id 2>/dev/null | sed 1d";
     case WORD_KERNEL: return "carrel kernel ls -q 2>/dev/null";
     case WORD_POLICY: return "carrel policy ls 2>/dev/null";
     case WORD_SIGNAL: return "echo HUP INT QUIT KILL USR1 USR2 TERM CONT STOP";
@@ -58,6 +59,19 @@ static void option_words(FILE *to, const struct verb *v)
         fprintf(to, "%s--%s", first ? "" : " ", o->name);
         if (o->letter)
             fprintf(to, " -%c", o->letter);
+        first = false;
+    }
+}
+
+/* "$key == image || $key == kernel": the word so far is a group, and a verb of it comes. */
+static void group_test(FILE *to)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (!verb_is_group(&verbs[i]))
+            continue;
+        fprintf(to, "%s$key == %s", first ? "" : " || ", verbs[i].name);
         first = false;
     }
 }
@@ -178,7 +192,10 @@ static void bash_print(FILE *to)
           "        elif [[ $word == -* ]]; then\n"
           "            if _carrel_takes_word \"$key\" \"$word\"; then ((i += 1)); fi\n"
           "        elif [[ -z $key ]]; then key=$word\n"
-          "        elif [[ $key == image || $key == kernel ]]; then key=$key:$word\n"
+          "        elif [[ ",
+          to);
+    group_test(to);
+    fputs(" ]]; then key=$key:$word\n"
           "        else ((operands += 1)); fi\n"
           "    done\n",
           to);
@@ -289,7 +306,10 @@ static void zsh_print(FILE *to)
           "    fi\n"
           "    key=$words[2]\n"
           "    shift words; ((CURRENT -= 1))\n"
-          "    if [[ ($key == image || $key == kernel) && $CURRENT -gt 2 ]]; then\n"
+          "    if [[ (",
+          to);
+    group_test(to);
+    fputs(") && $CURRENT -gt 2 ]]; then\n"
           "        key=$key:$words[2]\n"
           "        shift words; ((CURRENT -= 1))\n"
           "    fi\n"

@@ -24,6 +24,13 @@ static verb_function *const own[VERB_COUNT] = {
     [VERB_POLICY_TEST] = verb_policy_test,
     [VERB_POLICY_SCHEMA] = verb_policy_schema,
     [VERB_POLICY_SIMULATE] = verb_policy_simulate,
+    [VERB_AUDIT_LS] = verb_audit_ls,
+    [VERB_AUDIT_VERIFY] = verb_audit_verify,
+    [VERB_AUDIT_QUERY] = verb_audit_query,
+    [VERB_AUDIT_TAIL] = verb_audit_tail,
+    [VERB_AUDIT_REPORT] = verb_audit_report,
+    [VERB_AUDIT_EXPORT] = verb_audit_export,
+    [VERB_AUDIT_PRUNE] = verb_audit_prune,
 };
 
 static int not_here(struct cli *c, char **argv)
