@@ -222,7 +222,7 @@ static void owner_capability(struct linter *l, const void *object)
 
 static void network_capability(struct linter *l, const void *object)
 {
-    static const char *const names[] = { "cap_net_admin", "cap_net_raw", "cap_net_bind_service" };
+    static const char *const names[] = { "cap_net_admin", "cap_net_raw" };
 
     (void)object;
     caps(l, names, array_len(names), "is of no use where there is no network card");
