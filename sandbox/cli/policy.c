@@ -35,21 +35,6 @@ int verb_policy_ls(struct cli *c)
     return status ? status : cli_finish(c);
 }
 
-int verb_policy_lint(struct cli *c)
-{
-    struct policy_source s;
-    int status = 0;
-
-    if (policy_open(c, 0, &s, &status)) {
-        policy_overlaps(s.rules, &s.problems);
-        if (!c->json && !s.problems.n)
-            cli_note(c, "%s: nothing to say", s.dossier.doc[0].file);
-        status = policy_say_problems(c, &s.problems, s.problems.errors ? EXIT_NO : 0);
-    }
-    policy_source_fini(&s);
-    return status;
-}
-
 /* The request after the policy: "http pypi.org GET /simple/x". */
 static bool asked(struct cli *c, struct arena *a, struct request *r, int *status)
 {
