@@ -231,18 +231,21 @@ void policy_hash(const struct policy *p, char out[POLICY_HASH_HEX])
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion) */
-static void show(const struct table *t, const void *object, size_t depth, struct text *out)
+static void show(const struct table *t, const void *object, size_t depth, bool all,
+                 struct text *out)
 {
     for (uint32_t i = 0; i < t->n; i++) {
         const struct field *f = &t->fields[i];
         const void *m = field_in(f, object);
 
-        if (f->type == F_TEXT && !*(const char *const *)m)
+        if ((f->type == F_TEXT && !*(const char *const *)m) || (!all && !object_has(object, i)))
             continue;
         text_add(out, "%*s%s:", (int)depth * 2, "", f->key);
-        if (f->type == F_OBJECT) {
+        if (f->type == F_OBJECT && (all || ((const struct object *)m)->has)) {
             text_add(out, "\n");
-            show(f->table, m, depth + 1, out);
+            show(f->table, m, depth + 1, all, out);
+        } else if (f->type == F_OBJECT) {
+            text_add(out, " {}\n");
         } else if (f->type == F_LIST) {
             const struct list *l = m;
 
@@ -250,7 +253,7 @@ static void show(const struct table *t, const void *object, size_t depth, struct
             for (uint32_t k = 0; k < l->n; k++) {
                 struct text one = TEXT_INIT;
 
-                show(f->table, l->v[k], depth + 2, &one);
+                show(f->table, l->v[k], depth + 2, all, &one);
                 if (one.len > depth * 2 + 2)
                     one.p[depth * 2 + 2] = '-';
                 text_add(out, "%s", text_str(&one));
@@ -266,5 +269,10 @@ static void show(const struct table *t, const void *object, size_t depth, struct
 
 void policy_show(const struct policy *p, struct text *out)
 {
-    show(&policy_table, p, 0, out);
+    show(&policy_table, p, 0, true, out);
+}
+
+void policy_write(const struct policy *p, struct text *out)
+{
+    show(&policy_table, p, 0, false, out);
 }

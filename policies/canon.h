@@ -24,4 +24,7 @@ void policy_hash(const struct policy *p, char out[POLICY_HASH_HEX]);
 /* As much for a person: every field, defaults too, in the order of the table; text. */
 void policy_show(const struct policy *p, struct text *out);
 
+/* As a document: only what it says itself. Reads back with the same canonical form. */
+void policy_write(const struct policy *p, struct text *out);
+
 #endif

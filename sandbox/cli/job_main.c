@@ -24,6 +24,7 @@ static verb_function *const own[VERB_COUNT] = {
     [VERB_POLICY_TEST] = verb_policy_test,
     [VERB_POLICY_SCHEMA] = verb_policy_schema,
     [VERB_POLICY_SIMULATE] = verb_policy_simulate,
+    [VERB_POLICY_LEARN] = verb_policy_learn,
     [VERB_AUDIT_LS] = verb_audit_ls,
     [VERB_AUDIT_VERIFY] = verb_audit_verify,
     [VERB_AUDIT_QUERY] = verb_audit_query,

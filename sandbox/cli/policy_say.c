@@ -26,11 +26,11 @@ int policy_say_problems(struct cli *c, const struct problems *ps, int status)
     return policy_say(c, &t, status);
 }
 
-bool policy_open(struct cli *c, size_t i, struct policy_source *s, int *status)
+bool policy_open_named(struct cli *c, const char *what, struct policy_source *s, int *status)
 {
     struct err e = ERR_INIT;
 
-    if (policy_source_load(s, c->args->operands[i], &e)) {
+    if (policy_source_load(s, what, &e)) {
         *status = cli_fail(c, "policy", &e, e.code == ENOENT ? "carrel policy ls" : NULL);
         return false;
     }
@@ -39,4 +39,9 @@ bool policy_open(struct cli *c, size_t i, struct policy_source *s, int *status)
         return false;
     }
     return true;
+}
+
+bool policy_open(struct cli *c, size_t i, struct policy_source *s, int *status)
+{
+    return policy_open_named(c, c->args->operands[i], s, status);
 }

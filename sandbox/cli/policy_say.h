@@ -12,8 +12,11 @@ int policy_say(struct cli *c, struct text *t, int status);
 /* The same for problems, as text or JSON. */
 int policy_say_problems(struct cli *c, const struct problems *ps, int status);
 
-/* Loads the policy that operand i names. True: it is sound. Otherwise *status is the verb's, and
- * why has been said. s is to be finished either way. */
+/* Loads a policy by path or name. True: it is sound. Otherwise *status is the verb's, and why has
+ * been said. s is to be finished either way. */
+bool policy_open_named(struct cli *c, const char *what, struct policy_source *s, int *status);
+
+/* The one that operand i names. */
 bool policy_open(struct cli *c, size_t i, struct policy_source *s, int *status);
 
 #endif

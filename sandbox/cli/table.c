@@ -56,6 +56,10 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_SARIF]        = { OPT_SARIF, 0, "sarif", WORD_NOTHING, NULL, NULL, "print SARIF 2.1.0, for code hosts and editors" },
     [OPT_RULES]        = { OPT_RULES, 0, "rules", WORD_NOTHING, NULL, NULL, "list the rules, and read no policy" },
     [OPT_LOG]          = { OPT_LOG, 0, "log", WORD_FILE, "LOG", NULL, "what was asked for: the directory of an audit log, or a file of requests, one a line" },
+    [OPT_PARENT]       = { OPT_PARENT, 0, "parent", WORD_POLICY, "POLICY", NULL, "the policy that the new one stays inside of" },
+    [OPT_POLICY_NAME]  = { OPT_POLICY_NAME, 0, "name", WORD_TEXT, "NAME", NULL, "name of the new policy (default: learned)" },
+    [OPT_COVERAGE]     = { OPT_COVERAGE, 0, "coverage", WORD_TEXT, "PERCENT", NULL, "fail when the cases reach fewer of the rules" },
+    [OPT_MUTANTS]      = { OPT_MUTANTS, 0, "mutants", WORD_TEXT, "PERCENT", NULL, "fail when the cases notice fewer of the changes to rules" },
     [OPT_KEY]          = { OPT_KEY, 0, "key", WORD_FILE, "FILE", NULL, "public key to check with (default: this host's, audit/key.pub of its state)" },
     [OPT_CHECKPOINT]   = { OPT_CHECKPOINT, 0, "checkpoint", WORD_FILE, "FILE", NULL, "checkpoints that were kept elsewhere: the log must still hold all that they signed for" },
     [OPT_DECISION]     = { OPT_DECISION, 0, "decision", WORD_ONE_OF, "DECISION", "allow deny event", "only allow, deny or event" },
@@ -191,8 +195,9 @@ const struct verb verbs[VERB_COUNT] = {
         VERB_POLICY, 2, 2, false, false, WORD_POLICY, WORD_POLICY, { OPT_NONE } },
     [VERB_POLICY_TEST] = { VERB_POLICY_TEST, "test", "POLICY", "run the cases beside a policy",
         "They are in NAME.cases.yaml beside NAME.yaml. Says which rules no case reaches, and which\n"
-        "could be lost without a case noticing.",
-        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_NONE } },
+        "could be lost, turned round, or made wider or narrower by one element without a case\n"
+        "noticing. The exit status is 1 when a case fails or a threshold is not met.",
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_COVERAGE, OPT_MUTANTS } },
     [VERB_POLICY_SCHEMA] = { VERB_POLICY_SCHEMA, "schema", "[KEY]", "JSON Schema for editors, or the meaning of one key",
         "KEY is written with dots: network.allow.ports.",
         VERB_POLICY, 0, 1, false, false, WORD_TEXT, WORD_NOTHING, { OPT_NONE } },
@@ -201,6 +206,10 @@ const struct verb verbs[VERB_COUNT] = {
         "what was denied and would be allowed. The exit status is 0 when nothing that was allowed\n"
         "would be denied, and 1 otherwise, also when a request cannot be read.",
         VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_LOG } },
+    [VERB_POLICY_LEARN] = { VERB_POLICY_LEARN, "learn", "", "write the smallest policy that allows what happened",
+        "Inside the policy of --parent, which it extends: proved before it is printed. What the parent\n"
+        "denies, and every use of a secret, is listed as a comment and not proposed.",
+        VERB_POLICY, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_PARENT, OPT_LOG, OPT_POLICY_NAME } },
 
     [VERB_AUDIT] = { VERB_AUDIT, "audit", "VERB ...", "what sandboxes asked for, and what was decided",
         "NAME is a sandbox's name or id, or a directory with a log in it. Logs survive their sandbox.",

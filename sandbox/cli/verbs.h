@@ -39,6 +39,7 @@ int verb_policy_narrower(struct cli *c);
 int verb_policy_test(struct cli *c);
 int verb_policy_schema(struct cli *c);
 int verb_policy_simulate(struct cli *c);
+int verb_policy_learn(struct cli *c);
 int verb_audit_ls(struct cli *c);
 int verb_audit_verify(struct cli *c);
 int verb_audit_query(struct cli *c);
