@@ -4,6 +4,7 @@
 #include "sandbox/cli/box.h"
 #include "sandbox/cli/confine.h"
 #include "sandbox/cli/copy_path.h"
+#include "sandbox/cli/size.h"
 #include "sandbox/cli/totar.h"
 #include "sandbox/cli/transfer.h"
 #include "sandbox/cli/untar.h"
@@ -17,8 +18,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* What a guest may fill of our disk when nobody says otherwise. */
+#define MAX_BYTES (16ull << 30)
+
 struct copy {
     struct cli *c;
+    uint64_t max_bytes; /* out of the sandbox */
     struct copy_path src, dst;
     struct box box;
     struct msg_builder *request; /* owned */
@@ -153,12 +158,28 @@ static ssize_t read_tar(void *arg, const void **bytes, struct err *e)
     return transfer_read(arg, bytes, e);
 }
 
-static int receive_stream(struct transfer *t, struct err *e)
+static int too_large(struct copy *k)
 {
+    snprintf(k->hint, HINT_MAX, "--max-size SIZE allows more");
+    return -E2BIG;
+}
+
+static int receive_stream(struct copy *k, struct transfer *t, struct err *e)
+{
+    uint64_t left = k->max_bytes;
     const void *bytes;
     ssize_t n;
 
     while ((n = transfer_read(t, &bytes, e)) > 0) {
+        char size[32];
+
+        if ((uint64_t)n > left) {
+            err_set(e, E2BIG, "the archive is longer than %s; its beginning was written",
+                    size_text(k->max_bytes, size, sizeof(size)));
+            return too_large(k);
+        }
+        left -= (uint64_t)n;
+
         int err = io_write_full(STDOUT_FILENO, bytes, (size_t)n);
 
         if (err)
@@ -180,7 +201,9 @@ static int receive_tree(struct copy *k, struct transfer *t, struct err *e)
 {
     bool src_is_dir = k->src.contents;
     struct copy_target to = { "", "" };
-    struct untar_ask ask = { .root = to.root, .shown = to.dir, .read = read_tar, .arg = t };
+    struct untar_ask ask = {
+        .root = to.root, .shown = to.dir, .read = read_tar, .arg = t, .max_bytes = k->max_bytes
+    };
     int err;
 
     if (!src_is_dir && (k->src.slash || what_is(k->dst.path) != COPY_DIR)) {
@@ -200,7 +223,8 @@ static int receive_tree(struct copy *k, struct transfer *t, struct err *e)
         return err_sys(e, "%s", to.dir);
     ask.dirfd = dir;
     confine_to_directory(dir);
-    return untar(&ask, e);
+    err = untar(&ask, e);
+    return err == -E2BIG ? too_large(k) : err;
 }
 
 static int get(struct copy *k, struct err *e)
@@ -214,7 +238,7 @@ static int get(struct copy *k, struct err *e)
     msg_add_text(k->request, MSG_PATH, path);
     err = transfer_open(&t, &k->box, k->request, k->hint, e);
     if (!err)
-        err = k->dst.is_stream ? receive_stream(&t, e) : receive_tree(k, &t, e);
+        err = k->dst.is_stream ? receive_stream(k, &t, e) : receive_tree(k, &t, e);
     transfer_fini(&t);
     return err;
 }
@@ -225,7 +249,7 @@ static int parse(struct copy *k, struct err *e)
 {
     char **ops = k->c->args->operands;
     int err = copy_path_parse(ops[0], &k->src);
-    const char *bad = ops[0];
+    const char *bad = ops[0], *max = args_text(k->c->args, OPT_MAX_SIZE);
 
     k->usage = true;
     if (!err) {
@@ -241,6 +265,12 @@ static int parse(struct copy *k, struct err *e)
     if (!k->src.box[0] && !k->dst.box[0]) {
         snprintf(k->hint, HINT_MAX, "carrel cp ./FILE NAME:/PATH");
         return err_set(e, EINVAL, "one of SRC and DST must be NAME:PATH");
+    }
+    if (max) {
+        if (k->dst.box[0])
+            return err_set(e, EINVAL, "--max-size is for copies out of a sandbox");
+        if (size_parse(max, &k->max_bytes) || !k->max_bytes)
+            return err_set(e, EINVAL, "--max-size: \"%s\" is not a size, like 512M or 2G", max);
     }
     if (k->dst.is_stream && isatty(STDOUT_FILENO))
         return err_set(e, EINVAL, "a tar archive is not for a terminal: redirect the output");
@@ -265,6 +295,11 @@ int verb_cp(struct cli *c)
     if (!err) {
         s = store_open(&e);
         err = s ? box_open(&k.box, s, k.src.box[0] ? k.src.box : k.dst.box, k.hint, &e) : -EIO;
+    }
+    if (!err && !k.max_bytes) {
+        k.max_bytes = k.box.config.disk_bytes + k.box.config.mem_bytes;
+        if (k.max_bytes < MAX_BYTES)
+            k.max_bytes = MAX_BYTES;
     }
     if (!err)
         err = k.src.box[0] ? get(&k, &e) : put(&k, &e);

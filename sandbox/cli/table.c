@@ -22,6 +22,7 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_ENV_FILE]     = { OPT_ENV_FILE, 0, "env-file", WORD_FILE, "FILE", NULL, "read environment variables from a file of NAME=VALUE lines" },
     [OPT_WORKDIR]      = { OPT_WORKDIR, 'w', "workdir", WORD_TEXT, "DIR", NULL, "working directory, an absolute path in the guest" },
     [OPT_USER]         = { OPT_USER, 'u', "user", WORD_TEXT, "USER[:GROUP]", NULL, "user, by name or number (default: the image's)" },
+    [OPT_MAX_SIZE]     = { OPT_MAX_SIZE, 0, "max-size", WORD_TEXT, "SIZE", NULL, "stop when more than this would come out (default: the sandbox's memory and disk, or 16G if that is more)" },
     [OPT_MEMORY]       = { OPT_MEMORY, 'm', "memory", WORD_TEXT, "SIZE", NULL, "memory, e.g. 512M or 2G (default: 512M)" },
     [OPT_CPUS]         = { OPT_CPUS, 'c', "cpus", WORD_TEXT, "N", NULL, "number of CPUs, 1 to 32 (default: 1)" },
     [OPT_DISK]         = { OPT_DISK, 0, "disk", WORD_TEXT, "SIZE", NULL, "keep what the guest writes on a disk of this size, not in its memory" },
@@ -121,7 +122,7 @@ const struct verb verbs[VERB_COUNT] = {
         "One of SRC and DST is NAME:PATH, the other a path of yours, or - for a tar stream on stdin\n"
         "or stdout. SRC ending in /. means a directory's contents. Files become owned by the user\n"
         "on the receiving side; devices, set-user-ID bits and extended attributes are not copied.",
-        VERB_COUNT, 2, 2, false, false, WORD_COPY, WORD_COPY, { OPT_USER, OPT_QUIET } },
+        VERB_COUNT, 2, 2, false, false, WORD_COPY, WORD_COPY, { OPT_USER, OPT_MAX_SIZE, OPT_QUIET } },
     [VERB_STOP] = { VERB_STOP, "stop", "NAME...", "stop sandboxes: ask, wait, then kill", NULL,
         VERB_COUNT, 1, ANY_MANY, false, false, WORD_RUNNING, WORD_RUNNING, { OPT_GRACE, OPT_QUIET } },
     [VERB_KILL] = { VERB_KILL, "kill", "NAME...", "end sandboxes at once, or send a signal to their command", NULL,

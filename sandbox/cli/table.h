@@ -28,6 +28,7 @@ enum opt_id {
     OPT_ENV_FILE,
     OPT_WORKDIR,
     OPT_USER,
+    OPT_MAX_SIZE,
     OPT_MEMORY,
     OPT_CPUS,
     OPT_DISK,

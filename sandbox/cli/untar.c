@@ -32,6 +32,8 @@ struct untar {
     struct archive *a;
     struct err *e; /* a failure of ask->read is kept here */
     int read_err;
+    uint64_t left; /* of ask->max_bytes */
+    bool over;     /* there was not enough of it */
     char first[NAME_MAX + 1];
     char path[PATH_MAX];
     struct dir_late *dirs;
@@ -158,11 +160,35 @@ static int make_dir(struct untar *u, int parent, const char *last, struct archiv
     return fd < 0 ? -errno : 0;
 }
 
+static int charge(struct untar *u, uint64_t bytes)
+{
+    if (bytes > u->left) {
+        u->over = true;
+        return -E2BIG;
+    }
+    u->left -= bytes;
+    return 0;
+}
+
+/* The blocks of [at, at + len) that are not counted yet; archives name places in rising order, and
+ * where one does not, a block is counted twice. */
+static int charge_data(struct untar *u, la_int64_t at, size_t len, uint64_t *counted)
+{
+    uint64_t from = (uint64_t)at & ~(uint64_t)(UNTAR_BLOCK - 1), end = (uint64_t)at + len;
+
+    end = (end + UNTAR_BLOCK - 1) & ~(uint64_t)(UNTAR_BLOCK - 1);
+    if (*counted && from == *counted - UNTAR_BLOCK)
+        from = *counted;
+    *counted = end;
+    return end > from ? charge(u, end - from) : 0;
+}
+
 static int copy_data(struct untar *u, int fd, la_int64_t size)
 {
     const void *block;
     size_t len;
     la_int64_t at;
+    uint64_t counted = 0;
     int got;
 
     while ((got = archive_read_data_block(u->a, &block, &len, &at)) == ARCHIVE_OK) {
@@ -170,6 +196,11 @@ static int copy_data(struct untar *u, int fd, la_int64_t size)
 
         if (at < 0 || at > size || (la_int64_t)len > size - at)
             return -EBADMSG;
+
+        int err = len ? charge_data(u, at, len, &counted) : 0;
+
+        if (err)
+            return err;
         while (len) {
             ssize_t n = pwrite(fd, p, len, at);
 
@@ -253,6 +284,8 @@ static int make(struct untar *u, struct archive_entry *entry)
     char path[PATH_MAX];
     int err = place(u, archive_entry_pathname(entry), u->path);
 
+    if (!err)
+        err = charge(u, UNTAR_BLOCK);
     if (err)
         return err;
     memcpy(path, u->path, sizeof(path));
@@ -277,6 +310,11 @@ static int fail(struct untar *u, struct archive_entry *entry, int err)
 
     if (!name)
         name = "?";
+    if (u->over)
+        return err_set(u->e, E2BIG,
+                       "\"%.100s\" would make it more than allowed; what came before "
+                       "it is in %s",
+                       name, u->ask->shown);
     switch (-err) {
     case EXDEV:
         return err_set(u->e, EPERM, "refused: \"%.100s\" leads outside %s", name, u->ask->shown);
@@ -333,6 +371,7 @@ int untar(const struct untar_ask *ask, struct err *e)
         return err_set(e, ENOMEM, "out of memory");
     u->ask = ask;
     u->e = e;
+    u->left = ask->max_bytes;
     u->umask = umask(0);
     umask(u->umask);
     u->a = archive_read_new();

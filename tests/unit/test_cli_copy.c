@@ -140,6 +140,7 @@ struct world {
     char dir[64]; /* dir/out is where archives go; nothing else may change */
     uint8_t tar[1 << 20];
     size_t len, at, chunk;
+    uint64_t max; /* 0: 1 MiB */
     struct archive *a;
 };
 
@@ -242,9 +243,12 @@ static int extract(struct world *w, const char *root, struct err *e)
     fd = open(out, O_RDONLY | O_DIRECTORY);
     assert_true(fd >= 0);
 
-    const struct untar_ask ask = {
-        .dirfd = fd, .root = root, .shown = "out", .read = next, .arg = w
-    };
+    const struct untar_ask ask = { .dirfd = fd,
+                                   .root = root,
+                                   .shown = "out",
+                                   .max_bytes = w->max ? w->max : 1 << 20,
+                                   .read = next,
+                                   .arg = w };
 
     err = untar(&ask, e);
     close(fd);
@@ -515,6 +519,64 @@ static void a_tree_there_and_back(void **state)
     assert_string_equal(e.msg, "in the sandbox: full");
 }
 
+/* A file of which only `pieces` bytes are there, one each 64 KiB. */
+static void tar_add_sparse(struct world *w, const char *name, unsigned pieces)
+{
+    struct archive_entry *en = archive_entry_new();
+    const la_int64_t size = 1ll << 40;
+
+    archive_entry_set_pathname(en, name);
+    archive_entry_set_perm(en, 0600);
+    archive_entry_set_filetype(en, AE_IFREG);
+    archive_entry_set_size(en, size);
+    for (unsigned i = 0; i < pieces; i++)
+        archive_entry_sparse_add_entry(en, (la_int64_t)i << 16, 1);
+    assert_int_equal(archive_write_header(w->a, en), ARCHIVE_OK);
+    for (unsigned i = 0; i < pieces; i++) {
+        static char gap[1 << 16] = "x";
+
+        archive_write_data(w->a, gap, i + 1 < pieces ? sizeof(gap) : 1);
+    }
+    archive_entry_free(en);
+}
+
+static void f07_no_archive_fills_the_disk(void **state)
+{
+    struct world *w = *state;
+    struct err e = ERR_INIT;
+    static char body[UNTAR_BLOCK + 2];
+
+    memset(body, 'b', sizeof(body) - 1);
+    tar_begin(w);
+    tar_add(w, "src/", AE_IFDIR, 0755, NULL);
+    tar_add(w, "src/f", AE_IFREG, 0600, body); /* one for its name, two for what is in it */
+    tar_add(w, "src/l", AE_IFLNK, 0777, "f");
+    tar_end(w);
+    w->max = 5 * UNTAR_BLOCK;
+    w->chunk = 1000; /* in pieces of any size, a block is counted once */
+    assert_int_equal(extract(w, "all", &e), 0);
+    w->at = 0;
+    w->max = 5 * UNTAR_BLOCK - 1;
+    assert_int_equal(extract(w, "most", &e), -E2BIG);
+    assert_non_null(strstr(e.msg, "src/l"));
+    assert_int_equal(access(at(w, "out/most/f"), F_OK), 0);
+    w->at = 0;
+    w->max = 4 * UNTAR_BLOCK - 1;
+    assert_int_equal(extract(w, "half", &e), -E2BIG);
+    assert_int_equal(access(at(w, "out/half/f"), F_OK), -1); /* no half file */
+
+    /* A hole takes nothing, a byte takes a block. */
+    tar_begin(w);
+    tar_add_sparse(w, "src", 8);
+    tar_end(w);
+    w->max = 9 * UNTAR_BLOCK;
+    assert_int_equal(extract(w, "holes", &e), 0);
+    w->at = 0;
+    w->max = 9 * UNTAR_BLOCK - 1;
+    assert_int_equal(extract(w, "holes2", &e), -E2BIG);
+    assert_int_equal(access(at(w, "out/holes2"), F_OK), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -527,6 +589,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(f03_no_power_comes_along, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_replaces_a_file_but_no_directory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_archives_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(f07_no_archive_fills_the_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_tree_there_and_back, set_up, tear_down),
     };
 
