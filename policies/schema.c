@@ -239,17 +239,22 @@ static void markdown_row(const char *path, const struct field *f, struct text *o
     text_add(out, ".\n");
 }
 
-static void mdoc_row(const char *path, const struct field *f, struct text *out)
+static void scd_row(const char *path, const struct field *f, struct text *out)
 {
-    text_add(out, ".It Ic %s\n%s\n", path, f->says);
-    describe(f, out);
-    text_add(out, ".\n");
-}
+    struct text t = TEXT_INIT;
 
-static void key_row(const char *path, const struct field *f, struct text *out)
-{
-    (void)f;
-    text_add(out, "%s\n", path);
+    /* A heading for each part of the document. */
+    if (f->table && !strchr(path, '.'))
+        text_add(out, "## %s\n\n", path);
+    describe(f, &t);
+    text_add(out, "*");
+    text_scd(out, path);
+    text_add(out, "*\n\t");
+    text_scd(out, f->says);
+    text_add(out, " ");
+    text_scd(out, text_str(&t));
+    text_add(out, ".\n\n");
+    text_fini(&t);
 }
 
 void schema_markdown(struct text *out)
@@ -257,16 +262,9 @@ void schema_markdown(struct text *out)
     walk(&policy_table, "", markdown_row, out);
 }
 
-void schema_mdoc(struct text *out)
+void schema_scd(struct text *out)
 {
-    text_add(out, ".Bl -tag -width Ds\n");
-    walk(&policy_table, "", mdoc_row, out);
-    text_add(out, ".El\n");
-}
-
-void schema_keys(struct text *out)
-{
-    walk(&policy_table, "", key_row, out);
+    walk(&policy_table, "", scd_row, out);
 }
 
 bool schema_explain(const char *path, struct text *out)

@@ -1,6 +1,6 @@
 /*
- * schema.h - the field table for editors and readers: JSON Schema, a reference in Markdown or mdoc,
- * the explanation of one key.
+ * schema.h - the field table for editors and readers: JSON Schema, a reference in Markdown or for
+ * a manual page, the explanation of one key.
  */
 #ifndef POLICIES_SCHEMA_H
 #define POLICIES_SCHEMA_H
@@ -14,11 +14,8 @@ void schema_json(struct text *out);
 /* Every key: path, type, range, default, grade, how layers combine, one sentence. */
 void schema_markdown(struct text *out);
 
-/* The body of a man page's list of keys, in mdoc(7). */
-void schema_mdoc(struct text *out);
-
-/* Every dotted path of keys, one a line: for completion. */
-void schema_keys(struct text *out);
+/* The same as the list of a manual page's source, scdoc(5). */
+void schema_scd(struct text *out);
 
 /* The key at a dotted path such as "network.allow.ports"; false when there is none. */
 bool schema_explain(const char *path, struct text *out);

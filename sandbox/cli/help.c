@@ -164,7 +164,7 @@ static const struct verb *named(char *text)
     return v;
 }
 
-int help_expand_page(FILE *from, FILE *to)
+int help_expand_page(FILE *from, FILE *to, help_part_fn *part)
 {
     char line[1024];
 
@@ -181,6 +181,8 @@ int help_expand_page(FILE *from, FILE *to)
             scd_verbs(to);
             continue;
         }
+        if (part && part(line + 1, to))
+            continue;
 
         char *name = strchr(line, ' ');
 
