@@ -74,6 +74,18 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_EXPORT_FORMAT] = { OPT_EXPORT_FORMAT, 0, "format", WORD_ONE_OF, "FORMAT", "ocsf jsonl", "ocsf (default), or jsonl: the log's own lines" },
     [OPT_OLDER]        = { OPT_OLDER, 0, "older-than", WORD_TEXT, "AGE", NULL, "keep logs at least this long, e.g. 90d (default: what the policy on record says, or 90d)" },
     [OPT_PREVIEW]      = { OPT_PREVIEW, 0, "dry-run", WORD_NOTHING, NULL, NULL, "say what would be done, and do nothing" },
+    [OPT_PRIVATE_KEY]  = { OPT_PRIVATE_KEY, 0, "key", WORD_FILE, "FILE", NULL, "private key to sign with (policy keygen)" },
+    [OPT_ROLE]         = { OPT_ROLE, 0, "role", WORD_TEXT, "NAME", NULL, "role of the trust document in which the key speaks" },
+    [OPT_RELEASE]      = { OPT_RELEASE, 0, "version", WORD_TEXT, "N", NULL, "version of the policy, rising (default: the one that others signed, or the next)" },
+    [OPT_FROM]         = { OPT_FROM, 0, "from", WORD_TEXT, "MOMENT", NULL, "not valid before, e.g. 2026-11-23T15:02:06Z (default: now)" },
+    [OPT_EXPIRES]      = { OPT_EXPIRES, 0, "expires", WORD_TEXT, "WHEN", NULL, "valid for a time, e.g. 12h or 30d, or until a moment (default: signatures 90d, grants 1h)" },
+    [OPT_WIDEN]        = { OPT_WIDEN, 0, "widen", WORD_TEXT, "YAML", NULL, "one rule or one number, as in a policy: 'budget: {egress: 1GiB}'" },
+    [OPT_BELOW]        = { OPT_BELOW, 0, "below", WORD_FILE, "FILE", NULL, "hand on part of this grant, which names your key" },
+    [OPT_DELEGATE]     = { OPT_DELEGATE, 0, "delegate", WORD_TEXT, "KEY", NULL, "public key that may hand on part of this grant" },
+    [OPT_DEPTH]        = { OPT_DEPTH, 0, "depth", WORD_TEXT, "N", NULL, "how often it can be handed on (default: 1)" },
+    [OPT_ID]           = { OPT_ID, 0, "id", WORD_TEXT, "NAME", NULL, "name of the grant (default: from the time)" },
+    [OPT_GRANT]        = { OPT_GRANT, 0, "grant", WORD_FILE, "FILE", NULL, "check this grant too, and show what it adds; may be repeated" },
+    [OPT_RECORD]       = { OPT_RECORD, 0, "record", WORD_NOTHING, NULL, NULL, "remember the versions: older ones are refused from now on" },
 };
 
 #define BOX_OPTS                                                                                   \
@@ -202,6 +214,24 @@ const struct verb verbs[VERB_COUNT] = {
     [VERB_POLICY_SCHEMA] = { VERB_POLICY_SCHEMA, "schema", "[KEY]", "JSON Schema for editors, or the meaning of one key",
         "KEY is written with dots: network.allow.ports.",
         VERB_POLICY, 0, 1, false, false, WORD_TEXT, WORD_NOTHING, { OPT_NONE } },
+    [VERB_POLICY_KEYGEN] = { VERB_POLICY_KEYGEN, "keygen", "FILE", "make a key to sign with",
+        "FILE gets the private key, FILE.pub the public one, which is printed.",
+        VERB_POLICY, 1, 1, false, false, WORD_FILE, WORD_NOTHING, { OPT_NONE } },
+    [VERB_POLICY_SIGN] = { VERB_POLICY_SIGN, "sign", "POLICY|GRANT", "sign a policy, or a grant that others signed",
+        "The signature of NAME.yaml goes to NAME.yaml.sig, beside those of others. A file that ends\n"
+        "in .grant gets one more signature itself.",
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING,
+        { OPT_PRIVATE_KEY, OPT_ROLE, OPT_RELEASE, OPT_FROM, OPT_EXPIRES, OPT_QUIET } },
+    [VERB_POLICY_VERIFY] = { VERB_POLICY_VERIFY, "verify", "POLICY", "check who signed a policy and those above it",
+        "The trust document of this host says whose signatures are needed. The exit status is 1 when\n"
+        "one is missing, expired or revoked, or when a newer version was used here.",
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_GRANT, OPT_RECORD } },
+    [VERB_POLICY_GRANT] = { VERB_POLICY_GRANT, "grant", "POLICY", "permit one rule or number more, for a time",
+        "Prints a signed grant. It holds for this policy as it is written now, and is worth as much as\n"
+        "the trust document lets its role grant.",
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING,
+        { OPT_PRIVATE_KEY, OPT_ROLE, OPT_WIDEN, OPT_EXPIRES, OPT_FROM, OPT_ID, OPT_DELEGATE, OPT_DEPTH, OPT_BELOW,
+          OPT_OUTPUT, OPT_QUIET } },
     [VERB_POLICY_SIMULATE] = { VERB_POLICY_SIMULATE, "simulate", "POLICY", "decide again what happened",
         "Every request of the log is decided by POLICY: what was allowed and would be denied now, and\n"
         "what was denied and would be allowed. The exit status is 0 when nothing that was allowed\n"
