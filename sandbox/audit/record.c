@@ -40,26 +40,41 @@ static unsigned utf8_len(const uint8_t *p, size_t left)
     return n;
 }
 
+static const char replaced[] = "\xef\xbf\xbd", cut[] = "\xe2\x80\xa6";
+
+/* Whether all of it has room, with a NUL: what does not fit is looked at no further. */
+static bool fits(const uint8_t *p, size_t len, size_t room)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < len && at < room;) {
+        unsigned n = utf8_len(p + i, len - i);
+
+        at += n ? n : sizeof(replaced) - 1;
+        i += n ? n : 1;
+    }
+    return at < room;
+}
+
 void audit_text(char *field, size_t room, const void *text, size_t len)
 {
-    static const char bad[] = "\xef\xbf\xbd", cut[] = "\xe2\x80\xa6";
     const uint8_t *p = text;
+    /* Room for the mark of a cut, when there will be one. */
+    const size_t mark = fits(p, len, room) ? 0 : sizeof(cut) - 1;
     size_t at = 0;
 
     for (size_t i = 0; i < len;) {
         unsigned n = utf8_len(p + i, len - i);
-        const char *from = n ? (const char *)p + i : bad;
-        size_t take = n ? n : sizeof(bad) - 1;
-        size_t rest = i + (n ? n : 1) < len ? sizeof(cut) - 1 : 0;
+        size_t take = n ? n : sizeof(replaced) - 1;
 
-        if (at + take + rest >= room) {
+        if (at + take + mark >= room) {
             if (at + sizeof(cut) <= room) {
                 memcpy(field + at, cut, sizeof(cut) - 1);
                 at += sizeof(cut) - 1;
             }
             break;
         }
-        memcpy(field + at, from, take);
+        memcpy(field + at, n ? (const char *)p + i : replaced, take);
         at += take;
         i += n ? n : 1;
     }

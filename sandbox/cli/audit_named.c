@@ -112,6 +112,7 @@ static int find(struct cli *c, const struct audit_host *h, const char *what, cha
 bool audit_named_open(struct cli *c, const struct audit_host *h, const char *what,
                       struct audit_named *log, int *status)
 {
+    struct log_look look;
     struct err e = ERR_INIT;
     int err = 0;
 
@@ -124,6 +125,14 @@ bool audit_named_open(struct cli *c, const struct audit_host *h, const char *wha
         err = find(c, h, what, log->id, &e);
         log->fd = err ? -1 : logs_open_one(h->logs, log->id, &e);
         err = err ? err : log->fd < 0 ? log->fd : 0;
+    }
+    if (!err) {
+        log_look(log->fd, log->id[0] ? log->id : NULL, h->key, &look);
+        memcpy(log->name, look.name, sizeof(log->name));
+        if (log->id[0] && look.name[0])
+            snprintf(log->shown, sizeof(log->shown), "%s (%s)", look.name, log->id);
+        else if (log->id[0])
+            memcpy(log->shown, log->id, sizeof(log->id));
     }
     if (!err && !h->key)
         err = err_set(&e, ENOKEY, "%s: there is no key to check it with", what);

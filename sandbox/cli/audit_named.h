@@ -23,7 +23,8 @@ void audit_host_close(struct audit_host *h);
 struct audit_named {
     int fd;                  /* owned: its directory */
     char id[LOG_ID_LEN + 1]; /* "": it was named by a path */
-    char shown[256];         /* what it is called in messages: name, id or path */
+    char name[LOG_NAME_MAX]; /* the sandbox's, or "" */
+    char shown[256];         /* what it is called in messages: name and id, or path */
 };
 
 /*

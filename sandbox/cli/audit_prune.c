@@ -22,7 +22,8 @@ struct pruning {
     struct audit_host h;
     struct store *store;
     json_t *array;
-    uint64_t now_ns, older_ns; /* 0: as the policy says */
+    uint64_t now_ns, older_ns;
+    bool older_given;
     unsigned removed, kept;
     int status;
 };
@@ -34,7 +35,8 @@ static int last_policy(void *arg, const struct audit_record *r)
     return 0;
 }
 
-/* How long the policy on record keeps it; false: there is one and it cannot be believed. */
+/* How long the policy on record keeps it, 0 without one; false: there was one, and it is not what
+ * is on record. */
 static bool retain_ns(int dirfd, const char *hash, uint64_t *ns)
 {
     struct audit_policy p;
@@ -72,10 +74,10 @@ static const char *reason(struct pruning *p, const char *id, int dir, char *buf,
     }
     if (!retain_ns(dir, hash, &retain))
         return "the policy that says how long is not on record";
+    if (!retain && !p->older_given)
+        retain = USUAL_NS;
     if (retain < p->older_ns)
         retain = p->older_ns;
-    if (!retain && !hash[0])
-        retain = USUAL_NS;
     age = v.last_ns < p->now_ns ? p->now_ns - v.last_ns : 0;
     if (v.records && age >= retain)
         return NULL;
@@ -143,6 +145,7 @@ int verb_audit_prune(struct cli *c)
     int failed;
 
     clock_gettime(CLOCK_REALTIME, &now);
+    p.older_given = older != NULL;
     p.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     if (older && age_parse(older, &p.older_ns)) {
         json_decref(p.array);

@@ -16,7 +16,6 @@ struct reporting {
     struct tally *t; /* owned */
     struct audit_policy policy;
     struct report_proof proof;
-    struct log_look look;
     char said[240];
 };
 
@@ -145,9 +144,8 @@ static int make(struct reporting *r, const struct audit_host *h, const struct au
     if (!r->t->sandbox[0])
         memcpy(r->t->sandbox, v.sandbox, sizeof(r->t->sandbox));
     audit_verdict_text(state, &v, why.msg, r->said, sizeof(r->said));
-    log_look(log->fd, id, h->key, &r->look);
     r->proof = (struct report_proof){ .sound = state == LOG_CLOSED || state == LOG_LIVE,
-                                      .name = r->look.name,
+                                      .name = log->name,
                                       .said = r->said };
     audit_policy_load(&r->policy, log->fd, r->t->policy);
     if (r->c->json)

@@ -38,9 +38,11 @@ static void tell(struct verifying *v, const struct audit_named *log, enum log_st
     if (v->c->json) {
         json_array_append_new(
             v->array,
-            json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "log", log->shown,
-                      "sandbox", cli_json_text(verdict->sandbox), "verdict",
-                      word_of(state, verdict), "records", (json_int_t)verdict->records, "signed",
+            json_pack("{s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "log",
+                      cli_json_text(log->id[0] ? log->id : log->shown), "name",
+                      log->name[0] ? cli_json_text(log->name) : json_null(), "sandbox",
+                      cli_json_text(verdict->sandbox), "verdict", word_of(state, verdict),
+                      "records", (json_int_t)verdict->records, "signed",
                       (json_int_t)verdict->covered, "checkpoints", (json_int_t)verdict->checkpoints,
                       "kept_checkpoints", (json_int_t)verdict->kept, "closed", (int)verdict->closed,
                       "tampered_at",

@@ -178,6 +178,12 @@ static void guest_text_is_made_harmless(void **s)
     assert_string_equal(field, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
     audit_text(field, sizeof(field), "0123456789abcdefgh", 18);
     assert_string_equal(field, "0123456789ab\xe2\x80\xa6");
+    audit_text(field, sizeof(field), "0123456789abcde", 15); /* just fits: not cut */
+    assert_string_equal(field, "0123456789abcde");
+    audit_text(field, sizeof(field), "0123456789abcdef", 16);
+    assert_string_equal(field, "0123456789ab\xe2\x80\xa6");
+    audit_text(field, sizeof(field), "\xff\xff\xff\xff\xff", 5); /* 15 bytes when replaced */
+    assert_int_equal(strlen(field), 15);
     audit_text(field, sizeof(field), "\xed\xa0\x80", 3); /* a surrogate */
     assert_string_equal(field, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 }
