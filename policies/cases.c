@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHOWN_MAX 20u /* changes that no case notices, for a person */
+
 static const char *const expectations[] = { "allow", "deny", "ask" };
 
 struct reader {
@@ -81,40 +83,26 @@ static bool as_expected(const struct test_case *t, const struct decision *d)
     return got == t->expect && (!t->rule || (d->rule && strcmp(d->rule->id, t->rule) == 0));
 }
 
-/* Numbers are tested by their limits elsewhere; only rules that someone wrote are counted. */
-static bool counts(const struct ruleset *rs, uint32_t rule)
+/* Every change of a rule, against every case that has an answer at all. */
+static void change_rules(struct cases *c, const struct ruleset *rs)
 {
-    for (unsigned s = 0; s < SPACES; s++)
-        for (uint32_t i = 0; s != SPACE_RESOURCE && i < rs->space[s].n; i++)
-            if (rs->space[s].v[i].rule == rule)
-                return true;
-    return false;
-}
+    const struct request **asked = arena_get(&c->arena, (c->n + 1) * sizeof(void *));
+    uint32_t n = 0;
 
-/* No value is in this cell. */
-static void lose_rule(struct ruleset *rs, uint32_t rule)
-{
-    const struct cell *nothing = cell_bits(rs, 0);
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->v[i].got.reason != REASON_MALFORMED)
+            asked[n++] = &c->v[i].request;
+    mutants_try(rs, asked, n, &c->arena, &c->mutants);
+    for (uint32_t i = 0; i < c->mutants.n; i++) {
+        const struct mutant *m = &c->mutants.v[i];
 
-    for (unsigned s = 0; s < SPACES; s++)
-        for (uint32_t i = 0; i < rs->space[s].n; i++)
-            for (uint32_t d = 0; rs->space[s].v[i].rule == rule && d < spaces[s].n; d++)
-                rs->space[s].v[i].cell[d] = nothing;
-}
-
-static bool loss_is_noticed(const struct cases *c, const struct policy *p, uint32_t rule)
-{
-    struct ruleset *rs = ruleset_make(p, NULL);
-    bool noticed = false;
-
-    lose_rule(rs, rule);
-    for (uint32_t i = 0; i < c->n && !noticed; i++) {
-        struct decision d = decide(rs, &c->v[i].request);
-
-        noticed = d.allowed != c->v[i].got.allowed;
+        if (m->how != MUTANT_LOST)
+            continue;
+        c->rules++;
+        c->reached += c->hits[m->rule] > 0;
+        c->missed[m->rule] = !m->noticed;
+        c->noticed += m->noticed;
     }
-    ruleset_free(rs);
-    return noticed;
 }
 
 static void judge(struct cases *c, const struct policy *p)
@@ -132,14 +120,7 @@ static void judge(struct cases *c, const struct policy *p)
         if (t->got.rule && (t->got.allowed || t->got.reason == REASON_DENIED))
             c->hits[t->got.rule - rs->rules]++;
     }
-    for (uint32_t i = 0; i < rs->nrules; i++) {
-        if (!counts(rs, i))
-            continue;
-        c->rules++;
-        c->reached += c->hits[i] > 0;
-        c->missed[i] = !loss_is_noticed(c, p, i);
-        c->noticed += !c->missed[i];
-    }
+    change_rules(c, rs);
     /* What the cases keep must not point into the ruleset that goes. */
     for (uint32_t i = 0; i < c->n; i++) {
         struct decision *d = &c->v[i].got;
@@ -191,6 +172,35 @@ static const char *verdict(const struct decision *d)
     return d->allowed ? "allow" : d->needs_approval ? "ask" : "deny";
 }
 
+static const char *const changes[] = {
+    [MUTANT_LOST] = "lost",
+    [MUTANT_TURNED] = "turned",
+    [MUTANT_NARROWER] = "narrower",
+    [MUTANT_WIDER] = "wider",
+};
+
+/* What nobody would notice, beyond the losses: they are told before. */
+static void mutants_print(const struct cases *c, const struct ruleset *rs, struct text *out)
+{
+    uint32_t shown = 0, more = 0;
+
+    for (uint32_t i = 0; i < c->mutants.n; i++) {
+        const struct mutant *m = &c->mutants.v[i];
+
+        if (m->noticed || m->how == MUTANT_LOST)
+            continue;
+        if (shown == SHOWN_MAX) {
+            more++;
+            continue;
+        }
+        shown++;
+        text_add(out, "%s: no case notices %s %s\n", c->file, rs->rules[m->rule].id,
+                 m->how == MUTANT_TURNED ? "turned round" : m->what);
+    }
+    if (more)
+        text_add(out, "... and %u more changes\n", more);
+}
+
 void cases_print(const struct cases *c, const struct ruleset *rs, struct text *out)
 {
     for (uint32_t i = 0; i < c->n; i++) {
@@ -207,8 +217,28 @@ void cases_print(const struct cases *c, const struct ruleset *rs, struct text *o
             text_add(out, "%s: no case notices the loss of %s (%s)\n", c->file, rs->rules[i].id,
                      c->hits[i] ? "other rules allow the same" : "never reached");
     }
-    text_add(out, "%u cases, %u failed; %u of %u rules reached, the loss of %u noticed\n", c->n,
-             c->failed, c->reached, c->rules, c->noticed);
+    mutants_print(c, rs, out);
+    text_add(
+        out,
+        "%u cases, %u failed; %u of %u rules reached, the loss of %u noticed; %u of %u changes "
+        "noticed\n",
+        c->n, c->failed, c->reached, c->rules, c->noticed, c->mutants.noticed, c->mutants.n);
+}
+
+/* The whole of nothing is 100 %. Rounded down: 100 is all. */
+static uint32_t percent(uint32_t part, uint32_t whole)
+{
+    return whole ? (uint32_t)((uint64_t)part * 100 / whole) : 100;
+}
+
+uint32_t cases_coverage(const struct cases *c)
+{
+    return percent(c->reached, c->rules);
+}
+
+uint32_t cases_noticed(const struct cases *c)
+{
+    return percent(c->mutants.noticed, c->mutants.n);
 }
 
 void cases_json(const struct cases *c, const struct ruleset *rs, struct text *out)
@@ -230,5 +260,18 @@ void cases_json(const struct cases *c, const struct ruleset *rs, struct text *ou
         text_add(out, "%s", n++ ? "," : "");
         text_json(out, rs->rules[i].id);
     }
-    text_add(out, "]}\n");
+    text_add(out, "],\"changes\":{\"all\":%u,\"noticed\":%u,\"unnoticed\":[", c->mutants.n,
+             c->mutants.noticed);
+    for (uint32_t i = 0, n = 0; i < c->mutants.n; i++) {
+        const struct mutant *m = &c->mutants.v[i];
+
+        if (m->noticed)
+            continue;
+        text_add(out, "%s{\"how\":\"%s\",\"rule\":", n++ ? "," : "", changes[m->how]);
+        text_json(out, rs->rules[m->rule].id);
+        text_add(out, ",\"what\":");
+        text_json(out, m->what);
+        text_add(out, "}");
+    }
+    text_add(out, "]}}\n");
 }

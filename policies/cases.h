@@ -11,6 +11,7 @@
 #define POLICIES_CASES_H
 
 #include "policies/decide.h"
+#include "policies/mutants.h"
 
 enum expected {
     EXPECT_ALLOW,
@@ -36,9 +37,10 @@ struct cases {
      * counted). */
     uint32_t *hits; /* one a rule of the ruleset */
     uint32_t rules, reached;
-    uint32_t noticed;   /* rules whose loss changes the outcome of a case */
-    bool *missed;       /* one a rule: its loss would go unnoticed */
-    struct arena arena; /* owned */
+    uint32_t noticed;       /* rules whose loss changes the outcome of a case */
+    bool *missed;           /* one a rule: its loss would go unnoticed */
+    struct mutants mutants; /* every change of a rule, losses too */
+    struct arena arena;     /* owned */
 };
 
 /*
@@ -49,6 +51,10 @@ struct cases *cases_run(const char *text, size_t len, const char *file, const st
                         struct problems *ps);
 
 void cases_free(struct cases *c);
+
+/* Rules reached, and changes of rules noticed: whole percents, rounded down; of nothing, 100. */
+uint32_t cases_coverage(const struct cases *c);
+uint32_t cases_noticed(const struct cases *c);
 
 /* "policy test" as text (failures, rules never reached, losses unnoticed, one summary line) and
  * JSON. */

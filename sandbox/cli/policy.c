@@ -150,15 +150,44 @@ int verb_policy_narrower(struct cli *c)
     return status;
 }
 
+/* 0 to 100; -1, after the error: it is no percentage. */
+static int percent(struct cli *c, enum opt_id id, int *status)
+{
+    const char *s = args_text(c->args, id);
+    struct err e = ERR_INIT;
+    size_t n = s ? strspn(s, "0123456789") : 0;
+
+    if (!s)
+        return 0;
+    if (n >= 1 && n <= 3 && (!s[n] || !strcmp(s + n, "%")) && atoi(s) <= 100)
+        return atoi(s);
+    err_set(&e, EINVAL, "--%s %s: wanted a percentage", opt_by_id(id)->name, s);
+    *status = cli_fail_usage(c, &e, "0 to 100");
+    return -1;
+}
+
+/* The cases passed; did they reach and notice enough? */
+static int enough(struct cli *c, const struct cases *cases, int coverage, int mutants)
+{
+    int reached = (int)cases_coverage(cases), noticed = (int)cases_noticed(cases);
+
+    if (reached < coverage)
+        cli_note(c, "--coverage %d: the cases reach %d%% of the rules", coverage, reached);
+    if (noticed < mutants)
+        cli_note(c, "--mutants %d: the cases notice %d%% of the changes", mutants, noticed);
+    return cases->failed || reached < coverage || noticed < mutants ? EXIT_NO : 0;
+}
+
 int verb_policy_test(struct cli *c)
 {
-    struct policy_source s;
+    struct policy_source s = { .problems = PROBLEMS_INIT };
     struct err e = ERR_INIT;
     char *file = NULL, *text = NULL;
     size_t len = 0;
-    int status = 0;
+    int status = 0, coverage = percent(c, OPT_COVERAGE, &status);
+    int mutants = percent(c, OPT_MUTANTS, &status);
 
-    if (policy_open(c, 0, &s, &status)) {
+    if (coverage >= 0 && mutants >= 0 && policy_open(c, 0, &s, &status)) {
         text = policy_source_cases(&s, &file, &len, &e);
         if (!text) {
             status = cli_fail(c, "policy", &e, "cases stand beside the policy, in NAME.cases.yaml");
@@ -174,7 +203,7 @@ int verb_policy_test(struct cli *c)
                     cases_json(cases, s.rules, &t);
                 else
                     cases_print(cases, s.rules, &t);
-                status = policy_say(c, &t, cases->failed ? EXIT_NO : 0);
+                status = policy_say(c, &t, enough(c, cases, coverage, mutants));
             }
             cases_free(cases);
             problems_fini(&ps);
