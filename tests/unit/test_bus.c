@@ -59,13 +59,13 @@ static void a01_every_width_around_every_edge(void **state)
     struct bus b = { 0 };
     struct probe p[] = { probe(8), probe(1), probe(4096), probe(16) };
     static const uint64_t base[] = { 0x3f8, 0x505, 0xe0000000, UINT64_MAX - 15 };
-    static const unsigned widths[] = { 1, 2, 4, 8 };
+    static const unsigned widths[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 
     (void)state;
     for (int i = 3; i >= 0; i--)
         add(&b, base[i], &p[i]);
     for (int i = 0; i < 4; i++) {
-        for (int w = 0; w < 4; w++) {
+        for (int w = 0; w < 8; w++) {
             for (uint64_t a = base[i] - 8; a != base[i] + p[i].len + 8; a++) {
                 uint64_t off = a - base[i], v = 0;
                 int inside = off < p[i].len && widths[w] <= p[i].len - off;

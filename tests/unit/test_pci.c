@@ -262,9 +262,22 @@ static void a01_any_access(void **state)
             x = x * 1664525 + 1013904223;
             off = (x >> 8) % (3 * 4096);
             junk = 0x0101010101010101ull * (x >> 24);
-            bus_write(&g.mmio, ECAM + off, &junk, 1u << (x % 4));
-            bus_read(&g.mmio, ECAM + off, &junk, 1u << (x % 4));
+            bus_write(&g.mmio, ECAM + off, &junk, 1 + x / 8 % 8);
+            bus_read(&g.mmio, ECAM + off, &junk, 1 + x / 8 % 8);
         }
+        /* What a width reads is what single bytes read, also across a function's end. */
+        for (uint64_t off = 4096; off < 2 * 4096 - 8; off++)
+            for (unsigned len = 1; len <= 8; len++) {
+                uint8_t whole[9], byte;
+
+                memset(whole, 0xa5, sizeof(whole));
+                bus_read(&g.mmio, ECAM + off, whole, len);
+                assert_int_equal(whole[len], 0xa5);
+                for (unsigned i = 0; i < len; i++) {
+                    bus_read(&g.mmio, ECAM + off + i, &byte, 1);
+                    assert_int_equal(whole[i], byte);
+                }
+            }
         bus_write(&g.mmio, ECAM + PCI_ECAM_SIZE - 4, "12345678", 8);
         assert_int_equal(guest_r(&g, cfg(1, 0), 4), 0x56781234);
         guest_fini(&g);

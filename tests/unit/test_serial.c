@@ -148,11 +148,11 @@ static void lines_go_out_whole(void **state)
 static void a01_wide_accesses_stay_inside(void **state)
 {
     struct rig r;
-    uint8_t v[8];
+    uint8_t v[9];
 
     (void)state;
     begin(&r, 0);
-    for (unsigned len = 1; len <= 4; len *= 2) {
+    for (unsigned len = 1; len <= 8; len++) {
         for (unsigned off = 0; off + len <= 8; off++) {
             memset(v, 0xaa, sizeof(v));
             r.s.dev.ops->read(&r.s.dev, off, v, len);

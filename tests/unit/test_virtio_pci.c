@@ -725,12 +725,14 @@ static void a01_any_access(void **state)
         plug(&f, trap);
         for (unsigned round = 0; round < 2; round++) {
             for (uint64_t off = 0; off < 0x4000; off++)
-                for (unsigned len = 1; len <= 8; len *= 2) {
-                    uint8_t junk[8];
+                for (unsigned len = 1; len <= 8; len++) {
+                    uint8_t junk[9];
 
                     memset(junk, (int)(off + round), sizeof(junk));
                     bus_write(&f.g.mmio, f.d.bar + off, junk, len);
+                    junk[len] = 0xa5;
                     bus_read(&f.g.mmio, f.d.bar + off, junk, len);
+                    assert_int_equal(junk[len], 0xa5);
                 }
             guest_settle(&f.g);
             drv_vectors(&f.d);
