@@ -86,15 +86,17 @@ static void odd_requests(void **state)
     guest_fini(&f.g);
 }
 
+static uint64_t mib = 1 << 20, none;
+
+/* A quarter of a second's worth of a MiB a second, which is also the limit where none is given. */
 static void g01_rate_limited(void **state)
 {
     struct fixture f;
     struct buf b = { 0x10000, 32768, D_WRITE };
     uint64_t start = limit_now();
 
-    (void)state;
-    setup(&f, 1 << 20);
-    for (unsigned i = 0; i < 8; i++) /* 256 KiB, a quarter of a second's worth */
+    setup(&f, *(const uint64_t *)*state);
+    for (unsigned i = 0; i < 8; i++)
         ring_add(&f.d.ring[0], &b, 1);
     drv_ring(&f.d);
     assert_in_range(ring_word(&f.d.ring[0], f.d.ring[0].used + 2), 3, 5);
@@ -165,9 +167,13 @@ static void limit_extremes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fills_buffers),     cmocka_unit_test(g01_capped),
-        cmocka_unit_test(odd_requests),      cmocka_unit_test(g01_rate_limited),
-        cmocka_unit_test(limit_steady_rate), cmocka_unit_test(limit_burst_after_idling),
+        cmocka_unit_test(fills_buffers),
+        cmocka_unit_test(g01_capped),
+        cmocka_unit_test(odd_requests),
+        cmocka_unit_test_prestate(g01_rate_limited, &mib),
+        cmocka_unit_test_prestate(g01_rate_limited, &none),
+        cmocka_unit_test(limit_steady_rate),
+        cmocka_unit_test(limit_burst_after_idling),
         cmocka_unit_test(limit_extremes),
     };
 

@@ -18,7 +18,7 @@ struct rng {
     struct virtio_dev dev;
     struct virtq queue;
     struct limit limit;
-    struct loop_source timer; /* fd owned; -1 without a limit */
+    struct loop_source timer; /* fd owned */
     struct virtq_chain chain;
 };
 
@@ -149,10 +149,8 @@ struct virtio_dev *rng_new(struct host *host, uint64_t bytes_per_s, struct err *
         return NULL;
     }
     virtio_dev_init(&r->dev, &ops, host, &r->queue, 1);
-    limit_init(&r->limit, bytes_per_s, limit_now());
+    limit_init(&r->limit, bytes_per_s ? bytes_per_s : RNG_DEFAULT_PER_S, limit_now());
     r->timer = (struct loop_source){ .fd = -1, .ready = on_timer };
-    if (!bytes_per_s)
-        return &r->dev;
     r->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (r->timer.fd < 0 || loop_add(host->loop, &r->timer, EPOLLIN, NULL)) {
         err_sys(e, "entropy device: timer");
