@@ -2,6 +2,7 @@
 #include "sandbox/image/import.h"
 
 #include "sandbox/image/squash.h"
+#include "sandbox/image/tree.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -42,9 +43,9 @@ static const char *reason(struct archive *a)
 
 /* One import on its way. */
 struct job {
-    struct archive *in;                       /* borrowed */
-    struct archive_entry_linkresolver *links; /* of a directory; else NULL */
-    size_t strip;                             /* bytes of every name that lead to the source */
+    struct archive *in;                       /* borrowed; NULL: tree */
+    struct tree *tree;                        /* borrowed */
+    struct archive_entry_linkresolver *links; /* of a tree; else NULL */
     struct entry_judge *judge;                /* borrowed */
     struct squash out;
     struct entry_name name;
@@ -121,10 +122,13 @@ static int add_parents(struct job *b)
 static int copy_data(struct job *b, int64_t size, struct err *e)
 {
     while (size > 0) {
-        la_ssize_t n = archive_read_data(b->in, b->buf, CHUNK);
+        size_t room = b->tree && size < CHUNK ? (size_t)size : CHUNK;
+        la_ssize_t n =
+            b->tree ? tree_read(b->tree, b->buf, room, e) : archive_read_data(b->in, b->buf, room);
 
         if (n < 0)
-            return err_set(e, EINVAL, "\"%.100s\": %s", b->name.path, reason(b->in));
+            return b->tree ? (int)n
+                           : err_set(e, EINVAL, "\"%.100s\": %s", b->name.path, reason(b->in));
         if (n == 0 || n > size)
             return err_set(e, EAGAIN, "\"%.100s\": is not as long as announced", b->name.path);
         if (squash_data(&b->out, b->buf, (size_t)n))
@@ -134,24 +138,12 @@ static int copy_data(struct job *b, int64_t size, struct err *e)
     return 0;
 }
 
-/* A directory's entries are named from where it is: without that part. */
-static const char *below(const struct job *b, const char *path)
-{
-    if (!b->strip)
-        return path;
-    path += strnlen(path, b->strip);
-    path += *path == '/';
-    return *path ? path : ".";
-}
-
 static int copy_entry(struct job *b, struct archive_entry *en, struct err *e)
 {
     const char *path = archive_entry_pathname(en);
     enum entry_kind kind = kind_of(en);
     int64_t size = archive_entry_size(en);
 
-    if (path)
-        path = below(b, path);
     if (kind == ENTRY_FILE && size < 0)
         return err_set(e, EINVAL, "\"%.100s\": negative size", path ? path : "");
     if (kind == ENTRY_LINK && !archive_entry_symlink(en))
@@ -162,9 +154,6 @@ static int copy_entry(struct job *b, struct archive_entry *en, struct err *e)
                        path ? path : "");
 
     const char *target = archive_entry_hardlink(en);
-
-    if (target)
-        target = below(b, target);
 
     int verdict = entry_judge(b->judge, path, kind, target, (uint64_t)size, &b->name, e);
 
@@ -189,28 +178,37 @@ static void find_links(struct job *b, struct archive_entry **en)
         archive_entry_linkify(b->links, en, &spare);
 }
 
+/* 1, 0 at the end, negative. */
+static int next_of_tar(struct job *b, struct archive_entry *en, struct err *e)
+{
+    int got = archive_read_next_header2(b->in, en);
+
+    if (got == ARCHIVE_EOF)
+        return 0;
+    if (got < ARCHIVE_WARN)
+        return err_set(e, EINVAL, "%s%s", b->judge->count ? "" : "not a tar file: ", reason(b->in));
+    /* The filter that was found and the bytes themselves; a third is an archive in an archive's
+     * compression, which only bombs have. */
+    if (archive_filter_count(b->in) > 2)
+        return err_set(e, EINVAL, "compressed more than once");
+    return 1;
+}
+
 static int copy_all(struct job *b, struct err *e)
 {
     for (;;) {
         cleanup_with(entry_freep) struct archive_entry *own = archive_entry_new();
         struct archive_entry *en = own;
-        int got = own ? archive_read_next_header2(b->in, own) : ARCHIVE_FATAL;
 
-        if (got == ARCHIVE_EOF)
-            return 0;
-        if (got < ARCHIVE_WARN)
-            return err_set(e, EINVAL, "%s%s", b->strip || b->judge->count ? "" : "not a tar file: ",
-                           own ? reason(b->in) : "out of memory");
-        /* The filter that was found and the bytes themselves; a third is an archive in an archive's
-         * compression, which only bombs have. */
-        if (!b->strip && archive_filter_count(b->in) > 2)
-            return err_set(e, EINVAL, "compressed more than once");
-        if (b->strip && archive_read_disk_can_descend(b->in))
-            archive_read_disk_descend(b->in);
+        if (!own)
+            return err_set(e, ENOMEM, "out of memory");
+
+        int err = b->tree ? tree_next(b->tree, own, e) : next_of_tar(b, own, e);
+
+        if (err <= 0)
+            return err;
         find_links(b, &en);
-
-        int err = en ? copy_entry(b, en, e) : 0;
-
+        err = en ? copy_entry(b, en, e) : 0;
         if (err)
             return err;
     }
@@ -267,22 +265,16 @@ static int support_tar(struct archive *a, struct err *e)
 static int import_dir(const char *source, const char *squashfs, struct entry_judge *j,
                       struct err *e)
 {
-    cleanup_with(archive_freep) struct archive *a = archive_read_disk_new();
+    cleanup_with(tree_close) struct tree tree = TREE_INIT;
     cleanup_with(resolver_freep) struct archive_entry_linkresolver *links =
         archive_entry_linkresolver_new();
-    cleanup_with(job_fini) struct job b = {
-        .in = a, .links = links, .judge = j, .out = SQUASH_INIT, .strip = strlen(source)
-    };
+    cleanup_with(
+        job_fini) struct job b = { .tree = &tree, .links = links, .judge = j, .out = SQUASH_INIT };
+    int err = links ? tree_open(&tree, source, e) : err_set(e, ENOMEM, "out of memory");
 
-    if (!a || !links)
-        return err_set(e, ENOMEM, "out of memory");
+    if (err)
+        return err;
     archive_entry_linkresolver_set_strategy(links, ARCHIVE_FORMAT_TAR_PAX_RESTRICTED);
-    if (archive_read_disk_set_symlink_physical(a) != ARCHIVE_OK ||
-        archive_read_disk_set_behavior(a, ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS |
-                                              ARCHIVE_READDISK_NO_XATTR | ARCHIVE_READDISK_NO_ACL |
-                                              ARCHIVE_READDISK_NO_FFLAGS) != ARCHIVE_OK ||
-        archive_read_disk_open(a, source) != ARCHIVE_OK)
-        return err_set(e, EIO, "%s", reason(a));
     return run(&b, squashfs, e);
 }
 

@@ -515,6 +515,43 @@ static void a_directory_is_its_tar(void **state)
     free(first);
 }
 
+/* A tmpfs lists the newest name first: two trees that differ only in who came first. */
+static void a_directory_is_the_same_in_any_order(void **state)
+{
+    struct place *p = *state;
+    struct entry_judge j = { 0 };
+    struct err e = ERR_INIT;
+    char dir[] = "/dev/shm/carrel-import.XXXXXX", line[640];
+
+    fclose(p->f);
+    if (!mkdtemp(dir))
+        skip();
+    snprintf(line, sizeof(line),
+             "cd %s && for t in one two; do mkdir $t; "
+             "[ $t = one ] && names='a b sub z' || names='z sub b a'; "
+             "for n in $names; do mkdir -p $t/d; [ $n = sub ] && mkdir $t/d/sub || "
+             "echo $n >$t/d/$n; done; ln $t/d/b $t/d/sub/hard; ln -s b $t/d/link; "
+             "find $t -exec touch -h -d @1000000000 {} +; done",
+             dir);
+    assert_int_equal(system(line), 0);
+    for (int i = 0; i < 2; i++) {
+        char root[64], out[320];
+
+        snprintf(root, sizeof(root), "%s/%s", dir, i ? "two" : "one");
+        snprintf(out, sizeof(out), "%s.%d", p->out, i);
+
+        int err = import_path(root, out, &j, &e);
+
+        entry_judge_fini(&j);
+        if (err == -ENOENT)
+            skip();
+        assert_string_equal(e.msg, "");
+    }
+    snprintf(line, sizeof(line), "rm -rf %s; cmp %s.0 %s.1; s=$?; rm %s.0 %s.1; exit $s", dir,
+             p->out, p->out, p->out, p->out);
+    assert_int_equal(system(line), 0);
+}
+
 /* Neither end may hang or kill us: the recipe fails in the middle; the room runs out. */
 static void a_failing_recipe_is_the_reason(void **state)
 {
@@ -574,6 +611,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(truncated_archives_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(compressed_once_not_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_directory_is_its_tar, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_directory_is_the_same_in_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failing_recipe_is_the_reason, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_system_that_cannot_be_written, set_up, tear_down),
     };
