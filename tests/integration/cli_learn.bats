@@ -60,7 +60,7 @@ EOF
         cp "${CARREL_SOURCE:-$BATS_TEST_DIRNAME/../..}/policies/library/python.yaml" .
     carrel policy learn --parent ./python.yaml --log events --name mine >mine.yaml
     grep -q '^# not proposed: connect .*evil.example.org, denied by parent rule' mine.yaml
-    answers 0 carrel policy lint ./mine.yaml
+    answers 0 carrel policy show ./mine.yaml
     answers 0 carrel policy narrower ./mine.yaml ./python.yaml
     answers 0 carrel policy check ./mine.yaml http pypi.org GET /simple/a/
     answers 1 carrel policy check ./mine.yaml http pypi.org GET /simple/c/
@@ -70,7 +70,7 @@ EOF
     [ "$(jq -r '.not_proposed | length' <<<"$output")" -ge 1 ]
     # A parent from the library is extended by its name, and found there again.
     carrel policy learn --parent python --log events >again.yaml
-    answers 0 carrel policy lint ./again.yaml
+    answers 0 carrel policy show ./again.yaml
     answers 2 carrel policy learn --parent python --log events --name 'No Name'
 }
 
