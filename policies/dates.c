@@ -49,7 +49,7 @@ bool date_parse(const char *s, int64_t *out)
         days += leap(y) ? 366 : 365;
     for (int m = 1; m < month; m++)
         days += month_days(year, m);
-    *out = (days + day - 1) * DAY + hour * 3600 + minute * 60 + second;
+    *out = (days + day - 1) * DAY + INT64_C(3600) * hour + INT64_C(60) * minute + second;
     return true;
 }
 

@@ -114,7 +114,7 @@ bool ed25519_key_parse(const char *s, uint8_t key[ED25519_KEY_BYTES])
 
 void ed25519_key_print(const uint8_t key[ED25519_KEY_BYTES], char out[ED25519_KEY_TEXT])
 {
-    memcpy(out, PREFIX, strlen(PREFIX));
+    memcpy(out, PREFIX, sizeof(PREFIX));
     EVP_EncodeBlock((unsigned char *)out + strlen(PREFIX), key, ED25519_KEY_BYTES);
 }
 

@@ -79,7 +79,7 @@ static void judge_signatures(const struct trust *t, struct judgement *j, int64_t
 static uint32_t count(const struct judgement *j, const struct trust_role *r, uint64_t version,
                       int64_t *until)
 {
-    int64_t ends[STATEMENTS_MAX * NOTE_SIGNATURES_MAX];
+    int64_t ends[STATEMENTS_MAX * NOTE_SIGNATURES_MAX] = { 0 };
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < j->nsigs; i++) {
