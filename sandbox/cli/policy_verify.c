@@ -1,6 +1,7 @@
 /* policy_verify.c - policy verify: is a policy signed as this host demands, what does a grant add?
  */
 #include "policies/compare.h"
+#include "sandbox/cli/bundle_verify.h"
 #include "sandbox/cli/policy_say.h"
 #include "sandbox/cli/verbs.h"
 #include "sandbox/trust.h"
@@ -118,6 +119,8 @@ int verb_policy_verify(struct cli *c)
     struct err e = ERR_INIT;
     int status = 0;
 
+    if (args_has(c->args, OPT_BUNDLE))
+        return bundle_verify(c);
     if (trust_load(&t, &v.problems, &e)) {
         status = v.problems.errors ? policy_say_problems(c, &v.problems, EXIT_NO)
                                    : cli_fail(c, "trust", &e, NULL);

@@ -86,6 +86,9 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_ID]           = { OPT_ID, 0, "id", WORD_TEXT, "NAME", NULL, "name of the grant (default: from the time)" },
     [OPT_GRANT]        = { OPT_GRANT, 0, "grant", WORD_FILE, "FILE", NULL, "check this grant too, and show what it adds; may be repeated" },
     [OPT_RECORD]       = { OPT_RECORD, 0, "record", WORD_NOTHING, NULL, NULL, "remember the versions: older ones are refused from now on" },
+    [OPT_OUT]          = { OPT_OUT, 'o', "output", WORD_FILE, "FILE", NULL, "write the bundle to this file" },
+    [OPT_OUT_DIR]      = { OPT_OUT_DIR, 0, "out", WORD_DIR, "DIR", NULL, "write bundle, plan and every filter into this directory" },
+    [OPT_BUNDLE]       = { OPT_BUNDLE, 0, "bundle", WORD_FILE, "FILE", NULL, "check what was compiled instead: is it what the policy means?" },
 };
 
 #define BOX_OPTS                                                                                   \
@@ -214,6 +217,14 @@ const struct verb verbs[VERB_COUNT] = {
     [VERB_POLICY_SCHEMA] = { VERB_POLICY_SCHEMA, "schema", "[KEY]", "JSON Schema for editors, or the meaning of one key",
         "KEY is written with dots: network.allow.ports.",
         VERB_POLICY, 0, 1, false, false, WORD_TEXT, WORD_NOTHING, { OPT_NONE } },
+    [VERB_POLICY_COMPILE] = { VERB_POLICY_COMPILE, "compile", "POLICY", "make filters, masks and limits from a policy",
+        "Says what was made of it for each of Carrel's own processes and each tool, and the hash of all\n"
+        "of it together. The same policy makes the same bytes.",
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_OUT, OPT_OUT_DIR, OPT_ENGINE } },
+    [VERB_POLICY_SECCOMP] = { VERB_POLICY_SECCOMP, "seccomp", "import FILE | export POLICY TOOL", "seccomp profiles of Docker and OCI runtimes",
+        "import prints the syscalls section that says the same, and what it cannot say; the exit status\n"
+        "is then 1. export prints the filter of one command.",
+        VERB_POLICY, 2, 3, false, false, WORD_TEXT, WORD_FILE, { OPT_NONE } },
     [VERB_POLICY_KEYGEN] = { VERB_POLICY_KEYGEN, "keygen", "FILE", "make a key to sign with",
         "FILE gets the private key, FILE.pub the public one, which is printed.",
         VERB_POLICY, 1, 1, false, false, WORD_FILE, WORD_NOTHING, { OPT_NONE } },
@@ -225,7 +236,7 @@ const struct verb verbs[VERB_COUNT] = {
     [VERB_POLICY_VERIFY] = { VERB_POLICY_VERIFY, "verify", "POLICY", "check who signed a policy and those above it",
         "The trust document of this host says whose signatures are needed. The exit status is 1 when\n"
         "one is missing, expired or revoked, or when a newer version was used here.",
-        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_GRANT, OPT_RECORD } },
+        VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING, { OPT_GRANT, OPT_RECORD, OPT_BUNDLE } },
     [VERB_POLICY_GRANT] = { VERB_POLICY_GRANT, "grant", "POLICY", "permit one rule or number more, for a time",
         "Prints a signed grant. It holds for this policy as it is written now, and is worth as much as\n"
         "the trust document lets its role grant.",
