@@ -1,5 +1,5 @@
 /*
- * reaper.h - signals as events: children that end, and requests to power off.
+ * reaper.h - signals as events: children that end, and the kernel's request to power off.
  *
  * PID 1 collects every orphan of the guest, not only its own children.
  */
@@ -11,7 +11,7 @@
 struct reaper {
     struct loop_source signals; /* owns .fd */
     struct jobs *jobs;          /* borrowed, outlives this */
-    void (*power)(void *arg);   /* somebody in the guest asked to power off; may be NULL */
+    void (*power)(void *arg);   /* ctrl-alt-del; may be NULL */
     void *arg;
     bool childless; /* true when the last round found no process left at all */
 };

@@ -46,8 +46,10 @@ static const struct {
     { "kernel/unprivileged_bpf_disabled", "1" },
     { "kernel/io_uring_disabled", "2" },
     { "kernel/kexec_load_disabled", "1" },
-    { "kernel/keys/maxkeys", "0" }, /* EDQUOT for every new key and ring */
-    { "kernel/keys/root_maxkeys", "0" },
+    { "kernel/keys/maxkeys", "1" }, /* the least there is: EDQUOT for every key but an empty ring */
+    { "kernel/keys/maxbytes", "1" },
+    { "kernel/keys/root_maxkeys", "1" },
+    { "kernel/keys/root_maxbytes", "1" },
     { "kernel/sysrq", "0" },
     { "kernel/yama/ptrace_scope", "1" },
     { "user/max_user_namespaces", "0" },

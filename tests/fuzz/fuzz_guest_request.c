@@ -6,6 +6,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What was accepted of a profile is whole and in range: the sum is there to read all of it. */
+static size_t touch_profile(const struct profile *p)
+{
+    const uint8_t *code = (const uint8_t *)p->filter;
+    size_t sum = p->exe ? strlen(p->exe) : 0;
+
+    for (unsigned i = 0; i < p->nro + p->nrw; i++) {
+        const char *tree = i < p->nro ? p->ro[i] : p->rw[i - p->nro];
+
+        if (tree[0] != '/' || strlen(tree) >= PATH_BYTES)
+            abort();
+        sum += strlen(tree);
+    }
+    for (unsigned i = 0; i < p->nlimits; i++) {
+        if (p->limits[i].which >= 16)
+            abort();
+        sum += p->limits[i].value;
+    }
+    for (size_t i = 0; i < p->nfilter * sizeof(*p->filter); i++)
+        sum += code[i];
+    if (p->nfilter > MSG_FILTER_MAX || p->ro[p->nro] || p->rw[p->nrw] ||
+        (p->exe && p->exe[0] != '/') || (p->has_uid && p->uid == UINT32_MAX) ||
+        (!p->present &&
+         (p->exe || p->nro || p->nrw || p->nlimits || p->nfilter || p->has_uid || p->has_caps)))
+        abort();
+    return sum;
+}
+
 /* Every text of a request that was accepted is a string inside its block. */
 static size_t touch(const struct request *r)
 {
@@ -36,6 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     m = (struct msg_frame){ .type = data[0], .len = (uint32_t)size - 1, .body = data + 1 };
     if (request_parse(&m, &r, &e) == 0) {
         (void)touch(&r);
+        if (touch_profile(&r.profile) && r.type != MSG_EXEC && r.profile.present)
+            abort();
         request_fini(&r);
     }
     return 0;

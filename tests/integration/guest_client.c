@@ -295,6 +295,8 @@ uint32_t client_start(struct client *c, const struct client_exec *x)
         msg_add_u16(&b, MSG_ROWS, x->rows);
     if (x->cols)
         msg_add_u16(&b, MSG_COLS, x->cols);
+    if (x->more)
+        x->more(&b);
     client_request(c, id, &b);
     return id;
 }

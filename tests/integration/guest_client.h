@@ -51,6 +51,7 @@ struct client_exec {
     uint16_t rows, cols;
     const void *in; /* sent as stdin with MSG_F_STDIN, then its end */
     size_t in_len;
+    void (*more)(struct msg_builder *b); /* adds the fields of a profile; may be NULL */
 };
 
 struct client_result {

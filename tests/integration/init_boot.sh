@@ -1,8 +1,9 @@
 #!/bin/sh
 # init_boot.sh - carrel-init in real guests on QEMU: what init_driver asks of it, with both kinds of
-# writable layer, and how it gives up when a guest cannot start.
+# writable layer, without one, and on a kernel that lacks layers; how it gives up when a guest cannot
+# start.
 #
-#     init_boot.sh INIT_DRIVER CARREL_INIT [KERNEL...]
+#     init_boot.sh INIT_DRIVER INIT_PROBE CARREL_INIT [KERNEL...]
 #
 # KERNEL is a directory with vmlinux and, unless all drivers are built in, initrd*.img; by default each
 # one that carrel has. The /init in it is replaced by CARREL_INIT: the kernel unpacks archives one over
@@ -10,8 +11,8 @@
 set -eu
 cd "${CARREL_SOURCE:-$(dirname "$0")/../..}"
 . tests/needs.sh
-driver=$1 init=$2
-shift 2
+driver=$1 probe=$2 init=$3
+shift 3
 need_tool qemu-system-x86_64 qemu-system-x86
 need_tool mksquashfs squashfs-tools
 need_tool busybox busybox-static
@@ -32,6 +33,11 @@ mkdir -p "$tmp/root/bin" "$tmp/root/etc" "$tmp/root/root" "$tmp/root/home/agent"
 cp "$(command -v busybox)" "$tmp/root/bin/busybox"
 for applet in $(busybox --list); do
     [ "$applet" = busybox ] || ln -s busybox "$tmp/root/bin/$applet"
+done
+install -m 755 "$probe" "$tmp/root/bin/probe"
+install -m 4755 "$probe" "$tmp/root/bin/probe-suid"
+for dir in dev proc sys run tmp; do # a read-only root has no others
+    mkdir -p "$tmp/root/$dir"
 done
 cat >"$tmp/root/etc/passwd" <<'END'
 root:x:0:0:root:/root:/bin/sh
@@ -78,6 +84,17 @@ gives_up() { # KERNEL CMDLINE MESSAGE OPTION...
     echo "# gives up: $message"
 }
 
+try() { # KERNEL BOOT CMDLINE
+    rm -f "$tmp/port"
+    # shellcheck disable=SC2086 # the options are words
+    (guest "$1" "$3" $port "socket,id=c,server=on,wait=off,path=$tmp/port" \
+        $disk,readonly=on,file="$tmp/image" $disk,file="$tmp/layer") &
+    qemu=$!
+    "$driver" --connect "$tmp/port" "$2"
+    wait "$qemu"
+    qemu=
+}
+
 layers='tmpfs vdb vdb'
 # shellcheck disable=SC2086 # the options are words
 for kernel; do
@@ -87,14 +104,10 @@ for kernel; do
     cat ${old:+"$old"} "$tmp/new.cpio" >"$tmp/initrd"
     for layer in $layers; do
         echo "# writable layer: $layer"
-        rm -f "$tmp/port"
-        (guest "$kernel" "carrel.overlay=$layer" $port "socket,id=c,server=on,wait=off,path=$tmp/port" \
-            $disk,readonly=on,file="$tmp/image" $disk,file="$tmp/layer") &
-        qemu=$!
-        "$driver" --connect "$tmp/port"
-        wait "$qemu"
-        qemu=
+        try "$kernel" usual "carrel.overlay=$layer"
     done
+    echo "# without Landlock and the pids cgroup"
+    try "$kernel" lacking "carrel.overlay=tmpfs lsm=none cgroup_disable=pids"
     layers=tmpfs # the rest does not depend on the kernel
     [ -z "${done_once:-}" ] || continue
     done_once=1
@@ -102,8 +115,14 @@ for kernel; do
         echo "not ok: the writable layer was not put to rest"
         exit 1
     }
+    echo "# read-only root"
+    try "$kernel" read-only "carrel.root=ro carrel.tmp=4194304"
+    echo "# a small writable layer"
+    try "$kernel" small "carrel.overlay=8388608,300"
     gives_up "$kernel" "" "/dev/vda holds neither" $disk,readonly=on,file="$tmp/nothing"
     gives_up "$kernel" carrel.overlay=vdb "/dev/vdb holds neither" \
         $disk,readonly=on,file="$tmp/image" $disk,file="$tmp/nothing"
     gives_up "$kernel" carrel.overlay=disk "kernel command line" $disk,readonly=on,file="$tmp/image"
+    gives_up "$kernel" carrel.rot=ro 'kernel command line: "carrel.rot=ro" is not known' \
+        $disk,readonly=on,file="$tmp/image"
 done
