@@ -28,6 +28,7 @@ struct profile *bundle_parse(const void *bytes, size_t len, struct err *e);
 void bundle_hash(const void *bytes, size_t len, char out[BUNDLE_HASH_HEX]);
 
 struct bundle_tally {
+    bool proofs_only;                /* in: leave the boundary values out */
     uint64_t filters, leaves, calls; /* proved; regions of the proofs; calls tried on top */
 };
 

@@ -83,7 +83,7 @@ static void unmake(struct made *m)
 static int judge(const struct made *m, const char *bytes, size_t len, struct err *e)
 {
     struct profile *f = bundle_parse(bytes, len, e);
-    struct bundle_tally t;
+    struct bundle_tally t = { 0 };
     int err = f ? bundle_check(f, m->rules, m->plan, &t, e) : -e->code;
 
     profile_free(f);
@@ -302,7 +302,7 @@ static void mismatches_are_named(void **s)
         struct made other;
         struct err e = ERR_INIT;
         struct profile *f = bundle_parse(m.bytes.p, m.bytes.len, &e);
-        struct bundle_tally t;
+        struct bundle_tally t = { 0 };
 
         text_add(&yaml, "%.*s%s%s", (int)(at - one_tool), one_tool, edits[i].by,
                  at + strlen(edits[i].instead));
@@ -332,7 +332,7 @@ static void every_part_is_checked(void **s)
         struct err e = ERR_INIT;
         struct profile *f = bundle_parse(m.bytes.p, m.bytes.len, &e);
         struct tool_profile *t = &f->tools[0];
-        struct bundle_tally tally;
+        struct bundle_tally tally = { 0 };
 
         switch (what) {
         case 0: t->caps |= 1u << 21; break;
