@@ -203,7 +203,8 @@ int report_ocsf(FILE *out, const struct audit_record *r)
     fprintf(out, ",\"unmapped\":{\"bytes\":%llu,\"decision\":\"%s\",\"generation\":%llu",
             (unsigned long long)r->bytes, audit_decision_name(r->decision),
             (unsigned long long)r->generation);
-    fprintf(out, ",\"grade\":\"%c\",\"mono\":\"%llu\"", r->grade, (unsigned long long)r->mono_ns);
+    json(out, ",\"grade\":", (const char[]){ r->grade, '\0' });
+    fprintf(out, ",\"mono\":\"%llu\"", (unsigned long long)r->mono_ns);
     json(out, ",\"policy\":", r->policy);
     json(out, ",\"rule\":", r->rule);
     fprintf(out, ",\"untrusted\":%s}}\n", r->untrusted ? "true" : "false");

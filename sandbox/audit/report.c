@@ -1,10 +1,12 @@
-/* report.c - the page; see report.h. Everything that comes from a record goes through text(). */
+/* report.c - the page; see report.h. Everything that comes from a record goes through page_text().
+ */
 #include "sandbox/audit/report.h"
+
+#include "sandbox/audit/page.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const char style[] =
     "<style>"
@@ -20,74 +22,37 @@ static const char style[] =
     "margin-top:16px}.card{flex:1 1 120px;background:var(--paper);border:1px solid var(--line);"
     "border-radius:8px;padding:12px 16px}.card b{display:block;font-size:22px}"
     ".ok{color:var(--ok)}.no{color:var(--no)}table{border-collapse:collapse;width:100%}"
-    "th{text-align:left;color:var(--dim);font-weight:500}td,th{padding:4px 10px 4px 0;"
-    "border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}"
-    "td.n,th.n{text-align:right;white-space:nowrap}code{font:12px ui-monospace,monospace}"
-    "svg{display:block;width:100%;height:auto}svg text{fill:var(--dim);font:11px system-ui,"
+    "th{text-align:left;color:var(--dim);font-weight:500}td,th{padding:4px 12px 4px 0;"
+    "border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}"
+    "td.w{white-space:normal;overflow-wrap:anywhere;min-width:14em}"
+    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}"
+    ".tag{border:1px solid var(--line);border-radius:4px;padding:0 4px;font-size:11px;"
+    "color:var(--dim)}.wide{overflow-x:auto}"
+    "svg{display:block;width:100%;min-width:860px;height:auto}svg text{fill:var(--dim);font:11px "
+    "system-ui,"
     "sans-serif}.a{fill:var(--ok)}.d{fill:var(--no)}.e{fill:var(--event)}"
     ".grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:6px}"
     ".cell{border:1px solid var(--line);border-left:4px solid var(--dim);border-radius:4px;"
     "padding:4px "
     "8px}.cell.used{border-left-color:var(--ok)}.cell.denied{border-left-color:var(--no)}"
-    ".cell.never{border-left-style:dotted;border-left-color:var(--dim)}</style>";
-
-/* HTML text and attribute values. */
-static void text(FILE *out, const char *s)
-{
-    for (; *s; s++) {
-        switch (*s) {
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '&': fputs("&amp;", out); break;
-        case '"': fputs("&quot;", out); break;
-        case '\'': fputs("&#39;", out); break;
-        default:
-            if ((unsigned char)*s < 0x20 || *s == 0x7f)
-                fprintf(out, "\\x%02x", (unsigned char)*s);
-            else
-                fputc(*s, out);
-        }
-    }
-}
-
-static void utc(FILE *out, uint64_t ns)
-{
-    time_t s = (time_t)(ns / 1000000000u);
-    struct tm tm;
-    char buf[32];
-
-    gmtime_r(&s, &tm);
-    strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S", &tm);
-    fprintf(out, "%s.%03u UTC", buf, (unsigned)(ns / 1000000u % 1000u));
-}
-
-static void duration(FILE *out, uint64_t ns)
-{
-    if (ns < 1000000000u)
-        fprintf(out, "%u ms", (unsigned)(ns / 1000000u));
-    else if (ns < 120000000000u)
-        fprintf(out, "%.1f s", (double)ns / 1e9);
-    else
-        fprintf(out, "%.1f min", (double)ns / 6e10);
-}
-
-static void bytes(FILE *out, uint64_t n)
-{
-    static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-    double v = (double)n;
-    unsigned u = 0;
-
-    while (v >= 1024 && u + 1 < array_len(unit)) {
-        v /= 1024;
-        u++;
-    }
-    fprintf(out, u ? "%.1f %s" : "%.0f %s", v, unit[u]);
-}
+    ".cell.never{border-left-style:dotted}.cell.unseen{border-left-style:dashed}"
+    ".legend{display:flex;flex-wrap:wrap;gap:8px;margin-top:12px}</style>";
 
 static void card(FILE *out, const char *name, uint64_t n, const char *class)
 {
-    fprintf(out, "<div class=card><span class=dim>%s</span><b class=\"%s\">%llu</b></div>", name,
-            class, (unsigned long long)n);
+    fprintf(out, "<div class=card><span class=dim>%s</span><b class=\"%s\">", name, class);
+    page_count(out, n);
+    fputs("</b></div>", out);
+}
+
+/* "3 allowed, 1 denied" */
+static void decided(FILE *out, uint64_t allowed, uint64_t denied, const char *between)
+{
+    page_count(out, allowed);
+    fprintf(out, " allowed%s", between);
+    page_count(out, denied);
+    fputs(" denied", out);
 }
 
 static void head(FILE *out, const struct tally *t, const struct report_proof *p)
@@ -95,22 +60,34 @@ static void head(FILE *out, const struct tally *t, const struct report_proof *p)
     fputs("<!doctype html><html lang=en><meta charset=utf-8>"
           "<meta name=viewport content=\"width=device-width\"><title>Audit of ",
           out);
-    text(out, t->sandbox);
-    fprintf(out, "</title>%s<main><h1>Audit of <code style=\"font-size:inherit\">", style);
-    text(out, t->sandbox);
+    page_text(out, p->name[0] ? p->name : t->sandbox);
+    fprintf(out, "</title>%s<main><h1>Audit of ", style);
+    if (p->name[0]) {
+        page_text(out, p->name);
+        fputs(" <code class=dim>", out);
+    } else {
+        fputs("<code style=\"font-size:inherit\">", out);
+    }
+    page_text(out, t->sandbox);
     fputs("</code></h1><p class=dim>", out);
     if (t->records) {
-        utc(out, t->first_ns);
+        page_time(out, t->first_ns);
         fputs(" to ", out);
-        utc(out, t->last_ns);
-        fputs(" &middot; ", out);
-        duration(out, t->last_mono - t->first_mono);
+        page_time(out, t->last_ns);
+        fputs(" UTC &middot; ", out);
+        page_span(out, t->last_mono - t->first_mono);
     }
-    if (t->policy[0])
-        fprintf(out, " &middot; policy <code>%.16s</code>", t->policy);
+    if (t->policy[0]) {
+        char begins[17];
+
+        snprintf(begins, sizeof(begins), "%.16s", t->policy);
+        fputs(" &middot; policy <code>", out);
+        page_text(out, begins);
+        fputs("</code>", out);
+    }
     fprintf(out, "</p><p><b class=%s>%s</b> ", p->sound ? "ok" : "no",
             p->sound ? "&#10004; The log verifies:" : "&#10008; The log does not verify:");
-    text(out, p->said);
+    page_text(out, p->said);
     if (!p->sound)
         fputs(" <b>What follows is only the part that is proved.</b>", out);
     fputs("</p><div class=cards>", out);
@@ -126,14 +103,6 @@ static void head(FILE *out, const struct tally *t, const struct report_proof *p)
 
 enum { LEFT = 70, LANE = 36, WIDTH = 1040 };
 
-static double bar(FILE *out, const char *class, double x, double y, double h, double w)
-{
-    if (h > 0)
-        fprintf(out, "<rect class=%s x=%.1f y=%.1f width=%.1f height=%.1f />", class, x, y - h, w,
-                h);
-    return y - h;
-}
-
 static double log2_of(uint32_t n)
 {
     double v = 0;
@@ -145,7 +114,40 @@ static double log2_of(uint32_t n)
     return v;
 }
 
-static void timeline_lane(FILE *out, const struct tally *t, unsigned lane, unsigned used)
+static uint32_t happened(const struct tally_tick *k)
+{
+    return k->allowed + k->denied + k->events;
+}
+
+static double bar(FILE *out, const char *class, double x, double y, double h, double w)
+{
+    fprintf(out, "<rect class=%s x=%.1f y=%.1f width=%.1f height=%.1f />", class, x, y - h, w, h);
+    return y - h;
+}
+
+/* As high as the logarithm of what happened; its parts in proportion, none too thin to be seen. */
+static void timeline_bar(FILE *out, const struct tally_tick *k, double x, double y, double w,
+                         uint32_t most)
+{
+    enum { LOW = 5, HIGH = LANE - 6, THIN = 3 };
+    const uint32_t n = happened(k);
+    const double h = LOW + (HIGH - LOW) * (most > 1 ? log2_of(n) / log2_of(most) : 0);
+    const uint32_t part[] = { k->allowed, k->events, k->denied };
+    static const char *const class[] = { "a", "e", "d" };
+
+    fprintf(out, "<g><title>%u allowed, %u denied, %u events</title>", k->allowed, k->denied,
+            k->events);
+    for (size_t i = 0; i < array_len(part); i++) {
+        double high = h * part[i] / n;
+
+        if (part[i])
+            y = bar(out, class[i], x, y, high < THIN ? THIN : high, w);
+    }
+    fputs("</g>", out);
+}
+
+static void timeline_lane(FILE *out, const struct tally *t, unsigned lane, unsigned used,
+                          uint32_t most)
 {
     const double w = (double)(WIDTH - LEFT) / used;
     const double base = (lane + 1) * LANE;
@@ -154,44 +156,40 @@ static void timeline_lane(FILE *out, const struct tally *t, unsigned lane, unsig
             "<text x=0 y=%.0f>%s</text><line x1=%d x2=%d y1=%.1f y2=%.1f "
             "stroke=\"currentColor\" stroke-opacity=.15 />",
             base - 6, tally_lane_name((enum tally_lane)lane), LEFT, WIDTH, base, base);
-    for (unsigned i = 0; i < used; i++) {
-        const struct tally_tick *k = &t->tick[lane][i];
-        double x = LEFT + i * w, y = base, bw = w < 2 ? 2 : w * 0.85;
-
-        if (!k->allowed && !k->denied && !k->events)
-            continue;
-        fprintf(out, "<g><title>%u allowed, %u denied, %u events</title>", k->allowed, k->denied,
-                k->events);
-        y = bar(out, "a", x, y, k->allowed ? 4 + log2_of(k->allowed) * 1.2 : 0, bw);
-        y = bar(out, "e", x, y, k->events ? 4 + log2_of(k->events) * 1.2 : 0, bw);
-        bar(out, "d", x, y, k->denied ? 5 + log2_of(k->denied) * 1.2 : 0, bw);
-        fputs("</g>", out);
-    }
+    for (unsigned i = 0; i < used; i++)
+        if (happened(&t->tick[lane][i]))
+            timeline_bar(out, &t->tick[lane][i], LEFT + i * w, base, w < 2 ? 2 : w * 0.85, most);
 }
 
 static void timeline(FILE *out, const struct tally *t)
 {
     uint64_t span = t->last_mono - t->first_mono;
     unsigned used = (unsigned)(span / t->tick_ns) + 1;
+    uint32_t most = 1;
 
     if (!t->records)
         return;
+    for (unsigned l = 0; l < TALLY_LANES; l++)
+        for (unsigned i = 0; i < used; i++)
+            if (happened(&t->tick[l][i]) > most)
+                most = happened(&t->tick[l][i]);
     fprintf(out,
-            "<section><h2>Timeline</h2><svg viewBox=\"0 0 %d %d\" role=img "
+            "<section><h2>Timeline</h2><div class=wide><svg viewBox=\"0 0 %d %d\" role=img "
             "aria-label=\"what happened when\">",
             WIDTH, (int)(TALLY_LANES * LANE + 24));
     for (unsigned l = 0; l < TALLY_LANES; l++)
-        timeline_lane(out, t, l, used);
+        timeline_lane(out, t, l, used, most);
     for (unsigned i = 0; i <= 4; i++) {
         fprintf(out, "<text x=%d y=%d text-anchor=%s>", LEFT + (int)i * (WIDTH - LEFT) / 4,
                 (int)(TALLY_LANES * LANE + 18),
                 i == 0   ? "start"
                 : i == 4 ? "end"
                          : "middle");
-        duration(out, (uint64_t)used * t->tick_ns * i / 4);
+        page_span(out, (uint64_t)used * t->tick_ns * i / 4);
         fputs("</text>", out);
     }
-    fputs("</svg><p class=dim><span class=ok>&#9632;</span> allowed <span class=no>&#9632;</span> "
+    fputs("</svg></div><p class=dim><span class=ok>&#9632;</span> allowed <span "
+          "class=no>&#9632;</span> "
           "denied <span style=\"color:var(--event)\">&#9632;</span> events; bars grow with the "
           "logarithm</p></section>",
           out);
@@ -225,10 +223,11 @@ static void egress(FILE *out, const struct tally *t)
     /* They are pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
     qsort(host, t->nhosts, sizeof(host[0]), by_weight);
     mid = n * ROW / 2.0;
-    fprintf(out,
-            "<svg viewBox=\"0 0 %d %u\" role=img aria-label=\"where data could go\">"
-            "<text x=0 y=%.0f style=\"fill:var(--ink)\">sandbox</text>",
-            WIDTH, n * ROW, mid + 4);
+    fprintf(
+        out,
+        "<div class=wide><svg viewBox=\"0 0 %d %u\" role=img aria-label=\"where data could go\">"
+        "<text x=0 y=%.0f style=\"fill:var(--ink)\">sandbox</text>",
+        WIDTH, n * ROW, mid + 4);
     for (unsigned i = 0; i < n; i++) {
         const struct tally_host *h = host[i];
         double y = i * ROW + ROW / 2.0, w = 1 + log2_of((uint32_t)(h->bytes >> 10)) * 0.7;
@@ -238,15 +237,16 @@ static void egress(FILE *out, const struct tally *t)
                 "stroke-width=%.1f %s/><text x=430 y=%.1f style=\"fill:var(--ink)\">",
                 mid, mid, y, y, h->allowed ? "ok" : "no", w,
                 h->allowed ? "" : "stroke-dasharray=\"4 4\" ", y + 4);
-        text(out, h->name);
+        page_text(out, h->name);
         fprintf(out, "</text><text x=%d y=%.1f text-anchor=end>", WIDTH, y + 4);
-        bytes(out, h->bytes);
-        fprintf(out, " &#183; %llu allowed &#183; %llu denied &#183; ",
-                (unsigned long long)h->allowed, (unsigned long long)h->denied);
-        text(out, h->rule);
+        page_bytes(out, h->bytes);
+        fputs(" &#183; ", out);
+        decided(out, h->allowed, h->denied, " &#183; ");
+        fputs(" &#183; ", out);
+        page_text(out, h->rule[0] ? h->rule : "no rule");
         fputs("</text>", out);
     }
-    fputs("</svg>", out);
+    fputs("</svg></div>", out);
     if (t->nhosts > n || t->other_hosts)
         fprintf(out, "<p class=dim>and %u more destinations</p>",
                 t->nhosts - n + (t->other_hosts ? 1 : 0));
@@ -267,18 +267,17 @@ static void cell(FILE *out, const char *class, const char *id, const char *what,
                  uint64_t denied)
 {
     fprintf(out, "<div class=\"cell %s\"><code>", class);
-    text(out, id);
+    page_text(out, id);
     fputs("</code><br>", out);
     if (what) {
-        text(out, what);
+        page_text(out, what);
         fputs("<br>", out);
     }
     fputs("<span class=dim>", out);
     if (allowed || denied)
-        fprintf(out, "%llu allowed, %llu denied", (unsigned long long)allowed,
-                (unsigned long long)denied);
+        decided(out, allowed, denied, ", ");
     else
-        fputs("never used", out);
+        fputs(strcmp(class, "never") != 0 ? "not seen by the host" : "never used", out);
     fputs("</span></div>", out);
 }
 
@@ -290,34 +289,37 @@ static bool is_grant(const struct report_policy *p, const char *id)
     return false;
 }
 
+const char *report_use(const struct tally *t, const struct report_grant *g)
+{
+    const struct tally_rule *r = find_rule(t, g->rule);
+
+    if (r && r->allowed)
+        return "used";
+    if (r && r->denied)
+        return "denied";
+    return g->seen ? "never" : "unseen";
+}
+
 static void grants(FILE *out, const struct tally *t, const struct report_policy *p)
 {
     size_t never = 0;
 
-    for (size_t i = 0; i < p->n; i++) {
-        const struct tally_rule *r = find_rule(t, p->grants[i].rule);
-
-        never += !r || !r->allowed;
-    }
+    for (size_t i = 0; i < p->n; i++)
+        never += !strcmp(report_use(t, &p->grants[i]), "never");
     if (never)
         fprintf(out,
                 "<p>%zu of %zu grants were never used in this run: remove them, or learn from "
                 "more runs.</p>",
                 never, p->n);
-    else if (p->n)
-        fputs("<p>Every grant was used.</p>", out);
     if (t->other_rules)
         fprintf(out, "<p class=dim>%llu records name rules beyond the first %u.</p>",
                 (unsigned long long)t->other_rules, TALLY_RULES);
     fputs("<div class=grid>", out);
     for (size_t i = 0; i < p->n; i++) {
         const struct tally_rule *r = find_rule(t, p->grants[i].rule);
-        const char *class = !r || (!r->allowed && !r->denied) ? "never"
-                            : r->allowed                      ? "used"
-                                                              : "denied";
 
-        cell(out, class, p->grants[i].rule, p->grants[i].text, r ? r->allowed : 0,
-             r ? r->denied : 0);
+        cell(out, report_use(t, &p->grants[i]), p->grants[i].rule, p->grants[i].text,
+             r ? r->allowed : 0, r ? r->denied : 0);
     }
 }
 
@@ -326,7 +328,7 @@ static void privilege(FILE *out, const struct tally *t, const struct report_poli
     fputs("<section><h2>Least privilege</h2>", out);
     if (p->note) {
         fputs("<p class=dim>Grants that were never used cannot be listed: ", out);
-        text(out, p->note);
+        page_text(out, p->note);
         fputs(". These are the rules that decided something.</p>", out);
     }
     grants(out, t, p);
@@ -339,8 +341,10 @@ static void privilege(FILE *out, const struct tally *t, const struct report_poli
     if (!p->n && !t->nrules)
         fputs("<p class=dim>No rule decided anything.</p>", out);
     else
-        fputs("<p class=legend><span class=\"cell used\">used</span> <span class=\"cell "
-              "never\">never used</span> <span class=\"cell denied\">only denied</span></p>",
+        fputs("<p class=legend><span class=\"cell used\">used</span> "
+              "<span class=\"cell never\">never used</span> "
+              "<span class=\"cell unseen\">in the guest, not seen by the host</span> "
+              "<span class=\"cell denied\">only denied</span></p>",
               out);
     fputs("</section>", out);
 }
@@ -353,23 +357,28 @@ static void denials(FILE *out, const struct tally *t)
     if (!shown)
         fputs("<p class=dim>Nothing was denied.</p>", out);
     else
-        fputs("<table><tr><th class=n>#<th>time<th>what<th>object<th>rule<th>grade", out);
+        fputs("<p class=dim><span class=tag>guest</span> marks words that the guest chose.</p>"
+              "<div class=wide><table><tr><th class=n>#<th>time (UTC)<th>what<th>object<th>rule"
+              "<th>grade",
+              out);
     for (uint64_t i = 0; i < shown; i++) {
         const struct audit_record *r = &t->latest[(t->nlatest - 1 - i) % TALLY_LATEST];
 
-        fprintf(out, "<tr><td class=n>%llu<td>", (unsigned long long)r->seq);
-        utc(out, r->time_ns);
+        fputs("<tr><td class=n>", out);
+        page_count(out, r->seq);
         fputs("<td>", out);
-        text(out, r->kind);
-        fputs("<td><code>", out);
-        text(out, r->object);
-        fprintf(out, "</code>%s<td><code>",
-                r->untrusted ? " <span class=dim>(the guest's words)</span>" : "");
-        text(out, r->rule);
-        fprintf(out, "</code><td>%c", r->grade);
+        page_time(out, r->time_ns);
+        fputs("<td>", out);
+        page_text(out, r->kind);
+        fputs("<td class=w><code>", out);
+        page_text(out, r->object);
+        fprintf(out, "</code>%s<td><code>", r->untrusted ? " <span class=tag>guest</span>" : "");
+        page_text(out, r->rule[0] ? r->rule : "no rule");
+        fputs("</code><td>", out);
+        page_text(out, (const char[]){ r->grade, '\0' });
     }
     if (shown)
-        fputs("</table>", out);
+        fputs("</table></div>", out);
     if (t->nlatest > shown)
         fprintf(out, "<p class=dim>the last %u of %llu</p>", TALLY_LATEST,
                 (unsigned long long)t->nlatest);

@@ -13,7 +13,11 @@
 struct report_grant {
     const char *rule; /* id as in the records */
     const char *text; /* what it grants, for a person */
+    bool seen;        /* every use of it, or every request for it, is recorded */
 };
+
+/* "used", "denied" (only), "never", or "unseen": the host does not see every use of it. */
+const char *report_use(const struct tally *t, const struct report_grant *g);
 
 /* The policy that was in force. */
 struct report_policy {

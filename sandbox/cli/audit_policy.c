@@ -101,6 +101,13 @@ static char *grant_text(struct arena *a, const struct policy *p, const struct ru
     return copy;
 }
 
+/* What the host enforces it records; commands it is asked for, also when the guest holds them to
+ * their rules. What only the guest sees is in no log. */
+static bool is_seen(const struct rule *r)
+{
+    return r->grade == 'H' || !strncmp(r->section, "tools", 5);
+}
+
 /* Rules that allow something; the numbers of the document are limits, not grants. */
 static void list_grants(struct audit_policy *p)
 {
@@ -114,9 +121,11 @@ static void list_grants(struct audit_policy *p)
     for (uint32_t i = 0; i < rs->nrules; i++) {
         const struct rule *r = &rs->rules[i];
 
-        if (!r->deny && !limit[i])
-            v[p->report.n++] = (struct report_grant){ arena_copy(&p->arena, r->id, strlen(r->id)),
-                                                      grant_text(&p->arena, p->policy, r) };
+        /* What stands at no line is a default, not somebody's grant. */
+        if (!r->deny && !limit[i] && r->spot.line)
+            v[p->report.n++] =
+                (struct report_grant){ arena_copy(&p->arena, r->id, strlen(r->id)),
+                                       grant_text(&p->arena, p->policy, r), is_seen(r) };
     }
     p->report.grants = v;
     ruleset_free(rs);

@@ -40,14 +40,6 @@ static json_t *rules_json(const struct reporting *r)
     return a;
 }
 
-static const struct tally_rule *rule_of(const struct tally *t, const char *id)
-{
-    for (unsigned i = 0; i < t->nrules; i++)
-        if (!strcmp(t->rule[i].id, id))
-            return &t->rule[i];
-    return NULL;
-}
-
 static json_t *grants_json(const struct reporting *r)
 {
     const struct report_policy *p = &r->policy.report;
@@ -57,14 +49,9 @@ static json_t *grants_json(const struct reporting *r)
         return json_null();
     a = json_array();
     for (size_t i = 0; i < p->n; i++) {
-        const struct tally_rule *k = rule_of(r->t, p->grants[i].rule);
-
-        json_array_append_new(a,
-                              json_pack("{s:o, s:o, s:s}", "rule", cli_json_text(p->grants[i].rule),
-                                        "grants", cli_json_text(p->grants[i].text), "use",
-                                        !k || (!k->allowed && !k->denied) ? "never"
-                                        : k->allowed                      ? "used"
-                                                                          : "denied"));
+        json_array_append_new(
+            a, json_pack("{s:o, s:o, s:s}", "rule", cli_json_text(p->grants[i].rule), "grants",
+                         cli_json_text(p->grants[i].text), "use", report_use(r->t, &p->grants[i])));
     }
     return a;
 }

@@ -2,12 +2,14 @@
  * audit_maker.c - audit logs for tests, through the functions that a keeper calls.
  *
  *   audit_maker STATE make ID NAME N [HASH]   N records under a policy's hash, and closed
+ *   audit_maker STATE spread ID NAME N S [HASH]   the same as if it had taken S seconds, in bursts
  *   audit_maker STATE live ID NAME N          N records, then one for each line of stdin: its text.
  *                                             Says "ready" and after each line "done"; closes at
  * the end of stdin, dies without at the line "die" audit_maker STATE forge ID K TEXT         as
  * somebody who knows the format but not the key: record K says TEXT, every hash after it is made
  * anew
  */
+#include "sandbox/audit/checkpoint.h"
 #include "sandbox/audit/log.h"
 
 #include "base/fd.h"
@@ -113,6 +115,81 @@ static int live(struct audit_log *l, struct err *e)
     return err;
 }
 
+/* ---- a log with times of its own, as the writer would have made it ---- */
+
+struct spreading {
+    FILE *log, *notes;
+    struct audit_chain chain;
+    uint64_t time_ns;
+    const char *id;
+    const struct audit_key *key;
+};
+
+static int put_checkpoint(struct spreading *s, bool closed, struct err *e)
+{
+    struct audit_checkpoint c = { .size = s->chain.size, .time_ns = s->time_ns, .closed = closed };
+    char note[AUDIT_NOTE_MAX];
+    int n;
+
+    snprintf(c.sandbox, sizeof(c.sandbox), "%s", s->id);
+    memcpy(c.head, s->chain.head, AUDIT_HASH);
+    audit_chain_root(&s->chain, c.root);
+    n = audit_checkpoint_text(&c, note);
+    if (n > 0)
+        n = audit_note_sign(s->key, note, (size_t)n, e);
+    if (n > 0)
+        fprintf(s->notes, "%.*s\n", n, note);
+    return n < 0 ? n : 0;
+}
+
+static void put_record(struct spreading *s, struct audit_record *r)
+{
+    char line[AUDIT_LINE_MAX];
+    size_t n;
+
+    r->seq = s->chain.size;
+    r->time_ns = r->mono_ns = s->time_ns;
+    snprintf(r->sandbox, sizeof(r->sandbox), "%s", s->id);
+    memcpy(r->prev, s->chain.head, AUDIT_HASH);
+    n = audit_line(r, line);
+    audit_chain_add(&s->chain, line, n - 1);
+    fwrite(line, 1, n, s->log);
+}
+
+static FILE *create(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
+static int spread(int dir, char **argv, const char *hash, const struct audit_key *key)
+{
+    const unsigned n = (unsigned)strtoul(argv[5], NULL, 10);
+    const uint64_t span = strtoull(argv[6], NULL, 10) * 1000000000u;
+    struct spreading s = { .log = create(dir, "log"),
+                           .notes = create(dir, "checkpoints"),
+                           .time_ns = 1795442400ull * 1000000000u,
+                           .id = argv[3],
+                           .key = key };
+    struct audit_record r = { .decision = AUDIT_EVENT, .grade = '-', .actor = "keeper" };
+    const uint64_t from = s.time_ns;
+    struct err e = ERR_INIT;
+    int err = s.log && s.notes ? 0 : -EIO;
+
+    snprintf(r.kind, sizeof(r.kind), "sandbox.start");
+    snprintf(r.object, sizeof(r.object), "%s image base", argv[4]);
+    for (unsigned i = 1; i <= n && !err; i++) {
+        put_record(&s, &r);
+        if (i % AUDIT_CHECKPOINT_RECORDS == 0 || i == n)
+            err = put_checkpoint(&s, i == n, &e);
+        fill(&r, i, n, hash);
+        /* Seven bursts of work, with pauses. */
+        s.time_ns = from + span / 8 * (i * 7ull / n) + span / 16 * (i * 7ull % n) / n;
+    }
+    return err || fclose(s.log) || fclose(s.notes) ? die("spread", &e) : 0;
+}
+
 /* ---- forging ---- */
 
 struct forging {
@@ -179,6 +256,9 @@ int main(int argc, char **argv)
         return forge(dir, argv[4], argv[5]);
 
     struct audit_key *key = audit_key_own(logs, "key", &e);
+    if (key && !strcmp(argv[2], "spread"))
+        return argc > 6 ? spread(dir, argv, argc > 7 ? argv[7] : "", key) : 2;
+
     struct audit_log *l = key ? audit_log_open(dir, argv[3], key, &e) : NULL;
 
     if (!l)

@@ -1,7 +1,9 @@
 /* test_audit.c - what was recorded cannot be changed, cut, reordered or added to without a trace.
  */
 #include "sandbox/audit/checkpoint.h"
-#include "sandbox/audit/log.h"
+#include "sandbox/audit/logs.h"
+#include "sandbox/audit/object.h"
+#include "sandbox/audit/report.h"
 
 #include "base/io.h"
 
@@ -349,6 +351,279 @@ static void h14_two_writers(void **s)
     assert_int_equal(audit_log_close(l, &e), 0);
 }
 
+/* ---- what a reader sees ---- */
+
+struct seen {
+    uint64_t n, last;
+    int stop_at; /* -1: never */
+};
+
+static int see(void *arg, const struct audit_record *r)
+{
+    struct seen *s = arg;
+
+    if (s->stop_at >= 0 && s->n == (uint64_t)s->stop_at)
+        return -ECANCELED;
+    s->n++;
+    s->last = r->seq;
+    return 0;
+}
+
+static enum audit_fault check(bool vouched, int kept_fd, struct seen *s, struct audit_verdict *v)
+{
+    const struct audit_check c = {
+        .dirfd = dirfd_, .key = key, .kept_fd = kept_fd, .vouched = vouched, .each = see, .arg = s
+    };
+
+    s->n = 0;
+    return audit_log_check(&c, v, NULL) ? v->fault : AUDIT_SOUND;
+}
+
+/* Replaces the first occurrence of a text of the same length behind an offset. */
+static void overwrite(const char *name, const char *was, const char *is, size_t from)
+{
+    size_t len;
+    char *p = slurp(name, &len), *at = strstr(p + from, was);
+
+    assert_non_null(at);
+    memcpy(at, is, strlen(is));
+    spill(name, p, len);
+    free(p);
+}
+
+static void only_what_is_vouched_for_is_seen(void **s)
+{
+    struct seen seen = { .stop_at = -1 };
+    struct audit_verdict v;
+    size_t len;
+
+    (void)s;
+    write_log(2500);
+    assert_int_equal(check(true, -1, &seen, &v), AUDIT_SOUND);
+    assert_int_equal(seen.n, 2500);
+    assert_int_equal(seen.last, 2499);
+    assert_int_equal(v.chain.size, 2500);
+
+    char *log = slurp("log", &len), *at = log;
+
+    assert_int_equal(v.bytes, len);
+    /* Record 1,700 changes: the 700 before it have only their chain. */
+    for (unsigned i = 0; i < 1700; i++)
+        at = strchr(at, '\n') + 1;
+    *strstr(at, "guest") = 'G';
+    spill("log", log, len);
+    free(log);
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_TAMPERED);
+    assert_int_equal(seen.n, 1701); /* it parses: the next one does not follow it */
+    assert_int_equal(check(true, -1, &seen, &v), AUDIT_TAMPERED);
+    assert_int_equal(seen.n, 1000);
+    assert_int_equal(v.covered, 1000);
+    assert_int_equal(v.records, 1701);
+}
+
+static void a_reader_can_stop(void **s)
+{
+    struct seen seen = { .stop_at = 3 };
+    struct audit_verdict v;
+
+    (void)s;
+    write_log(20);
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_UNREADABLE);
+    assert_int_equal(seen.n, 3);
+    assert_int_equal(check(true, -1, &seen, &v), AUDIT_UNREADABLE);
+    assert_int_equal(seen.n, 3);
+}
+
+static void what_is_wrong_has_a_kind(void **s)
+{
+    struct seen seen = { .stop_at = -1 };
+    struct audit_verdict v;
+    struct err e = ERR_INIT;
+    const struct audit_check c = { .dirfd = dirfd_, .key = key, .kept_fd = -1 };
+    size_t len, notes_len;
+
+    (void)s;
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_UNREADABLE); /* there is none */
+    write_log(10);
+
+    char *log = slurp("log", &len), *notes = slurp("checkpoints", &notes_len);
+
+    spill("log", log, len - 1);
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_SHORT);
+    spill("checkpoints", notes, 0);
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_TORN);
+    assert_int_equal(seen.n, 9);
+    assert_int_equal(log_judge(&c, NULL, &v, &e), LOG_CUT);
+    spill("log", log, len);
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_SOUND);
+    assert_int_equal(v.covered, 0);
+    assert_false(v.closed);
+    assert_int_equal(log_judge(&c, NULL, &v, &e), LOG_CUT);
+    spill("checkpoints", notes, notes_len - 1);
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_TORN);
+    spill("checkpoints", notes, notes_len);
+    assert_int_equal(log_judge(&c, NULL, &v, &e), LOG_CLOSED);
+    assert_int_equal(log_judge(&c, "0123456789ab", &v, &e), LOG_BROKEN);
+    overwrite("log", "\"seq\":4", "\"seq\":5", 0);
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_TAMPERED);
+    assert_int_equal(v.records, 4);
+    free(log);
+    free(notes);
+}
+
+static void a_kept_checkpoint_binds(void **s)
+{
+    struct seen seen = { .stop_at = -1 };
+    struct audit_verdict v;
+    size_t len;
+
+    (void)s;
+    write_log(1200);
+
+    char *notes = slurp("checkpoints", &len);
+    int kept;
+
+    spill("kept", notes, len);
+    free(notes);
+    kept = openat(dirfd_, "kept", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(check(false, kept, &seen, &v), AUDIT_SOUND);
+    assert_int_equal(v.kept, 2);
+    /* Another log of the same sandbox, with the same key. */
+    assert_int_equal(unlinkat(dirfd_, "log", 0), 0);
+    assert_int_equal(unlinkat(dirfd_, "checkpoints", 0), 0);
+    write_log(1200);
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_SOUND);
+    assert_int_equal(lseek(kept, 0, SEEK_SET), 0);
+    assert_int_equal(check(true, kept, &seen, &v), AUDIT_TAMPERED);
+    assert_int_equal(seen.n, 0); /* also its own checkpoint vouches for nothing then */
+    assert_int_equal(v.records, 1000);
+    close(kept);
+}
+
+static void a_log_that_is_written_lives(void **s)
+{
+    struct err e = ERR_INIT;
+    struct audit_log *l = audit_log_open(dirfd_, "0123456789ab", key, &e);
+    struct audit_record r = { .decision = AUDIT_EVENT, .grade = '-' };
+    struct log_look look;
+    struct audit_verdict v;
+    const struct audit_check c = { .dirfd = dirfd_, .key = key, .kept_fd = -1 };
+
+    (void)s;
+    assert_true(audit_log_lives(dirfd_));
+    snprintf(r.kind, sizeof(r.kind), "sandbox.start");
+    snprintf(r.object, sizeof(r.object), "quiet-otter image base");
+    assert_int_equal(audit_log_append(l, &r, false, &e), 0);
+    assert_int_equal(log_judge(&c, "0123456789ab", &v, &e), LOG_LIVE);
+    log_look(dirfd_, "0123456789ab", key, &look);
+    assert_int_equal(look.state, LOG_LIVE);
+    assert_string_equal(look.name, "quiet-otter");
+    assert_int_equal(look.records, 1);
+    assert_int_equal(audit_log_close(l, &e), 0);
+    assert_false(audit_log_lives(dirfd_));
+    assert_int_equal(log_judge(&c, "0123456789ab", &v, &e), LOG_CLOSED);
+    log_look(dirfd_, "0123456789ab", key, &look);
+    assert_int_equal(look.state, LOG_CLOSED);
+    log_look(dirfd_, "ba9876543210", key, &look);
+    assert_int_equal(look.state, LOG_BROKEN);
+}
+
+/* ---- what objects say ---- */
+
+static void objects_in_both_spellings(void **s)
+{
+    static const struct {
+        const char *object, *name;
+        int position;
+        const char *value; /* NULL: none */
+    } cases[] = {
+        { "file read /workspace/a", "path", 2, "/workspace/a" },
+        { "file --path /workspace/a --op write", "path", 2, "/workspace/a" },
+        { "file --path /workspace/a --op write", "op", 1, "write" },
+        { "file --path /workspace/a", "op", 1, NULL },
+        { "file --path \"/a b\\\"c\\x0a\"", "path", 2, "/a b\"c\n" },
+        { "exec /bin/sh -- --path /x", "path", 1, "/bin/sh" },
+        { "exec -- --path /x", "path", 1, NULL },
+        { "exec --path", "path", 1, NULL },
+        { "", "path", 0, NULL },
+        { "exec \"/unended", "path", 1, "/unended" },
+        { "exec \"\\x00\"", "path", 1, "x00" },
+    };
+    char value[64];
+
+    (void)s;
+    for (size_t i = 0; i < array_len(cases); i++) {
+        bool has =
+            object_value(cases[i].object, cases[i].name, cases[i].position, value, sizeof(value));
+
+        assert_int_equal(has, cases[i].value != NULL);
+        if (has)
+            assert_string_equal(value, cases[i].value);
+    }
+    assert_true(object_value("file read /workspace/long", "path", 2, value, 5));
+    assert_string_equal(value, "/wor");
+    assert_string_equal(object_rest("exec /bin/sh -- -c \"a  b\""), "-c \"a  b\"");
+    assert_string_equal(object_rest("exec /bin/sh"), "");
+}
+
+static void destinations(void **s)
+{
+    static const char *const cases[][2] = {
+        { "connect api.github.com:8443", "api.github.com:8443" },
+        { "connect --host api.github.com", "api.github.com:443" },
+        { "http --host x.org --port 80 --method GET", "x.org:80" },
+        { "http x.org GET /", "x.org:443" },
+    };
+    struct tally *t = tally_new();
+    struct audit_record r = { .decision = AUDIT_DENY };
+    char value[64];
+
+    (void)s;
+    for (size_t i = 0; i < array_len(cases); i++) {
+        assert_true(object_destination(cases[i][0], value, sizeof(value)));
+        assert_string_equal(value, cases[i][1]);
+    }
+    assert_false(object_destination("connect", value, sizeof(value)));
+    snprintf(r.kind, sizeof(r.kind), "http");
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(r.object, sizeof(r.object), i == 1 ? "http x.org:443 GET /" : "http --host x.org");
+        assert_int_equal(tally_add(t, &r), 0);
+    }
+    assert_int_equal(t->nhosts, 1);
+    assert_int_equal(t->host[0].denied, 3);
+    tally_free(t);
+}
+
+/* Markup in every text that a guest may choose. */
+static void the_page_holds_no_markup_of_others(void **s)
+{
+    struct tally *t = tally_new();
+    struct audit_record r = { .decision = AUDIT_DENY, .untrusted = true, .grade = '<' };
+    static const struct report_grant grant = { "<i>g", "<i>text", true };
+    const struct report_policy policy = { &grant, 1, "<i>note" };
+    const struct report_proof proof = { false, "<i>name", "<i>said" };
+    char *page = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&page, &len);
+
+    (void)s;
+    snprintf(r.sandbox, sizeof(r.sandbox), "<i>box");
+    snprintf(r.policy, sizeof(r.policy), "<i>policy");
+    snprintf(r.actor, sizeof(r.actor), "<i>actor");
+    snprintf(r.kind, sizeof(r.kind), "http.<i>");
+    snprintf(r.rule, sizeof(r.rule), "<i>rule");
+    snprintf(r.object, sizeof(r.object), "http <i>host:1 GET \x1b[2J'\"");
+    assert_int_equal(tally_add(t, &r), 0);
+    assert_int_equal(report_write(out, t, &policy, &proof), 0);
+    assert_int_equal(fclose(out), 0);
+    assert_null(strstr(page, "<i>"));
+    assert_null(strchr(page, '\x1b'));
+    assert_non_null(strstr(page, "&lt;i&gt;host:1"));
+    assert_non_null(strstr(page, "does not verify"));
+    free(page);
+    tally_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +636,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_key_does_not_verify, setup, teardown),
         cmocka_unit_test_setup_teardown(a_torn_line_is_cut_and_said, setup, teardown),
         cmocka_unit_test_setup_teardown(h14_two_writers, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_what_is_vouched_for_is_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reader_can_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_wrong_has_a_kind, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_kept_checkpoint_binds, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_log_that_is_written_lives, setup, teardown),
+        cmocka_unit_test(objects_in_both_spellings),
+        cmocka_unit_test(destinations),
+        cmocka_unit_test(the_page_holds_no_markup_of_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
