@@ -2,6 +2,7 @@
 #include "sandbox/engine/cmdline.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,14 +24,23 @@ static const char common[] = "quiet panic=-1 reboot=a random.trust_cpu=on tsc=re
 int cmdline_make(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
 {
     const char *serial = spec->console_fd >= 0 ? "console=ttyS0" : "8250.nr_uarts=0";
-    const char *overlay = spec->disk_fd >= 0 ? "vdb" : "tmpfs";
+    char layer[64];
     const char *extra = spec->cmdline_extra ? spec->cmdline_extra : "";
     int n;
 
     for (const char *p = extra; *p; p++)
         if (*p < ' ' || *p > '~')
             return err_set(e, EINVAL, "the kernel command line is not printable ASCII");
-    n = snprintf(out, VMM_CMDLINE_MAX, "%s %s carrel.overlay=%s%s%s", common, serial, overlay,
-                 *extra ? " " : "", extra);
+    if (spec->root_readonly)
+        snprintf(layer, sizeof(layer), "carrel.root=ro");
+    else if (spec->disk_fd >= 0)
+        snprintf(layer, sizeof(layer), "carrel.overlay=vdb");
+    else if (spec->overlay_bytes)
+        snprintf(layer, sizeof(layer), "carrel.overlay=%" PRIu64 ",%" PRIu64, spec->overlay_bytes,
+                 spec->overlay_inodes);
+    else
+        snprintf(layer, sizeof(layer), "carrel.overlay=tmpfs");
+    n = snprintf(out, VMM_CMDLINE_MAX, "%s %s %s%s%s", common, serial, layer, *extra ? " " : "",
+                 extra);
     return n < (int)VMM_CMDLINE_MAX ? 0 : err_set(e, E2BIG, "the kernel command line is too long");
 }

@@ -6,7 +6,8 @@
  *     disk 0   /dev/vda  the image, read-only squashfs
  *     disk 1   /dev/vdb  the writable layer, ext4, when there is one
  *     port 0   "carrel.control"
- *     cmdline  "console=ttyS0 ..."-free by default; "carrel.overlay=tmpfs|vdb", "carrel.trace"
+ *     cmdline  "console=ttyS0 ..."-free by default; "carrel.root=ro",
+ * "carrel.overlay=tmpfs|vdb|BYTES,INODES", "carrel.trace"
  *
  * engine_start makes the process but holds it at a gate, before it has executed anything: the
  * keeper writes down that it exists, then opens the gate. If the keeper dies in between, the gate
@@ -16,6 +17,7 @@
 #define SANDBOX_ENGINE_ENGINE_H
 
 #include "base/err.h"
+#include "base/jail.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,9 +33,14 @@ struct engine_spec {
     int port_fds[8];
     const char *port_names[8];
     unsigned nports;
-    int console_fd;            /* guest kernel messages, a stream socket; -1 = no serial port */
-    int log_fd;                /* the engine's own stderr, for append */
-    const char *cmdline_extra; /* may be NULL */
+    int console_fd;     /* guest kernel messages, a stream socket; -1 = no serial port */
+    int log_fd;         /* the engine's own stderr, for append */
+    bool root_readonly; /* no writable layer at all */
+    bool no_balloon;
+    uint64_t overlay_bytes, overlay_inodes; /* of a writable layer in guest memory; 0: the guest's
+                                             * own limit */
+    const char *cmdline_extra;              /* may be NULL */
+    const struct jail *jail; /* what it is locked into (jail.h); NULL: nothing but filters */
 };
 
 /* A started machine. Descriptors are owned by the caller: engine_run_fini. */
@@ -47,7 +54,13 @@ struct engine_run {
         char bytes[4096];
         char reason[24]; /* qemu: as the monitor's last SHUTDOWN said */
     } words;             /* what was read there */
+    bool jailed;         /* carrel-launch comes first on report_fd, and says: */
+    size_t jail_have;    /* bytes of it */
+    struct jail_report jail;
 };
+
+/* Has carrel-launch reported? run->jail is whole then. */
+bool engine_has_jail(const struct engine_run *r);
 
 void engine_run_init(struct engine_run *r);
 void engine_run_fini(struct engine_run *r);

@@ -12,6 +12,7 @@
 #include "policies/words.h"
 #include "sandbox/confine/vmm.h"
 #include "sandbox/engine/cmdline.h"
+#include "sandbox/engine/jail.h"
 #include "sandbox/engine/probe.h"
 #include "sandbox/engine/spawn.h"
 #include "sandbox/places.h"
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define CONSOLE_BYTES_PER_S (256u << 10)
@@ -55,7 +57,7 @@ static void add_disk(struct vmm_launch *l, struct spawn *s, int fd, const char *
 {
     struct vmm_launch_disk *d = &l->disks[l->ndisks++];
 
-    *d = (struct vmm_launch_disk){ .fd = spawn_keep(s, fd), .flags = flags };
+    *d = (struct vmm_launch_disk){ .fd = spawn_keep(s, fd, JAIL_REG | JAIL_BLK), .flags = flags };
     snprintf(d->serial, sizeof(d->serial), "%s", serial);
 }
 
@@ -66,14 +68,15 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
         .magic = VMM_LAUNCH_MAGIC,
         .version = VMM_LAUNCH_VERSION,
         .size = sizeof(*l),
-        .flags = VMM_F_BALLOON | VMM_F_RNG | FILTER | (spec->console_fd >= 0 ? VMM_F_SERIAL : 0),
+        .flags = VMM_F_RNG | FILTER | (spec->no_balloon ? 0 : VMM_F_BALLOON) |
+                 (spec->console_fd >= 0 ? VMM_F_SERIAL : 0),
         .mem_bytes = spec->mem_bytes,
         .vcpus = spec->vcpus,
-        .kvm_fd = spawn_keep(s, kvm),
-        .kernel_fd = spawn_keep(s, spec->kernel_fd),
-        .initrd_fd = spawn_keep(s, spec->initrd_fd),
-        .serial_fd = spawn_keep(s, spec->console_fd),
-        .report_fd = spawn_keep(s, report),
+        .kvm_fd = spawn_keep(s, kvm, JAIL_CHR),
+        .kernel_fd = spawn_keep(s, spec->kernel_fd, JAIL_REG),
+        .initrd_fd = spawn_keep(s, spec->initrd_fd, JAIL_REG),
+        .serial_fd = spawn_keep(s, spec->console_fd, JAIL_SOCK | JAIL_FIFO),
+        .report_fd = spawn_keep(s, report, JAIL_FIFO),
         .serial_bytes_per_s = CONSOLE_BYTES_PER_S,
         .nports = spec->nports,
         .filter_fd = -1,
@@ -82,7 +85,7 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
     if (spec->disk_fd >= 0)
         add_disk(l, s, spec->disk_fd, "disk", 0);
     for (unsigned i = 0; i < spec->nports; i++) {
-        l->ports[i].fd = spawn_keep(s, spec->port_fds[i]);
+        l->ports[i].fd = spawn_keep(s, spec->port_fds[i], JAIL_SOCK);
         snprintf(l->ports[i].name, sizeof(l->ports[i].name), "%s", spec->port_names[i]);
     }
     return cmdline_make(spec, l->cmdline, e);
@@ -98,16 +101,37 @@ static int write_record(const struct vmm_launch *l, struct err *e)
     return fd_steal(&fd);
 }
 
+/* Descriptors: 3 a vCPU and a device at most. Files: as long as its disk is, so no log of ours can
+ * be filled. Threads: where the user is its own, nobody else's count. */
+static void set_limits(struct spawn *s, const struct engine_spec *spec)
+{
+    struct stat st;
+
+    s->limit[JAIL_LIMIT_NOFILE] = 512;
+    s->limit[JAIL_LIMIT_MEMLOCK] = 0;
+    s->limit[JAIL_LIMIT_FSIZE] = 0;
+    if (spec->disk_fd >= 0 && !fstat(spec->disk_fd, &st))
+        s->limit[JAIL_LIMIT_FSIZE] = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : UINT64_MAX;
+    if (spec->jail && spec->jail->uid)
+        s->limit[JAIL_LIMIT_NPROC] = KVM_THREADS(spec->vcpus);
+}
+
 static int start(const struct engine_spec *spec, struct engine_run *run, struct err *e)
 {
     cleanup_with(freep) char *path = places_program("carrel-vmm", e);
     char hint[240], number[12], name[] = "carrel-vmm";
     char *argv[] = { name, number, NULL };
-    struct spawn s = { .path = path, .argv = argv, .log_fd = spec->log_fd };
+    struct spawn s;
     struct vmm_launch l;
     int report[2];
 
     engine_run_init(run);
+    spawn_init(&s);
+    s.path = path;
+    s.argv = argv;
+    s.log_fd = spec->log_fd;
+    s.jail = spec->jail;
+    run->jailed = spec->jail;
     if (!path)
         return -ENOENT;
 
@@ -120,33 +144,44 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     run->report_fd = report[0];
 
     auto_fd int theirs = report[1];
+
+    s.report_fd = theirs;
+    set_limits(&s, spec);
+
     int err = fill(&l, spec, &s, kvm, theirs, e);
     auto_fd int filters = !err && FILTER ? vmm_filters_open(&l, e) : -1;
 
     if (!err && FILTER && filters < 0)
         return filters;
-    l.filter_fd = spawn_keep(&s, filters);
+    l.filter_fd = spawn_keep(&s, filters, JAIL_REG);
 
     auto_fd int record = err ? -1 : write_record(&l, e);
 
     if (record < 0)
         return err ? err : record;
-    snprintf(number, sizeof(number), "%d", spawn_keep(&s, record));
+    snprintf(number, sizeof(number), "%d", spawn_keep(&s, record, JAIL_REG));
     return spawn_gated(&s, run, e);
 }
 
 static bool report(struct engine_run *run)
 {
     struct engine_words *w = &run->words;
-    ssize_t n;
 
     while (w->have < sizeof(struct vmm_report)) {
-        n = read(run->report_fd, w->bytes + w->have, sizeof(struct vmm_report) - w->have);
+        char bytes[sizeof(struct vmm_report)];
+        ssize_t n = read(run->report_fd, bytes, sizeof(bytes));
+
         if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
             return false;
         if (n < 0)
             return true;
-        w->have += (size_t)n;
+
+        size_t at = jail_take(run, bytes, (size_t)n), left = (size_t)n - at;
+
+        if (left > sizeof(struct vmm_report) - w->have)
+            left = sizeof(struct vmm_report) - w->have;
+        memcpy(w->bytes + w->have, bytes + at, left);
+        w->have += left;
     }
     return false;
 }
@@ -180,6 +215,11 @@ static void end(struct engine_run *run, int wait_status, struct engine_end *out)
 
         snprintf(out->text, sizeof(out->text), "%s%s%s", r.text, call ? ": " : "",
                  call ? call : ""); /* h16 */
+        return;
+    }
+    if (jail_refusal(run)) {
+        snprintf(out->reason, sizeof(out->reason), "refused");
+        snprintf(out->text, sizeof(out->text), "%s", jail_refusal(run));
         return;
     }
     snprintf(out->reason, sizeof(out->reason), "vmm-crash");

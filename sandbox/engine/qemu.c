@@ -29,6 +29,7 @@
 static bool find_program(char out[PATH_MAX])
 {
     const char *dir = getenv("PATH");
+    char *real;
 
     if (!dir)
         dir = "/usr/local/bin:/usr/bin:/bin";
@@ -37,8 +38,12 @@ static bool find_program(char out[PATH_MAX])
 
         if (n && dir[0] == '/' &&
             snprintf(out, PATH_MAX, "%.*s/%s", (int)n, dir, PROGRAM) < PATH_MAX &&
-            access(out, X_OK) == 0)
-            return true;
+            access(out, X_OK) == 0 && (real = realpath(out, NULL))) {
+            bool fits = snprintf(out, PATH_MAX, "%s", real) < PATH_MAX; /* no link of anybody's */
+
+            free(real);
+            return fits;
+        }
         dir += n;
         dir += *dir == ':';
     }
@@ -107,7 +112,7 @@ static void add_machine(struct args *a, const struct engine_spec *spec)
 
 static void add_disk(struct args *a, struct spawn *s, int fd, const char *id, bool readonly)
 {
-    spawn_keep(s, fd);
+    spawn_keep(s, fd, JAIL_REG | JAIL_BLK);
     OPT(a, "-add-fd", "fd=%d,set=%d", fd, fd);
     OPT(a, "-blockdev", "driver=file,node-name=%s-file,filename=/dev/fdset/%d,locking=off,%s", id,
         fd, readonly ? "read-only=on" : "read-only=off,discard=unmap");
@@ -120,7 +125,8 @@ static void add_ports(struct args *a, struct spawn *s, const struct engine_spec 
 {
     OPT(a, "-device", "virtio-serial-pci,disable-legacy=on,id=ports,max_ports=9");
     for (unsigned i = 0; i < spec->nports; i++) {
-        OPT(a, "-chardev", "socket,id=port%u,fd=%d", i, spawn_keep(s, spec->port_fds[i]));
+        OPT(a, "-chardev", "socket,id=port%u,fd=%d", i,
+            spawn_keep(s, spec->port_fds[i], JAIL_SOCK));
         OPT(a, "-device", "virtserialport,bus=ports.0,nr=%u,chardev=port%u,name=%s", i + 1, i,
             spec->port_names[i]);
     }
@@ -134,9 +140,9 @@ static int make_args(struct args *a, struct spawn *s, const struct engine_spec *
     if (cmdline_make(spec, line, e))
         return -e->code;
     add_machine(a, spec);
-    OPT(a, "-kernel", "/proc/self/fd/%d", spawn_keep(s, spec->kernel_fd));
+    OPT(a, "-kernel", "/proc/self/fd/%d", spawn_keep(s, spec->kernel_fd, JAIL_REG));
     if (spec->initrd_fd >= 0)
-        OPT(a, "-initrd", "/proc/self/fd/%d", spawn_keep(s, spec->initrd_fd));
+        OPT(a, "-initrd", "/proc/self/fd/%d", spawn_keep(s, spec->initrd_fd, JAIL_REG));
     OPT(a, "-append", "%s", line);
     add_disk(a, s, spec->image_fd, "image", true);
     if (spec->disk_fd >= 0)
@@ -144,12 +150,14 @@ static int make_args(struct args *a, struct spawn *s, const struct engine_spec *
     add_ports(a, s, spec);
     OPT(a, "-device", "pvpanic"); /* as carrel-vmm's: tells a panic from a restart */
     OPT(a, "-device", "virtio-rng-pci,disable-legacy=on");
-    OPT(a, "-device",
-        "virtio-balloon-pci,disable-legacy=on,free-page-reporting=on,deflate-on-oom=on");
-    OPT(a, "-chardev", "socket,id=monitor,fd=%d", spawn_keep(s, monitor));
+    if (!spec->no_balloon)
+        OPT(a, "-device",
+            "virtio-balloon-pci,disable-legacy=on,free-page-reporting=on,deflate-on-oom=on");
+    OPT(a, "-chardev", "socket,id=monitor,fd=%d", spawn_keep(s, monitor, JAIL_SOCK));
     OPT(a, "-mon", "chardev=monitor,mode=control");
     if (spec->console_fd >= 0) {
-        OPT(a, "-chardev", "socket,id=console,fd=%d", spawn_keep(s, spec->console_fd));
+        OPT(a, "-chardev", "socket,id=console,fd=%d",
+            spawn_keep(s, spec->console_fd, JAIL_SOCK | JAIL_FIFO));
         OPT(a, "-serial", "chardev:console");
     }
     return a->overflow ? err_set(e, E2BIG, "the engine's command line is too long") : 0;
@@ -160,10 +168,14 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     static const char hello[] = MONITOR_HELLO;
     char path[PATH_MAX], hint[240];
     struct args a = { 0 };
-    struct spawn s = { .path = path, .argv = a.argv, .log_fd = spec->log_fd };
+    struct spawn s;
     int pair[2];
 
     engine_run_init(run);
+    spawn_init(&s);
+    s.path = path;
+    s.argv = a.argv;
+    s.log_fd = spec->log_fd;
     if (!find_program(path))
         return check(hint, e);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))

@@ -3,6 +3,9 @@
 #ifndef TESTS_PAYLOAD_ATTACK_H
 #define TESTS_PAYLOAD_ATTACK_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #define ATTACK_VCPU   0x7f0u /* an attack's number: made by the vCPU's thread */
 #define ATTACK_IO     0x7f1u /* … by the I/O thread */
 #define ATTACK_TARGET 0x7f4u /* 32 bits: the process that is not the VMM's */
@@ -16,5 +19,12 @@ enum attack {
     ATTACK_x32,
     ATTACKS_ALL,
 };
+
+/* A guest that tells the VMM our pid, orders attack n by a port (ATTACK_VCPU, ATTACK_IO), and
+ * powers off: its length. */
+size_t attack_code(uint8_t code[32], unsigned n, unsigned port);
+const char *attack_name(unsigned n);
+/* The system call that is tried. */
+long attack_number(unsigned n);
 
 #endif

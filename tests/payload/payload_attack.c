@@ -14,49 +14,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#ifndef SYS_memfd_secret
-#define SYS_memfd_secret 447
-#endif
-
-static const struct {
-    const char *name;
-    long nr;
-} attacks[ATTACKS_ALL] = {
-#define ATTACK(name, nr, a, b, c, d, e, f) { #name, nr },
-#include "tests/payload/attack.def"
-#undef ATTACK
-    { "i386", 0 },
-    { "x32", 0 },
-};
-
-/* clang-format off */
-#define DX(port) 0x66, 0xba, (port) & 255, (port) >> 8 /* mov $port,%dx */
-static const uint8_t template[] = {
-    DX(ATTACK_TARGET), 0xb8, 0, 0, 0, 0, 0xef, /* mov $PID,%eax; out %eax,%dx */
-    DX(ATTACK_VCPU), 0xb0, 0, 0xee,            /* mov $N,%al; out %al,%dx */
-    DX(0x600), 0xb0, 0x34, 0xee, 0xf4, 0xeb, 0xfd, /* power off */
-};
-/* clang-format on */
-enum { AT_PID = 5, AT_PORT = 12, AT_NUMBER = 15 };
-
-/* Tells the target, orders attack n on a port, powers off. */
 static struct payload_result attack(unsigned n, unsigned port, bool bare)
 {
-    const pid_t pid = getpid();
-    uint8_t code[sizeof(template)];
+    uint8_t code[32];
+    size_t len = attack_code(code, n, port);
     struct payload p;
 
-    memcpy(code, template, sizeof(code));
-    memcpy(code + AT_PID, &pid, 4);
-    memcpy(code + AT_PORT, &(uint16_t){ (uint16_t)port }, 2);
-    code[AT_NUMBER] = (uint8_t)n;
-    payload_init(&p, (const char *)code, (const char *)code + sizeof(code), true);
+    payload_init(&p, (const char *)code, (const char *)code + len, true);
     p.vmm = "carrel-vmm-attack";
     p.bare = bare;
     return payload_run(&p);
@@ -70,11 +39,11 @@ static void every_attack_on(unsigned port)
         struct payload_result r = attack(n, port, false);
         bool killed = !r.reported && WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGSYS;
         bool named = r.reported && r.r.reason == VMM_FORBIDDEN &&
-                     r.r.detail == (uint64_t)attacks[n].nr && WIFEXITED(r.status);
+                     r.r.detail == (uint64_t)attack_number(n) && WIFEXITED(r.status);
 
         /* Nothing came back to the attacker: neither a success nor another error. */
         if (r.serial_len || !(n < ATTACKS ? named : killed)) {
-            print_error("%s: reason %u, detail %llu, status %#x, said \"%s\"\n", attacks[n].name,
+            print_error("%s: reason %u, detail %llu, status %#x, said \"%s\"\n", attack_name(n),
                         r.r.reason, (unsigned long long)r.r.detail, r.status, r.serial);
             wrong++;
         }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -266,18 +268,67 @@ static void only_known_engines_have_names(void **s)
     assert_non_null(strstr(hint, "qemu"));
 }
 
+static void spawn_shell(struct spawn *sp, char shell[PATH_MAX], char *const *argv)
+{
+    spawn_init(sp);
+    assert_non_null(realpath("/bin/sh", shell)); /* links are refused */
+    sp->path = shell;
+    sp->argv = argv;
+}
+
+/* h01: programs that somebody else could have put there. */
+static void h01_programs_of_strangers_are_refused(void **s)
+{
+    char dir[] = "/tmp/carrel-program.XXXXXX", path[64], other[64], name[] = "x";
+    char *argv[] = { name, NULL };
+    struct engine_run run;
+    struct spawn sp;
+
+    (void)s;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/program", dir);
+    snprintf(other, sizeof(other), "%s/other", dir);
+    spawn_init(&sp);
+    sp.path = path;
+    sp.argv = argv;
+    engine_run_init(&run);
+    assert_int_equal(spawn_gated(&sp, &run, &e), -ENOENT);
+    assert_int_equal(mkfifo(path, 0755), 0);
+    assert_int_equal(spawn_gated(&sp, &run, &e), -EACCES);
+    unlink(path);
+    close(open(other, O_CREAT | O_WRONLY, 0755));
+    assert_int_equal(symlink(other, path), 0);
+    assert_int_equal(spawn_gated(&sp, &run, &e), -ELOOP);
+    unlink(path);
+    assert_int_equal(rename(other, path), 0);
+    assert_int_equal(chmod(path, 0775), 0);
+    assert_int_equal(spawn_gated(&sp, &run, &e), -EACCES);
+    assert_int_equal(chmod(path, 0757), 0);
+    assert_int_equal(spawn_gated(&sp, &run, &e), -EACCES);
+    assert_int_equal(chmod(path, 0755), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(path, 12345, 0), 0);
+        assert_int_equal(spawn_gated(&sp, &run, &e), -EACCES);
+    }
+    assert_int_equal(run.pid, 0);
+    unlink(path);
+    rmdir(dir);
+}
+
 /* h02: no engine runs that nobody has written down: when its starter dies first, it ends. */
 static void h02_a_gate_that_never_opens(void **s)
 {
     char sh[] = "sh", c[] = "-c", cmd[] = "echo ran >&2";
     char *argv[] = { sh, c, cmd, NULL };
-    struct spawn sp = { .path = "/bin/sh", .argv = argv };
+    char shell[PATH_MAX];
+    struct spawn sp;
     struct engine_run run;
     char text[16] = "";
     int p[2], status;
 
     (void)s;
     assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+    spawn_shell(&sp, shell, argv);
     sp.log_fd = p[1];
     engine_run_init(&run);
     assert_int_equal(spawn_gated(&sp, &run, &e), 0);
@@ -304,18 +355,20 @@ static void descriptors_are_inherited_by_name(void **s)
 {
     char sh[] = "sh", c[] = "-c", cmd[96];
     char *argv[] = { sh, c, cmd, NULL };
-    struct spawn sp = { .path = "/bin/sh", .argv = argv };
+    char shell[PATH_MAX];
+    struct spawn sp;
     int given = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int secret = open("/dev/null", O_RDONLY | O_CLOEXEC);
     struct engine_run run;
     int status;
 
     (void)s;
+    spawn_shell(&sp, shell, argv);
     sp.log_fd = 2;
     snprintf(cmd, sizeof(cmd), "test -e /proc/self/fd/%d && ! test -e /proc/self/fd/%d", given,
              secret);
-    assert_int_equal(spawn_keep(&sp, given), given);
-    assert_int_equal(spawn_keep(&sp, -1), -1);
+    assert_int_equal(spawn_keep(&sp, given, JAIL_CHR), given);
+    assert_int_equal(spawn_keep(&sp, -1, JAIL_CHR), -1);
     assert_int_equal(sp.nkeep, 1);
     engine_run_init(&run);
     assert_int_equal(spawn_gated(&sp, &run, &e), 0);
@@ -368,6 +421,7 @@ int main(void)
         cmocka_unit_test(h02_a_vmm_that_says_nothing),
         cmocka_unit_test(ends_of_qemu),
         cmocka_unit_test(only_known_engines_have_names),
+        cmocka_unit_test(h01_programs_of_strangers_are_refused),
         cmocka_unit_test(h02_a_gate_that_never_opens),
         cmocka_unit_test(descriptors_are_inherited_by_name),
         cmocka_unit_test(the_probe_is_quick),
