@@ -110,7 +110,7 @@ static void judge_role(const struct judgement *j, struct judged_role *out)
         uint32_t have = count(j, out->role, st->version, &until);
         bool met = have >= out->role->threshold;
 
-        if (!have || strcmp(st->role, out->role->id) != 0)
+        if (!have)
             continue;
         if (met > out->met ||
             (met == out->met && (met ? st->version > out->version : have > out->have))) {

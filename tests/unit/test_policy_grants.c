@@ -531,6 +531,86 @@ static void grant_chains_do_not_mix(void **state)
     trust_free(t);
 }
 
+/* A grant whose text is this, rightly signed. */
+static struct grants *written(const char *text)
+{
+    struct note n = { .text = text, .len = strlen(text) };
+    struct text file = TEXT_INIT;
+    struct grants *g;
+
+    assert_true(note_sign(&n, private_key(0)));
+    note_print(&n, &file);
+    g = grants_parse(file.p, file.len, "x", NULL);
+    text_fini(&file);
+    return g;
+}
+
+/* One spelling: what is signed reads the same to everyone. */
+static void grant_has_one_spelling(void **state)
+{
+    static const char *const widen[] = {
+        "{\"budget\":{\"egress\":\"1073741824B\"}}",         "{\"budget\":{\"egress\":\"1GiB\"}}",
+        "{\"budget\": {\"egress\":\"1073741824B\"}}",        "budget: {egress: 1GiB}",
+        "{\"budget\":{\"egress\":\"1073741824B\"}}\nmore x",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(widen); i++) {
+        struct text t = TEXT_INIT;
+        struct grants *g;
+
+        text_add(&t,
+                 "carrel policy grant 1\nid a\npolicy agent\nsha256 %s\nrole help\nfrom "
+                 "2026-01-01T00:00:00Z\nexpires 2027-01-01T00:00:00Z\nwiden %s\n",
+                 policy_sha256(), widen[i]);
+        g = written(t.p);
+        assert_true((g != NULL) == (i == 0));
+        grants_free(g);
+        text_fini(&t);
+    }
+}
+
+/* The right key's name over another one's signature. */
+static void p09_forged_link(void **state)
+{
+    struct trust *t = trust_with("");
+    struct grants *g = chain(1);
+    struct grant third = below("third", "a.docs.example.org");
+
+    (void)state;
+    add(g, &third, 2);
+    check(g, t, NOW, NULL);
+    g->v[1].note.v[0].sig[5] ^= 1;
+    check(g, t, NOW, "not signed by the key that grant first names");
+    ed25519_sign(private_key(0), g->v[1].note.text, g->v[1].note.len, g->v[1].note.v[0].sig);
+    check(g, t, NOW, "not signed by the key that grant first names");
+    grants_free(g);
+    trust_free(t);
+}
+
+static void note_limit(void **state)
+{
+    struct text t = TEXT_INIT;
+
+    (void)state;
+    while (t.len < NOTE_BYTES_MAX)
+        text_add(&t, "0123456789abcde\n");
+    for (unsigned more = 0; more < 2; more++) {
+        struct text file = TEXT_INIT;
+        struct note n = { .text = t.p, .len = t.len };
+        const char *at;
+
+        assert_true(note_sign(&n, private_key(0)));
+        note_print(&n, &file);
+        at = file.p;
+        assert_true((note_parse(&at, file.p + file.len, &n) == NULL) == !more);
+        text_fini(&file);
+        text_add(&t, "\n");
+        t.p[t.len - 2] = 'x';
+    }
+    text_fini(&t);
+}
+
 static void grant_limits(void **state)
 {
     struct grants *g = chain(2);
@@ -555,11 +635,19 @@ static void grant_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grant_of_a_number),       cmocka_unit_test(grant_of_a_rule),
-        cmocka_unit_test(grant_of_a_command),      cmocka_unit_test(grant_is_one_thing),
-        cmocka_unit_test(p09_grant_signatures),    cmocka_unit_test(p09_grant_for_another_policy),
-        cmocka_unit_test(p09_grant_every_byte),    cmocka_unit_test(grant_delegation),
-        cmocka_unit_test(grant_chains_do_not_mix), cmocka_unit_test(grant_limits),
+        cmocka_unit_test(grant_of_a_number),
+        cmocka_unit_test(grant_of_a_rule),
+        cmocka_unit_test(grant_of_a_command),
+        cmocka_unit_test(grant_is_one_thing),
+        cmocka_unit_test(p09_grant_signatures),
+        cmocka_unit_test(p09_grant_for_another_policy),
+        cmocka_unit_test(p09_grant_every_byte),
+        cmocka_unit_test(grant_delegation),
+        cmocka_unit_test(grant_chains_do_not_mix),
+        cmocka_unit_test(grant_has_one_spelling),
+        cmocka_unit_test(p09_forged_link),
+        cmocka_unit_test(note_limit),
+        cmocka_unit_test(grant_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -449,6 +449,11 @@ static void p09_until(void **state)
     assert_true(judged(t, s, NOW, text));
     assert_true(judged(t, s, NOW + 2 * HOUR - 1, NULL));
     assert_false(judged(t, s, NOW + 2 * HOUR, NULL));
+    trust_free(t);
+    t = trust_of("roles: [{id: base, keys: [alice, bob, carol], names: [org/base]}]\n");
+    date_print(NOW + 3 * HOUR, date);
+    snprintf(text, sizeof(text), "3 of 1 signatures, version 3, until %s", date);
+    assert_true(judged(t, s, NOW, text));
     signatures_free(s);
     trust_free(t);
 }

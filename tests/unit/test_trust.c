@@ -291,6 +291,9 @@ static void p09_damaged_record(void **state)
     assert_int_equal(checked(&o, TRUST_RECORD, "damaged"), -EBADMSG);
     put(path, "");
     assert_int_equal(checked(&o, TRUST_LOOK, "damaged"), -EBADMSG);
+    put(path, "carrel seen 1\nrole base\nname org/other\nversion 1\nsha256 "
+              "0000000000000000000000000000000000000000000000000000000000000000\n");
+    assert_int_equal(checked(&o, TRUST_LOOK, "damaged"), -EBADMSG);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(checked(&o, TRUST_LOOK, NULL), 0);
     setenv("CARREL_STATE", "relative", 1);
@@ -315,6 +318,9 @@ static void p09_signature_file(void **state)
     snprintf(o.text, sizeof(o.text), "carrel: 1\nname: mine\nmemory: {max: 2GiB}\n");
     o.doc.len = strlen(o.text);
     assert_int_equal(checked(&o, TRUST_LOOK, NULL), 0);
+    put("base.yaml.sig", "nonsense\n"); /* but damage is not passed over */
+    assert_int_equal(checked(&o, TRUST_LOOK, "not a signature file"), -EACCES);
+    unlink("base.yaml.sig");
     snprintf(o.text, sizeof(o.text), "carrel: 1\nnome: mine\n");
     o.doc.len = strlen(o.text);
     assert_int_equal(checked(&o, TRUST_LOOK, "not a sound policy"), -EINVAL);
@@ -346,15 +352,15 @@ static void grants_come_from_files(void **state)
     assert_true(grants_add(g, &l, secret, NULL));
     grants_print(g, &text);
     put("more.grant", text.p);
-    assert_int_equal(trust_widen(t, "more.grant", &o.doc, p, NOW, NULL, &e), 0);
+    assert_int_equal(trust_widen(t, "more.grant", &o.doc, p, NOW, NULL, NULL, &e), 0);
     assert_int_equal(p->budget.egress, 1ull << 30);
     policy_free(p);
     p = policy_parse(o.text, o.doc.len, "base.yaml", NULL);
-    assert_int_equal(trust_widen(t, "more.grant", &o.doc, p, NOW + 60, NULL, &e), -EACCES);
+    assert_int_equal(trust_widen(t, "more.grant", &o.doc, p, NOW + 60, NULL, NULL, &e), -EACCES);
     assert_non_null(strstr(e.msg, "expired"));
-    assert_int_equal(trust_widen(t, "none.grant", &o.doc, p, NOW, NULL, &e), -ENOENT);
+    assert_int_equal(trust_widen(t, "none.grant", &o.doc, p, NOW, NULL, NULL, &e), -ENOENT);
     put("more.grant", "nonsense");
-    assert_int_equal(trust_widen(t, "more.grant", &o.doc, p, NOW, NULL, &e), -EACCES);
+    assert_int_equal(trust_widen(t, "more.grant", &o.doc, p, NOW, NULL, NULL, &e), -EACCES);
     policy_free(p);
     text_fini(&text);
     grants_free(g);
