@@ -108,7 +108,11 @@ static int take_text(struct request *r, char *text, const struct msg_field *f, s
     struct profile *p = &r->profile;
 
     switch (f->tag) {
-    case MSG_ARG: r->argv[r->argc++] = text; return 0;
+    case MSG_ARG:
+        if (r->argc == 0 && !text[0])
+            return err_set(e, EINVAL, "the command's name is empty");
+        r->argv[r->argc++] = text;
+        return 0;
     case MSG_ENV:
         if (text[0] == '=' || !strchr(text, '='))
             return err_set(e, EINVAL, "environment \"%.64s\" is not NAME=value", text);
@@ -237,8 +241,6 @@ int request_parse(const struct msg_frame *m, struct request *out, struct err *e)
         return err_set(e, ENOMEM, "no memory for the request");
 
     err = take_fields(m, out, kind, texts, e);
-    if (!err && out->argc && !out->argv[0][0])
-        err = err_set(e, EINVAL, "the command's name is empty");
     if (err)
         request_fini(out);
     if (!out->rows)

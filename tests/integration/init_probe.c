@@ -304,7 +304,7 @@ int main(int argc, char **argv)
         return printf("%d\n", err ? errno : 0) < 0;
     }
     if ((strcmp(verb, "fork") == 0 || strcmp(verb, "hold") == 0) && argc == 3)
-        return processes(atoi(argv[2]), verb[0] == 'h');
+        return processes((int)strtol(argv[2], NULL, 10), verb[0] == 'h');
     if (strcmp(verb, "files") == 0) {
         while (dup(0) >= 0)
             n++;

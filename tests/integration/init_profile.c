@@ -315,7 +315,7 @@ static int forks(const char *user)
 
     client_run(guest, &x, &r);
     if (is_exit(&r, MSG_EXITED, 0))
-        n = atoi((char *)r.out);
+        n = (int)strtol((char *)r.out, NULL, 10);
     client_result_fini(&r);
     return n;
 }
@@ -413,7 +413,8 @@ void small_layer(void)
            "test $s -le 8388608 && echo full; rm /big; head -c 9000000 /dev/zero >/tmp/big ||"
            "echo full; rm /tmp/big",
            NULL, "full\nfull\n");
-    script("mkdir /many; i=0; while [ $i -lt 400 ] && : >/many/$i; do i=$((i+1)); done 2>/dev/null;"
-           "test $i -ge 200 && test $i -lt 300 && echo full; rm -r /many; echo x >/y && cat /y",
-           NULL, "full\nx\n");
+    script(
+        "mkdir /many; i=0; while [ $i -lt 400 ] && echo >/many/$i; do i=$((i+1)); done 2>/dev/null;"
+        "test $i -ge 200 && test $i -lt 300 && echo full; rm -r /many; echo x >/y && cat /y",
+        NULL, "full\nx\n");
 }
