@@ -658,6 +658,44 @@ static void signature_limits(void **state)
     signatures_free(s);
 }
 
+/* Rightly signed, and still not read: what is not one of ours in its one spelling. */
+static void statement_has_one_spelling(void **state)
+{
+    static const struct {
+        const char *head, *version, *tail;
+    } v[] = {
+        { "carrel policy signature 1\n", "7", "" },
+        { "carrel policy signature 1\n", "7", "more x\n" },
+        { "carrel policy signature 1\n", "07", "" },
+        { "carrel policy signature 1\n", "+7", "" },
+        { "carrel policy signature 1\n", "9007199254740992", "" },
+        { "carrel policy signature 2\n", "7", "" },
+        { "carrel policy grant 1\n", "7", "" },
+        { "", "7", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(v); i++) {
+        struct text t = TEXT_INIT, file = TEXT_INIT;
+        struct note n = { .text = NULL };
+        struct signatures *s;
+
+        text_add(&t,
+                 "%sname org/base\nsha256 %s\nrole base\nversion %s\nfrom 2026-01-01T00:00:00Z\n"
+                 "expires 2027-01-01T00:00:00Z\n%s",
+                 v[i].head, hash_of(policy), v[i].version, v[i].tail);
+        n.text = t.p;
+        n.len = t.len;
+        assert_true(note_sign(&n, private_key(0)));
+        note_print(&n, &file);
+        s = signatures_parse(file.p, file.len, "x", NULL);
+        assert_true((s != NULL) == (i == 0));
+        signatures_free(s);
+        text_fini(&t);
+        text_fini(&file);
+    }
+}
+
 /* A new signature takes the place of what the key said before, of this document or an older one. */
 static void signing_again(void **state)
 {
@@ -702,6 +740,7 @@ int main(void)
         cmocka_unit_test(trust_document_is_strict),
         cmocka_unit_test(names_are_exact_or_prefixes),
         cmocka_unit_test(signature_limits),
+        cmocka_unit_test(statement_has_one_spelling),
         cmocka_unit_test(signing_again),
     };
 
