@@ -1,5 +1,6 @@
 /* test_seccomp.c - a filter that is weaker, or stronger, than its rules does not get through. */
-#include "sandbox/confine/compile.h"
+#include "policies/words.h"
+#include "sandbox/confine/profile.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -172,6 +173,201 @@ static void p13_known_range_miscompilation(void **s)
         fail_msg("%s", e.msg);
 }
 
+/* Any number a filter may look at, near those that this model names. */
+static bool differs_at_random(const struct seccomp_model *m, uint32_t len)
+{
+    for (int i = 0; i < 300; i++) {
+        const struct seccomp_rule *r = &m->rules[rnd() % m->nrules];
+        struct bpf_call call = { .nr = (int32_t)(rnd() % 4 ? r->nr : (uint32_t)(rnd() % 512)),
+                                 .arch = rnd() % 16 ? AUDIT_ARCH_X86_64 : (uint32_t)rnd() };
+
+        for (unsigned a = 0; a < SECCOMP_ARGS; a++)
+            call.args[a] = random_word();
+        for (unsigned a = 0; a < r->nargs; a++)
+            if (rnd() % 4)
+                call.args[r->arg[a].index] = r->arg[a].value ^ (rnd() % 3 ? 0 : 1ull << rnd() % 64);
+        if (bpf_run(prog, len, &call) != seccomp_decide(m, &call))
+            return true;
+    }
+    return false;
+}
+
+struct mutants {
+    unsigned refused, found, same;
+};
+
+/* One changed byte: refused, or found with a call that shows it, or a proof that nothing changed,
+ * which neither boundary values nor chance contradict. */
+static void judge_mutant(const struct seccomp_model *m, uint32_t len, struct mutants *n)
+{
+    struct seccomp_witness w;
+    struct err e = ERR_INIT;
+
+    if (bpf_check(prog, len, NULL)) {
+        n->refused++;
+        return;
+    }
+    switch (seccomp_prove(m, prog, len, &w, NULL, &e)) {
+    case -EILSEQ:
+        n->found++;
+        assert_int_equal(bpf_run(prog, len, &w.call), w.filter);
+        assert_int_equal(seccomp_decide(m, &w.call), w.model);
+        assert_int_not_equal(w.filter, w.model);
+        break;
+    case -E2BIG: n->refused++; break; /* what cannot be proved is not loaded */
+    case 0:
+        n->same++;
+        assert_false(differs_at_random(m, len));
+        if (n->same % 8 == 1)
+            assert_int_equal(seccomp_verify(m, prog, len, &w, NULL, NULL), 0);
+        break;
+    default: fail_msg("%s", e.msg);
+    }
+}
+
+static void p13_every_byte_of_real_filters(void **s)
+{
+    bool all = getenv("CARREL_ROUNDS");
+    struct arena a = ARENA_INIT;
+    struct mutants n = { 0 };
+    struct bits calls;
+    struct seccomp_model m[3];
+    struct seccomp_rule rules[2][PROCESS_RULES_MAX];
+
+    (void)s;
+    process_model(process_find("vmm-vcpu"), USE_ALL, rules[0], &m[0]);
+    process_model(process_find("vmm-io"), USE_ALL, rules[1], &m[1]);
+    syscall_base(SYSCALLS_TOOL_DEFAULT, &calls);
+    tool_model(&a, &calls, &m[2]);
+    for (unsigned i = 0; i < array_len(m); i++) {
+        uint32_t len;
+
+        assert_int_equal(filter_compile(&m[i], prog, &len, NULL), 0);
+        for (size_t at = 0; at < len * sizeof(prog[0]); at += i < 2 || all ? 1 : 13) {
+            uint8_t *byte = (uint8_t *)prog + at, was = *byte;
+
+            for (unsigned bit = 0; bit < 8; bit++) {
+                *byte = (uint8_t)(was ^ 1u << bit);
+                judge_mutant(&m[i], len, &n);
+            }
+            *byte = (uint8_t)~was;
+            judge_mutant(&m[i], len, &n);
+            *byte = was;
+        }
+    }
+    print_message("%u changed bytes refused, %u found, %u without a meaning\n", n.refused, n.found,
+                  n.same);
+    assert_true(n.found > n.same);
+    arena_fini(&a);
+}
+
+static void p12_more_than_the_kernel_takes(void **s)
+{
+    static struct seccomp_rule rules[5000];
+    struct seccomp_model m = { DENY, FOREIGN, rules, array_len(rules) };
+    struct err e = ERR_INIT;
+    uint32_t len;
+
+    (void)s;
+    for (uint32_t i = 0; i < array_len(rules); i++)
+        rules[i].nr = 2 * i;
+    assert_int_equal(filter_compile(&m, prog, &len, &e), -E2BIG);
+    assert_non_null(strstr(e.msg, "instructions: the kernel takes 4096"));
+}
+
+/* An answer of its own, and what is refused about it. */
+static void a_call_may_have_its_own_errno(void **s)
+{
+    struct seccomp_rule rules[] = { { .nr = 1 }, { .nr = 435, .action = SECCOMP_RET_ERRNO | 38 } };
+    struct seccomp_model m = { DENY, FOREIGN, rules, 2 };
+    struct bpf_call call = { .nr = 435, .arch = AUDIT_ARCH_X86_64 };
+    struct seccomp_witness w;
+    uint32_t len;
+
+    (void)s;
+    assert_int_equal(filter_compile(&m, prog, &len, NULL), 0);
+    assert_int_equal(bpf_run(prog, len, &call), SECCOMP_RET_ERRNO | 38);
+    assert_int_equal(seccomp_decide(&m, &call), SECCOMP_RET_ERRNO | 38);
+    rules[1].action = SECCOMP_RET_ERRNO | 22;
+    assert_int_equal(seccomp_prove(&m, prog, len, &w, NULL, NULL), -EILSEQ);
+    assert_int_equal(w.call.nr, 435);
+    rules[1].action = DENY; /* as everything else: no rule to libseccomp */
+    assert_int_equal(filter_compile(&m, prog, &len, NULL), 0);
+    rules[1].action = SECCOMP_RET_ALLOW;
+    assert_int_equal(seccomp_check(&m, NULL), -EINVAL);
+    rules[1] = (struct seccomp_rule){ .nr = 1, .action = SECCOMP_RET_ERRNO | 38 };
+    assert_int_equal(seccomp_check(&m, NULL), -EINVAL);
+    rules[1] = (struct seccomp_rule){
+        .nr = 435, .nargs = 1, .action = SECCOMP_RET_ERRNO | 38, .arg = { { 0, 1, 1 } }
+    };
+    assert_int_equal(seccomp_check(&m, NULL), -EINVAL);
+}
+
+/* Programs that no compiler here writes, against a model they are equal to or not: what the proof
+ * says of a random program, running it says too. */
+static void the_proof_runs_what_the_interpreter_runs(void **s)
+{
+    static const uint16_t ops[] = {
+        BPF_LD | BPF_W | BPF_ABS,
+        BPF_LD | BPF_W | BPF_ABS,
+        BPF_ALU | BPF_AND | BPF_K,
+        BPF_ALU | BPF_RSH | BPF_K,
+        BPF_ALU | BPF_ADD | BPF_X,
+        BPF_MISC | BPF_TAX,
+        BPF_MISC | BPF_TXA,
+        BPF_ST,
+        BPF_LD | BPF_MEM,
+        BPF_JMP | BPF_JEQ | BPF_K,
+        BPF_JMP | BPF_JGT | BPF_K,
+        BPF_JMP | BPF_JGE | BPF_K,
+        BPF_JMP | BPF_JSET | BPF_K,
+        BPF_JMP | BPF_JEQ | BPF_X,
+        BPF_RET | BPF_K,
+    };
+    static const uint32_t words[] = { 0, 1, 2, 16, 0xff, 0xc000003e, 0x40000000, UINT32_MAX };
+    static const struct seccomp_rule one = { .nr = 1 };
+    const struct seccomp_model m = { DENY, FOREIGN, &one, 1 };
+    unsigned differ = 0, equal = 0;
+
+    (void)s;
+    for (int round = 0; round < 30000; round++) {
+        uint32_t len = 2 + (uint32_t)(rnd() % 10);
+        struct seccomp_witness w;
+
+        for (uint32_t i = 0; i < len; i++) {
+            struct bpf_insn *in = &prog[i];
+            uint32_t room = len - i - 1;
+
+            *in = (struct bpf_insn){ .code = ops[rnd() % array_len(ops)],
+                                     .k = words[rnd() % array_len(words)] };
+            if (in->code == (BPF_LD | BPF_W | BPF_ABS))
+                in->k = 4 * (uint32_t)(rnd() % 6);
+            else if (in->code == BPF_ST || in->code == (BPF_LD | BPF_MEM) ||
+                     in->code == (BPF_ALU | BPF_RSH | BPF_K))
+                in->k &= 3;
+            else if (BPF_CLASS(in->code) == BPF_JMP && room > 1) {
+                in->jt = (uint8_t)(rnd() % (room - 1));
+                in->jf = (uint8_t)(rnd() % (room - 1));
+            }
+            if (!room || in->code == (BPF_RET | BPF_K))
+                *in = (struct bpf_insn){ BPF_RET | BPF_K, 0, 0, rnd() % 2 ? DENY : FOREIGN };
+        }
+        if (bpf_check(prog, len, NULL))
+            continue;
+        switch (seccomp_prove(&m, prog, len, &w, NULL, NULL)) {
+        case 0: equal++; break;
+        case -EILSEQ:
+            differ++;
+            assert_int_equal(bpf_run(prog, len, &w.call), w.filter);
+            assert_int_equal(seccomp_decide(&m, &w.call), w.model);
+            break;
+        default: break; /* too complex */
+        }
+    }
+    assert_true(differ > 1000);
+    assert_int_equal(equal, 0);
+}
+
 static void unsound_models_are_refused(void **s)
 {
     static const struct seccomp_rule bad[] = {
@@ -204,7 +400,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_models_compile_and_agree),
         cmocka_unit_test(p13_no_mutant_survives),
+        cmocka_unit_test(p13_every_byte_of_real_filters),
         cmocka_unit_test(p13_known_range_miscompilation),
+        cmocka_unit_test(p12_more_than_the_kernel_takes),
+        cmocka_unit_test(a_call_may_have_its_own_errno),
+        cmocka_unit_test(the_proof_runs_what_the_interpreter_runs),
         cmocka_unit_test(unsound_models_are_refused),
     };
 
