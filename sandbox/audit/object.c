@@ -16,11 +16,12 @@ static int nibble(char c)
 static char unquoted(const char **p)
 {
     const char *s = *p;
+    int high = s[0] == '\\' && s[1] == 'x' ? nibble(s[2]) : -1;
+    int low = high >= 0 ? nibble(s[3]) : -1;
 
-    if (*s == '\\' && s[1] == 'x' && nibble(s[2]) >= 0 && nibble(s[3]) >= 0 &&
-        (nibble(s[2]) || nibble(s[3]))) {
+    if (low >= 0 && (high || low)) {
         *p = s + 4;
-        return (char)(nibble(s[2]) << 4 | nibble(s[3]));
+        return (char)((unsigned)high << 4 | (unsigned)low);
     }
     if (*s == '\\' && s[1])
         s++;
@@ -37,14 +38,17 @@ bool object_word(const char **at, char *word, size_t room)
     if (!*p)
         return false;
     while (*p && (quoted || *p != ' ')) {
-        char c;
+        char c = *p;
 
-        if (*p == '"') {
+        if (c == '"') {
             quoted = !quoted;
             p++;
             continue;
         }
-        c = quoted ? unquoted(&p) : *p++;
+        if (quoted)
+            c = unquoted(&p);
+        else
+            p++;
         if (n + 1 < room)
             word[n++] = c;
     }

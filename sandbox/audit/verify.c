@@ -116,7 +116,7 @@ static int next_note(struct reading *r, struct notes *n)
     n->has_next = false;
     if (n->fd < 0)
         return 0;
-    if (!n->eof && n->have - n->at < 2 * AUDIT_NOTE_MAX) {
+    if (!n->eof && n->have - n->at < sizeof(n->buf) / 2) {
         int err = fill(r, n);
 
         if (err)

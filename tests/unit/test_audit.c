@@ -386,7 +386,8 @@ static void overwrite(const char *name, const char *was, const char *is, size_t 
     char *p = slurp(name, &len), *at = strstr(p + from, was);
 
     assert_non_null(at);
-    memcpy(at, is, strlen(is));
+    for (size_t i = 0; is[i]; i++)
+        at[i] = is[i];
     spill(name, p, len);
     free(p);
 }
