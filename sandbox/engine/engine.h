@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/jail.h"
+#include "sandbox/box_jail.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,6 +58,10 @@ struct engine_run {
     bool jailed;         /* carrel-launch comes first on report_fd, and says: */
     size_t jail_have;    /* bytes of it */
     struct jail_report jail;
+    bool filtered;                 /* with system call filters that are required */
+    uint64_t limit[JAIL_LIMITS_N]; /* as the program runs under them, UINT64_MAX: as it was */
+    uint32_t nfiles;
+    struct box_file file[JAIL_FDS_MAX]; /* files and devices that it was given */
 };
 
 /* Has carrel-launch reported? run->jail is whole then. */

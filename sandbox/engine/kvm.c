@@ -160,7 +160,12 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     if (record < 0)
         return err ? err : record;
     snprintf(number, sizeof(number), "%d", spawn_keep(&s, record, JAIL_REG));
-    return spawn_gated(&s, run, e);
+    run->filtered = FILTER;
+
+    int err_start = spawn_gated(&s, run, e);
+
+    run->limit[JAIL_LIMIT_NOFILE] = 0; /* its own doing, at lock-down */
+    return err_start;
 }
 
 static bool report(struct engine_run *run)

@@ -306,6 +306,17 @@ static int spawn_jailed(const struct spawn *s, int program, int gate, int ours,
     return err;
 }
 
+/* For whoever compares the living process with it later. */
+static void note(const struct spawn *s, struct engine_run *run)
+{
+    struct stat st;
+
+    memcpy(run->limit, s->limit, sizeof(run->limit));
+    for (unsigned i = 0; i < s->nkeep; i++)
+        if (s->keep[i].kinds & (JAIL_REG | JAIL_BLK | JAIL_CHR) && !fstat(s->keep[i].fd, &st))
+            run->file[run->nfiles++] = (struct box_file){ st.st_dev, st.st_ino };
+}
+
 int spawn_gated(const struct spawn *s, struct engine_run *run, struct err *e)
 {
     auto_fd int program = open_program(s->path, e);
@@ -319,6 +330,7 @@ int spawn_gated(const struct spawn *s, struct engine_run *run, struct err *e)
     auto_fd int theirs = gate[0];
     auto_fd int ours = gate[1];
 
+    note(s, run);
     if (s->jail) {
         err = spawn_jailed(s, program, theirs, ours, run, e);
         if (err)

@@ -1,6 +1,8 @@
 /* facts.c - see facts.h. */
 #include "sandbox/guard/facts.h"
 
+#include "sandbox/confine/host.h"
+
 #include <unistd.h>
 
 #include <sys/sysinfo.h>
@@ -18,6 +20,8 @@ struct host_facts facts_of(const char *engine)
         /* The engines have a balloon; carrel-init makes the overlay and applies what the keeper
          * decided about a command; the keeper decides, and writes the log. */
         .features = BIT(BALLOON) | BIT(COMMANDS) | BIT(BROKER) | BIT(OVERLAY) | BIT(AUDIT),
+        .landlock = host_has_landlock(),
+        .userns = host_has_users(),
         .seccomp = true, /* QEMU's own filter, or ours in carrel-vmm */
         .cpus = cpus > 0 ? (uint64_t)cpus : 1,
         .memory = (uint64_t)si.totalram * si.mem_unit,

@@ -27,6 +27,13 @@
 #define BOOT_QEMU_MS     120000
 #define SEED_BYTES       64
 
+/* A sanitizer's runtime needs files, memory and system calls that no jail has. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define JAILED false
+#else
+#define JAILED true
+#endif
+
 struct keeper *keeper_new(int boxfd, bool await_main, struct err *e)
 {
     struct keeper *k = calloc(1, sizeof(*k));
@@ -46,6 +53,7 @@ struct keeper *keeper_new(int boxfd, bool await_main, struct err *e)
     k->log_left = KEEPER_LOG_CAP;
     k->ask_signal = SIGTERM;
     engine_run_init(&k->run);
+    jail_init(&k->jail);
     journal_init(&k->console, -1, 0);
     journal_init(&k->engine_log, -1, 0);
     journal_init(&k->output, -1, 0);
@@ -71,6 +79,7 @@ void keeper_free(struct keeper *k)
     fd_closep(&k->listener.fd);
     fd_closep(&k->signals.fd);
     engine_run_fini(&k->run);
+    jail_fini(&k->jail);
     guard_close(k->guard, *k->state.reason ? k->state.reason : "refused");
     box_config_fini(&k->cfg);
     loop_fini(&k->loop);
@@ -165,8 +174,12 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
         .console_fd = p->console,
         .log_fd = p->log,
         .cmdline_extra = k->trace ? "carrel.trace" : NULL,
+        .jail = JAILED ? &k->jail : NULL,
     };
     struct timespec t;
+
+    keeper_jail_prepare(k);
+
     int err = k->engine->start(&spec, &k->run, e);
 
     if (err)

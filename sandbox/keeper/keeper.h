@@ -17,6 +17,7 @@
 #include "base/msg.h"
 #include "base/yamux.h"
 #include "sandbox/engine/engine.h"
+#include "sandbox/engine/jail.h"
 #include "sandbox/guard/guard.h"
 #include "sandbox/keeper/journal.h"
 #include "sandbox/keeper/lifecycle.h"
@@ -151,6 +152,8 @@ struct keeper {
     /* machine */
     const struct engine *engine;
     struct engine_run run;
+    struct jail jail;
+    bool jail_told;
     struct loop_source engine_gone, engine_report, signals; /* their fds: run's; owned */
     struct journal console, engine_log, output;
     uint64_t log_left;
@@ -200,6 +203,13 @@ bool keeper_is_volatile(const struct keeper *k);
 
 /* Until the sandbox has ended. */
 must_check int keeper_run(struct keeper *k, struct err *e);
+
+/* ---- jail.c ---- */
+
+/* What is asked for, and what the host keeps for it. */
+void keeper_jail_prepare(struct keeper *k);
+/* After the engine has said something: what it is locked into goes on record. */
+void keeper_jail_told(struct keeper *k);
 
 /* ---- begin.c ---- */
 

@@ -38,6 +38,7 @@ static void on_engine_gone(struct loop_source *s, uint32_t events)
         loop_remove(&k->loop, &k->engine_report);
     keeper_trace(k, "engine gone");
     k->engine->end(&k->run, status, &end);
+    keeper_jail_told(k); /* also when it was refused */
     if (k->life != LIFE_KILLING || !k->state.reason[0])
         keeper_log(k, "engine ended: %s %s", end.reason, end.text);
     k->state.vmm_pid = 0;
@@ -56,6 +57,7 @@ static void on_engine_report(struct loop_source *s, uint32_t events)
         loop_remove(&k->loop, s);
         s->fd = -1;
     }
+    keeper_jail_told(k);
 }
 
 static void on_signal(struct loop_source *s, uint32_t events)

@@ -1,0 +1,32 @@
+/* host.c - see host.h. */
+#include "sandbox/confine/host.h"
+
+#include <errno.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool host_has_landlock(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 1;
+}
+
+bool host_has_users(void)
+{
+    long pid;
+    int status = 1;
+
+    if (geteuid() == 0)
+        return true;
+    pid = syscall(SYS_clone, (unsigned long)(CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD), NULL, NULL,
+                  NULL, 0);
+    if (pid == 0)
+        _exit(0);
+    while (pid > 0 && waitpid((pid_t)pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return pid > 0 && status == 0;
+}
