@@ -34,6 +34,7 @@ enum msg_type {
     MSG_STATUS = 8,   /* client->keeper: answered STATE */
     MSG_WAIT = 9,     /* client->keeper: answered ENDED when the sandbox has ended */
     MSG_ATTACH = 10,  /* client->keeper: FLAGS; joins the main command's session */
+    MSG_POLICY = 11,  /* client->keeper: another policy waits in policy.next.json; answered DONE */
 
     /* During a session or transfer, requester to answerer. */
     MSG_STDIN = 32, /* bytes */
@@ -47,12 +48,12 @@ enum msg_type {
     MSG_STARTED = 64, /* u32 pid in the guest; the program is running */
     MSG_STDOUT = 65,  /* bytes; with a terminal, all output */
     MSG_STDERR = 66,
-    MSG_EXIT = 67,  /* u8 enum msg_exit, u8 exit status or signal number */
-    MSG_DONE = 68,  /* the request succeeded; nothing follows */
-    MSG_ERROR = 69, /* u32 errno (Linux numbers), then text; nothing follows */
-    MSG_STATE = 70, /* JSON text of state.json */
-    MSG_ENDED = 71, /* JSON text of the final state.json; nothing follows */
-    MSG_DENIED = 72, /* keeper->client: the policy said no: its denial as JSON; nothing follows */
+    MSG_EXIT = 67,   /* u8 enum msg_exit, u8 exit status or signal number */
+    MSG_DONE = 68,   /* the request succeeded; nothing follows */
+    MSG_ERROR = 69,  /* u32 errno (Linux numbers), then text; nothing follows */
+    MSG_STATE = 70,  /* JSON text of state.json */
+    MSG_ENDED = 71,  /* JSON text of the final state.json; nothing follows */
+    MSG_DENIED = 72, /* keeper->client: the policy said no: its denial as JSON; ENDED may follow */
 };
 
 enum msg_exit { MSG_EXITED = 0, MSG_SIGNALED = 1, MSG_TIMED_OUT = 2 };

@@ -150,7 +150,7 @@ void audit_policy_load(struct audit_policy *p, int dirfd, const char *hash)
         absent(p, "no policy is on record");
         return;
     }
-    if (!S_ISREG(st.st_mode) || dossier_load(&d, dirfd, &e)) {
+    if (!S_ISREG(st.st_mode) || dossier_load(&d, dirfd, DOSSIER_FILE, &e)) {
         absent(p, e.code ? e.msg : "the policy on record is not a plain file");
     } else {
         p->policy = dossier_policy(&d, &ps);

@@ -23,6 +23,7 @@ static verb_function *const own[VERB_COUNT] = {
     [VERB_POLICY_NARROWER] = verb_policy_narrower,
     [VERB_POLICY_TEST] = verb_policy_test,
     [VERB_POLICY_SCHEMA] = verb_policy_schema,
+    [VERB_POLICY_APPLY] = verb_policy_apply,
     [VERB_POLICY_COMPILE] = verb_policy_compile,
     [VERB_POLICY_SECCOMP] = verb_policy_seccomp,
     [VERB_POLICY_KEYGEN] = verb_policy_keygen,

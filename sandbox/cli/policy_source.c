@@ -120,18 +120,6 @@ int policy_source_load(struct policy_source *s, const char *what, struct err *e)
     return 0;
 }
 
-void policy_source_reload(struct policy_source *s)
-{
-    ruleset_free(s->rules);
-    policy_free(s->policy);
-    s->rules = NULL;
-    s->policy = dossier_policy(&s->dossier, &s->problems);
-    if (s->policy) {
-        policy_hash(s->policy, s->dossier.hash);
-        s->rules = ruleset_make(s->policy, NULL);
-    }
-}
-
 void policy_source_fini(struct policy_source *s)
 {
     ruleset_free(s->rules);

@@ -26,9 +26,6 @@ void policy_source_fini(struct policy_source *s);
 /* The text beside a policy: FILE.cases.yaml for FILE.yaml. Owned by the caller. */
 char *policy_source_cases(const struct policy_source *s, char **file, size_t *len, struct err *e);
 
-/* Loads again what the dossier holds, which was amended since. */
-void policy_source_reload(struct policy_source *s);
-
 /* Names of the library, sorted; the caller frees each and the array. */
 must_check int policy_library(char ***names, size_t *n, struct err *e);
 

@@ -31,8 +31,8 @@ static int widen(struct cli *c, struct verdict *v, int64_t now, struct err *e)
     if (!v->widened)
         return err_set(e, EINVAL, "%s: not a sound policy", v->source->dossier.doc[0].file);
     while (!err && (file = args_next(c->args, OPT_GRANT, &at)))
-        err = trust_widen(v->trust, file, &v->source->dossier.doc[0], v->widened, now, &v->problems,
-                          e);
+        err = trust_widen(v->trust, file, &v->source->dossier.doc[0], v->widened, now, NULL,
+                          &v->problems, e);
     if (err) {
         policy_free(v->widened);
         v->widened = NULL;

@@ -1,6 +1,8 @@
 /* run_policy.c - see run_policy.h. */
 #include "sandbox/cli/run_policy.h"
 
+#include "sandbox/cli/policy_force.h"
+
 #include "sandbox/cli/size.h"
 #include "sandbox/engine/engine.h"
 #include "sandbox/guard/facts.h"
@@ -112,10 +114,9 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
         err = asked_times(c, d, &r, own, e);
     if (err)
         return err;
-    if (d->namends)
-        policy_source_reload(&rp->source);
-    if (!rp->source.policy)
-        return no(c, &rp->source.problems, name, e);
+    err = policy_in_force(c, &rp->source, e);
+    if (err)
+        return rp->source.problems.errors ? no(c, &rp->source.problems, name, e) : err;
     if (getcwd(cwd, sizeof(cwd))) {
         d->cwd = strdup(cwd);
         r.vars = &here;
@@ -147,7 +148,7 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
 
 int run_policy_save(const struct run_policy *rp, int boxfd, struct err *e)
 {
-    return dossier_save(&rp->source.dossier, boxfd, e);
+    return dossier_save(&rp->source.dossier, boxfd, DOSSIER_FILE, e);
 }
 
 int run_policy_print(struct cli *c, const struct run_policy *rp)

@@ -84,7 +84,7 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_DELEGATE]     = { OPT_DELEGATE, 0, "delegate", WORD_TEXT, "KEY", NULL, "public key that may hand on part of this grant" },
     [OPT_DEPTH]        = { OPT_DEPTH, 0, "depth", WORD_TEXT, "N", NULL, "how often it can be handed on (default: 1)" },
     [OPT_ID]           = { OPT_ID, 0, "id", WORD_TEXT, "NAME", NULL, "name of the grant (default: from the time)" },
-    [OPT_GRANT]        = { OPT_GRANT, 0, "grant", WORD_FILE, "FILE", NULL, "check this grant too, and show what it adds; may be repeated" },
+    [OPT_GRANT]        = { OPT_GRANT, 0, "grant", WORD_FILE, "FILE", NULL, "widened by this signed grant; may be repeated" },
     [OPT_RECORD]       = { OPT_RECORD, 0, "record", WORD_NOTHING, NULL, NULL, "remember the versions: older ones are refused from now on" },
     [OPT_OUT]          = { OPT_OUT, 'o', "output", WORD_FILE, "FILE", NULL, "write the bundle to this file" },
     [OPT_OUT_DIR]      = { OPT_OUT_DIR, 0, "out", WORD_DIR, "DIR", NULL, "write bundle, plan and every filter into this directory" },
@@ -94,7 +94,7 @@ static const struct opt opts[OPT_COUNT] = {
 #define BOX_OPTS                                                                                   \
     OPT_NAME, OPT_LABEL, OPT_ENV, OPT_ENV_FILE, OPT_WORKDIR, OPT_USER, OPT_MEMORY, OPT_CPUS,       \
         OPT_DISK, OPT_TIMEOUT, OPT_STOP_TIMEOUT, OPT_KERNEL, OPT_ENGINE, OPT_POLICY, OPT_ALLOW,    \
-        OPT_WALL, OPT_IDLE, OPT_DRY_RUN
+        OPT_GRANT, OPT_WALL, OPT_IDLE, OPT_DRY_RUN
 
 const struct verb verbs[VERB_COUNT] = {
     [VERB_RUN] = { VERB_RUN, "run", "IMAGE [--] [COMMAND...]", "run a command in a new sandbox",
@@ -233,6 +233,12 @@ const struct verb verbs[VERB_COUNT] = {
         "in .grant gets one more signature itself.",
         VERB_POLICY, 1, 1, false, false, WORD_POLICY, WORD_NOTHING,
         { OPT_PRIVATE_KEY, OPT_ROLE, OPT_RELEASE, OPT_FROM, OPT_EXPIRES, OPT_QUIET } },
+    [VERB_POLICY_APPLY] = { VERB_POLICY_APPLY, "apply", "NAME POLICY", "put a running sandbox under another policy",
+        "The policy may only narrow what is in force, but for signed grants. What it denies ends within\n"
+        "a second. One that is wider is refused; one that is neither, or is not sound, leaves the\n"
+        "sandbox without any permission until a sound one is applied. What the machine is made of\n"
+        "(memory, CPUs, image, disks) stays as it is.",
+        VERB_POLICY, 2, 2, false, false, WORD_RUNNING, WORD_POLICY, { OPT_GRANT, OPT_QUIET } },
     [VERB_POLICY_VERIFY] = { VERB_POLICY_VERIFY, "verify", "POLICY", "check who signed a policy and those above it",
         "The trust document of this host says whose signatures are needed. The exit status is 1 when\n"
         "one is missing, expired or revoked, or when a newer version was used here.",

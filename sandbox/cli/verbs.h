@@ -38,6 +38,7 @@ int verb_policy_diff(struct cli *c);
 int verb_policy_narrower(struct cli *c);
 int verb_policy_test(struct cli *c);
 int verb_policy_schema(struct cli *c);
+int verb_policy_apply(struct cli *c);
 int verb_policy_compile(struct cli *c);
 int verb_policy_seccomp(struct cli *c);
 int verb_policy_keygen(struct cli *c);

@@ -27,6 +27,8 @@ void dossier_fini(struct dossier *d)
         free((char *)d->amend[i].key);
         free((char *)d->amend[i].value);
     }
+    for (unsigned i = 0; i < d->ngrants; i++)
+        free(d->grant[i]);
     free(d->cwd);
     *d = (struct dossier){ 0 };
 }
@@ -55,6 +57,14 @@ int dossier_amend(struct dossier *d, const char *key, const char *value, struct 
     *a = (struct amendment){ strdup(key), strdup(value) };
     d->namends++; /* freed with the others, whole or not */
     return a->key && a->value ? 0 : err_set(e, ENOMEM, "policy: no memory");
+}
+
+int dossier_grant(struct dossier *d, const char *file, struct err *e)
+{
+    if (d->ngrants == DOSSIER_GRANTS)
+        return err_set(e, E2BIG, "more than %u grants", DOSSIER_GRANTS);
+    d->grant[d->ngrants] = strdup(file);
+    return d->grant[d->ngrants++] ? 0 : err_set(e, ENOMEM, "policy: no memory");
 }
 
 static int find(void *ctx, const char *name, const char **text, size_t *len, const char **file)
@@ -97,8 +107,8 @@ static json_t *texts(const char *a, const char *va, const char *b, const char *v
 
 static json_t *to_json(const struct dossier *d)
 {
-    json_t *docs = json_array(), *amend = json_array();
-    int bad = !docs || !amend;
+    json_t *docs = json_array(), *amend = json_array(), *grants = json_array();
+    int bad = !docs || !amend || !grants;
 
     for (unsigned i = 0; i < d->ndocs; i++) {
         json_t *o = texts("file", d->doc[i].file, "text", d->doc[i].text);
@@ -111,8 +121,11 @@ static json_t *to_json(const struct dossier *d)
         bad |=
             json_array_append_new(amend, texts("key", d->amend[i].key, "value", d->amend[i].value));
 
-    json_t *all = json_pack("{s:o, s:o, s:s?, s:s}", "documents", docs, "amendments", amend, "cwd",
-                            d->cwd, "hash", d->hash);
+    for (unsigned i = 0; i < d->ngrants; i++)
+        bad |= json_array_append_new(grants, json_string(d->grant[i]));
+
+    json_t *all = json_pack("{s:o, s:o, s:o, s:s?, s:s}", "documents", docs, "amendments", amend,
+                            "grants", grants, "cwd", d->cwd, "hash", d->hash);
 
     if (!bad)
         return all;
@@ -120,7 +133,7 @@ static json_t *to_json(const struct dossier *d)
     return NULL;
 }
 
-int dossier_save(const struct dossier *d, int dirfd, struct err *e)
+int dossier_save(const struct dossier *d, int dirfd, const char *file, struct err *e)
 {
     cleanup_with(drop) json_t *o = to_json(d);
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
@@ -128,14 +141,14 @@ int dossier_save(const struct dossier *d, int dirfd, struct err *e)
 
     if (!text)
         return err_set(e, EILSEQ, "policy: a file name or directory is not UTF-8");
-    err = io_store(dirfd, DOSSIER_FILE, text, strlen(text), 0600, e);
+    err = io_store(dirfd, file, text, strlen(text), 0600, e);
     free(text);
     return err;
 }
 
 static int broken(struct err *e)
 {
-    return err_set(e, EBADMSG, DOSSIER_FILE ": damaged");
+    return err_set(e, EBADMSG, "the policy on record is damaged");
 }
 
 static int read_document(struct dossier *d, const json_t *o, struct err *e)
@@ -164,10 +177,12 @@ static int from_json(struct dossier *d, const json_t *o, struct err *e)
 {
     const json_t *docs = json_object_get(o, "documents"), *amend = json_object_get(o, "amendments");
     const json_t *cwd = json_object_get(o, "cwd"), *hash = json_object_get(o, "hash");
+    const json_t *grants = json_object_get(o, "grants");
     int err = 0;
 
-    if (json_object_size(o) != 4 || !json_is_array(docs) || !json_array_size(docs) ||
-        !json_is_array(amend) || !(json_is_null(cwd) || json_is_string(cwd)) ||
+    if (json_object_size(o) != 5 || !json_is_array(grants) || !json_is_array(docs) ||
+        !json_array_size(docs) || !json_is_array(amend) ||
+        !(json_is_null(cwd) || json_is_string(cwd)) ||
         json_string_length(hash) != sizeof(d->hash) - 1)
         return broken(e);
     memcpy(d->hash, json_string_value(hash), sizeof(d->hash));
@@ -177,16 +192,21 @@ static int from_json(struct dossier *d, const json_t *o, struct err *e)
         err = read_document(d, json_array_get(docs, i), e);
     for (size_t i = 0; i < json_array_size(amend) && !err; i++)
         err = read_amendment(d, json_array_get(amend, i), e);
+    for (size_t i = 0; i < json_array_size(grants) && !err; i++) {
+        const char *file = json_string_value(json_array_get(grants, i));
+
+        err = file ? dossier_grant(d, file, e) : broken(e);
+    }
     return err;
 }
 
-int dossier_load(struct dossier *d, int dirfd, struct err *e)
+int dossier_load(struct dossier *d, int dirfd, const char *file, struct err *e)
 {
     size_t len;
     char *text;
 
     *d = (struct dossier){ 0 };
-    text = io_load(dirfd, DOSSIER_FILE, DOSSIER_MAX, &len, e);
+    text = io_load(dirfd, file, DOSSIER_MAX, &len, e);
     if (!text)
         return -e->code;
 

@@ -13,7 +13,9 @@
 #include "policies/layers.h"
 
 #define DOSSIER_FILE       "policy.json"
+#define DOSSIER_NEXT       "policy.next.json" /* to be taken over by a running sandbox */
 #define DOSSIER_AMENDMENTS 64u
+#define DOSSIER_GRANTS     8u
 
 struct document {
     char *name; /* as `extends` calls it; NULL for the policy itself, which is the first */
@@ -27,6 +29,8 @@ struct dossier {
     unsigned ndocs;
     struct amendment amend[DOSSIER_AMENDMENTS];
     unsigned namends;
+    char *grant[DOSSIER_GRANTS]; /* files of signed grants, absolute */
+    unsigned ngrants;
     char *cwd;     /* ${cwd} of sources; NULL: unknown */
     char hash[65]; /* of what is in force, amendments included */
 };
@@ -38,13 +42,15 @@ must_check int dossier_add(struct dossier *d, const char *name, char *file, char
                            struct err *e);
 must_check int dossier_amend(struct dossier *d, const char *key, const char *value, struct err *e);
 
-/* Loads, amends and checks what the documents say. NULL when ps got an error. */
+must_check int dossier_grant(struct dossier *d, const char *file, struct err *e);
+
+/* Loads, amends and checks what the documents say, without grants. NULL when ps got an error. */
 struct policy *dossier_policy(const struct dossier *d, struct problems *ps);
 
 /* Under dirfd; d->hash must be right. */
-must_check int dossier_save(const struct dossier *d, int dirfd, struct err *e);
+must_check int dossier_save(const struct dossier *d, int dirfd, const char *file, struct err *e);
 
 /* Strict; -EBADMSG when the file is not what dossier_save writes. dossier_fini in either case. */
-must_check int dossier_load(struct dossier *d, int dirfd, struct err *e);
+must_check int dossier_load(struct dossier *d, int dirfd, const char *file, struct err *e);
 
 #endif

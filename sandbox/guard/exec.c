@@ -189,6 +189,18 @@ void exec_decide(struct arena *a, const struct ruleset *rs, const struct exec_as
         out->exe = out->request.v[EXEC_PATH].s;
 }
 
+struct request exec_spoken(struct arena *a, const struct request *q)
+{
+    const struct args *env = &q->v[EXEC_ENV].list;
+    struct request out = *q;
+    const char **names = arena_get(a, (env->n + 1) * sizeof(*names));
+
+    for (uint32_t i = 0; i < env->n; i++)
+        names[i] = arena_printf(a, "%.*s=", (int)strcspn(env->v[i], "="), env->v[i]);
+    request_list(&out, EXEC_ENV, names, env->n);
+    return out;
+}
+
 /* ---- the profile ---- */
 
 static void add_limit(struct msg_builder *b, uint32_t which, uint64_t value)
@@ -198,6 +210,16 @@ static void add_limit(struct msg_builder *b, uint32_t which, uint64_t value)
     for (unsigned i = 0; i < 8; i++)
         body[8 + i] = (uint8_t)(value >> (8 * i));
     msg_add(b, MSG_RLIMIT, body, sizeof(body));
+}
+
+/* A rule that gives the whole tree to write has nothing for Landlock to hold back; a domain would
+ * only take mounts from a command that the rule lets make them. */
+static bool has_everything(const struct tool_profile *t)
+{
+    for (uint32_t i = 0; i < t->ntrees; i++)
+        if (t->trees[i].write && strcmp(t->trees[i].path, "/") == 0)
+            return true;
+    return false;
 }
 
 static void add_profile(struct msg_builder *b, const struct tool_profile *t)
@@ -216,7 +238,7 @@ static void add_profile(struct msg_builder *b, const struct tool_profile *t)
     add_limit(b, RLIMIT_AS, t->as);
     add_limit(b, RLIMIT_FSIZE, t->fsize);
     add_limit(b, RLIMIT_NOFILE, t->nofile);
-    for (uint32_t i = 0; i < t->ntrees; i++)
+    for (uint32_t i = 0; i < t->ntrees && !has_everything(t); i++)
         msg_add_text(b, t->trees[i].write ? MSG_RW : MSG_RO, t->trees[i].path);
     msg_add(b, MSG_FILTER, t->filter.prog, t->filter.len * sizeof(*t->filter.prog));
 }

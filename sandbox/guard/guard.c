@@ -1,15 +1,11 @@
-/* guard.c - see guard.h. */
+/* guard.c - see guard.h: the beginning and the end, the record, the clock. */
 #include "sandbox/guard/internal.h"
 
 #include "base/fd.h"
 #include "policies/canon.h"
-#include "policies/points.h"
-#include "policies/words.h"
-#include "sandbox/audit/log.h"
-#include "sandbox/confine/compile.h"
 #include "sandbox/guard/digest.h"
-#include "sandbox/guard/dossier.h"
 #include "sandbox/guard/facts.h"
+#include "sandbox/guard/force.h"
 #include "sandbox/places.h"
 
 #include <errno.h>
@@ -18,25 +14,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { LEVEL_ALL, LEVEL_DECISIONS, LEVEL_DENIALS, LEVEL_OFF }; /* words_audit */
-enum { FAIL_STOP, FAIL_PAUSE, FAIL_CONTINUE };                 /* words_on_fail */
-enum { MODE_ENFORCE };                                         /* words_mode: the first */
-
-struct guard {
-    struct dossier dossier;
-    struct policy *policy; /* owned, as all below */
-    struct ruleset *rules;
-    struct plan *plan;
-    struct profile *profile; /* its tools' filters are compiled when they are first needed */
-    struct audit_key *key;
-    struct audit_log *log; /* NULL: the policy wants none */
-    uint64_t calls;        /* of tools, allowed so far */
-    bool lost;             /* the log failed, and the policy says to stop */
-    char sandbox[BOX_ID_LEN + 1];
-    char hint[240];
-    char denial[GUARD_DENIAL_MAX];
-};
 
 /* ---- the record ---- */
 
@@ -51,8 +28,8 @@ static bool is_wanted(const struct guard *g, enum audit_decision d)
 }
 
 /* -EIO: it could not be recorded and the policy does not let it pass. */
-static int record(struct guard *g, enum audit_decision decision, const char *kind,
-                  const struct rule *rule, char grade, const char *object, struct err *e)
+int guard_record(struct guard *g, enum audit_decision decision, const char *kind,
+                 const struct rule *rule, char grade, const char *object, struct err *e)
 {
     struct audit_record r = { .decision = decision,
                               .grade = decision == AUDIT_EVENT ? '-' : grade };
@@ -76,7 +53,7 @@ static int record(struct guard *g, enum audit_decision decision, const char *kin
 
 void guard_note(struct guard *g, const char *kind, const char *object)
 {
-    (void)!record(g, AUDIT_EVENT, kind, NULL, '-', object, NULL);
+    (void)!guard_record(g, AUDIT_EVENT, kind, NULL, '-', object, NULL);
 }
 
 /* ---- the beginning ---- */
@@ -94,24 +71,32 @@ static int first_problem(const struct problems *ps, int code, char hint[240], st
              : err_set(e, code, "the policy is not sound");
 }
 
+int64_t guard_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec;
+}
+
 static int load(struct guard *g, const struct guard_sandbox *s, char hint[240], struct err *e)
 {
     struct problems ps = PROBLEMS_INIT;
+    struct force f = { 0 };
     char hash[65];
-    int err = dossier_load(&g->dossier, s->boxfd, e);
+    int err = dossier_load(&g->dossier, s->boxfd, DOSSIER_FILE, e);
 
     if (err)
         return err;
-    g->policy = dossier_policy(&g->dossier, &ps);
-    if (!g->policy) {
-        err = first_problem(&ps, EINVAL, hint, e);
-    } else {
-        policy_hash(g->policy, hash);
-        if (strcmp(hash, g->dossier.hash) != 0)
-            err = err_set(e, EBADMSG, "the policy on record has another hash than it says");
-        else
-            g->rules = ruleset_make(g->policy, NULL);
-    }
+    err = force_make(&g->dossier, TRUST_RECORD, false, guard_now(), &f, hash, &ps, e);
+    g->policy = f.policy;
+    g->until = f.until;
+    if (err && ps.errors)
+        err = first_problem(&ps, EACCES, hint, e);
+    else if (!err && strcmp(hash, g->dossier.hash) != 0)
+        err = err_set(e, EBADMSG, "the policy on record has another hash than it says");
+    if (!err)
+        g->rules = ruleset_make(g->policy, NULL);
     problems_fini(&ps);
     return err;
 }
@@ -169,7 +154,7 @@ static int open_log(struct guard *g, struct err *e)
     }
     if (!err) {
         dir = places_open_dir(path, e);
-        err = dir < 0 ? dir : dossier_save(&g->dossier, dir, e);
+        err = dir < 0 ? dir : dossier_save(&g->dossier, dir, DOSSIER_FILE, e);
     }
     if (!err) {
         *strrchr(path, '/') = '\0';
@@ -198,7 +183,7 @@ static int record_start(struct guard *g, const struct guard_sandbox *s, struct e
     snprintf(text, sizeof(text), "%s image %s engine %s policy %s memory %llu vcpus %llu",
              s->cfg->name, s->cfg->image, s->engine, g->policy->name,
              (unsigned long long)g->plan->memory, (unsigned long long)g->plan->vcpus);
-    return record(g, AUDIT_EVENT, "sandbox.start", NULL, '-', text, e);
+    return guard_record(g, AUDIT_EVENT, "sandbox.start", NULL, '-', text, e);
 }
 
 struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct err *e)
@@ -237,6 +222,7 @@ void guard_close(struct guard *g, const char *reason)
     ruleset_free(g->rules);
     policy_free(g->policy);
     dossier_fini(&g->dossier);
+    text_fini(&g->asked);
     free(g);
 }
 
@@ -266,133 +252,11 @@ int guard_tick(struct guard *g)
 {
     uint64_t ns = UINT64_MAX;
 
-    if (!g->log || audit_log_tick(g->log, &ns, NULL) || ns == UINT64_MAX)
-        return -1;
-    return ns / 1000000 < 3600000 ? (int)(ns / 1000000) + 1 : 3600000;
-}
-
-/* Writes down what was decided; a denial is an error with the sentence everybody gets. */
-static int conclude(struct guard *g, const char *kind, const struct request *q,
-                    const struct decision *d, struct err *e)
-{
-    struct text point = TEXT_INIT, says = TEXT_INIT, hint = text_fixed(g->hint, sizeof(g->hint));
-    struct text json = text_fixed(g->denial, sizeof(g->denial));
-    bool enforced = g->policy->mode == MODE_ENFORCE;
-    int err;
-
-    point_print(q, &point);
-    err = record(g, d->allowed ? AUDIT_ALLOW : AUDIT_DENY, kind, d->rule, d->grade,
-                 text_str(&point), e);
-    if (!err && !d->allowed && enforced) {
-        decision_line(g->rules, q, d, &says);
-        decision_hint(g->rules, q, d, &hint);
-        decision_json(g->rules, q, d, &json);
-        if (json.full) /* half a JSON text is none */
-            g->denial[0] = '\0';
-        err = err_set(e, EACCES, "%s", text_str(&says));
-    }
-    text_fini(&point);
-    text_fini(&says);
-    return err;
-}
-
-/* One more call of a tool: the budget is a number of the document like any other. */
-static int count_call(struct guard *g, struct err *e)
-{
-    struct request q;
-    struct decision d;
-
-    request_init(&q, SPACE_RESOURCE);
-    request_text(&q, RESOURCE_FIELD, "budget.tool_calls");
-    request_number(&q, RESOURCE_VALUE, g->calls + 1);
-    d = decide(g->rules, &q);
-    if (!d.allowed)
-        return conclude(g, "budget", &q, &d, e);
-    g->calls++;
-    return 0;
-}
-
-static struct tool_profile *tool_of(struct guard *g, const struct rule *rule, struct err *e)
-{
-    static const char head[] = "tools/commands/";
-    const char *id = strncmp(rule->id, head, sizeof(head) - 1) ? "" : rule->id + sizeof(head) - 1;
-    struct tool_profile *t = (struct tool_profile *)profile_tool(g->profile, id);
-    struct bpf_insn *prog;
-    uint32_t n;
-
-    if (!t) {
-        err_set(e, EINVAL, "the rule %s names no command", rule->id);
-        return NULL;
-    }
-    if (t->filter.prog)
-        return t;
-    prog = arena_get(&g->profile->arena, BPF_INSNS_MAX * sizeof(*prog));
-    if (filter_compile(&t->model, prog, &n, e)) {
-        err_wrap(e, "the filter of %s", rule->id);
-        return NULL;
-    }
-    t->filter = (struct filter){ prog, n };
-    return t;
-}
-
-static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
-{
-    struct arena a = ARENA_INIT;
-    struct exec_ask ask;
-    struct exec_answer answer;
-    int err = exec_read(&a, b, &ask, e);
-
-    if (!err) {
-        exec_decide(&a, g->rules, &ask, &answer);
-        err = answer.decision.allowed ? count_call(g, e) : 0;
-    }
-    if (!err)
-        err = conclude(g, "exec", &answer.request, &answer.decision, e);
-    if (!err && answer.decision.allowed) {
-        const struct tool_profile *t = tool_of(g, answer.decision.rule, e);
-
-        err = t ? exec_complete(t, &answer, g->policy->require.landlock != REQUIRE_REQUIRED, b, e)
-                : -e->code;
-    }
-    arena_fini(&a);
-    return err;
-}
-
-/* A tree that goes in or comes out is decided by its path. */
-static int judge_copy(struct guard *g, struct msg_builder *b, bool in, struct err *e)
-{
-    const struct msg_frame m = { .type = b->bytes[0],
-                                 .len = b->len,
-                                 .body = b->bytes + MSG_HEADER };
-    struct arena a = ARENA_INIT;
-    struct msg_field f;
-    struct request q;
-    struct decision d;
-    uint32_t pos = 0;
-    const char *path = "";
-    int err;
-
-    while (msg_next_field(&m, &pos, &f) > 0)
-        if (f.tag == MSG_PATH)
-            path = path_clean(&a, arena_copy(&a, (const char *)f.at, f.len));
-    request_init(&q, SPACE_FILE);
-    request_text(&q, FILE_PATH, path);
-    request_number(&q, FILE_OP, in ? FILE_CREATE : FILE_READ);
-    d = decide(g->rules, &q);
-    err = d.allowed ? count_call(g, e) : 0;
-    if (!err)
-        err = conclude(g, "file", &q, &d, e);
-    arena_fini(&a);
-    return err;
-}
-
-int guard_judge(struct guard *g, struct msg_builder *b, struct err *e)
-{
-    g->hint[0] = g->denial[0] = '\0';
-    switch (b->bytes[0]) {
-    case MSG_EXEC: return judge_exec(g, b, e);
-    case MSG_PUT: return judge_copy(g, b, true, e);
-    case MSG_GET: return judge_copy(g, b, false, e);
-    default: return err_set(e, EACCES, "a request of type %u is never made", b->bytes[0]);
-    }
+    if (g->until != INT64_MAX && guard_now() >= g->until)
+        guard_expire(g);
+    if (g->log && audit_log_tick(g->log, &ns, NULL))
+        ns = UINT64_MAX;
+    if (g->until != INT64_MAX && ns > (uint64_t)(g->until - guard_now()) * 1000000000)
+        ns = (uint64_t)(g->until - guard_now()) * 1000000000;
+    return ns == UINT64_MAX ? -1 : ns / 1000000 < 3600000 ? (int)(ns / 1000000) + 1 : 3600000;
 }

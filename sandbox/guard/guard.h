@@ -45,6 +45,22 @@ const char *guard_hint(const struct guard *g);
 
 #define GUARD_DENIAL_MAX 8192u
 
+/* The last request that was judged, as a point (policies/points.h). */
+const char *guard_asked(const struct guard *g);
+
+/* Is what was asked then allowed now? A denial is recorded. */
+bool guard_still(struct guard *g, const char *asked);
+
+/*
+ * Takes over policy.next.json, which may only narrow what is in force, but for grants. When it is
+ * wider, what is in force stays: -EACCES. When it is neither, or no policy at all, everything is
+ * denied until one comes that is: -EINVAL. Each outcome is recorded.
+ */
+must_check int guard_reload(struct guard *g, int boxfd, struct err *e);
+
+/* Has a grant expired since the last call? What runs is then to be decided again. */
+bool guard_has_changed(struct guard *g);
+
 /* Something that happened to the sandbox, e.g. "limit", "limits.wall 30m". */
 void guard_note(struct guard *g, const char *kind, const char *object);
 

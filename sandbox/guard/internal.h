@@ -1,10 +1,46 @@
-/* internal.h - what guard.c and exec.c share. */
+/* internal.h - what the parts of the guard share. */
 #ifndef SANDBOX_GUARD_INTERNAL_H
 #define SANDBOX_GUARD_INTERNAL_H
 
 #include "policies/decide.h"
 #include "policies/profile.h"
+#include "sandbox/audit/log.h"
+#include "sandbox/guard/dossier.h"
 #include "sandbox/guard/guard.h"
+
+enum { LEVEL_ALL, LEVEL_DECISIONS, LEVEL_DENIALS, LEVEL_OFF }; /* words_audit */
+enum { FAIL_STOP, FAIL_PAUSE, FAIL_CONTINUE };                 /* words_on_fail */
+enum { MODE_ENFORCE };                                         /* words_mode: the first */
+
+struct guard {
+    struct dossier dossier;
+    struct policy *policy; /* owned, as all below */
+    struct ruleset *rules;
+    struct plan *plan;
+    struct profile *profile; /* its tools' filters are compiled when they are first needed */
+    struct audit_key *key;
+    struct audit_log *log; /* NULL: the policy wants none */
+    uint64_t calls;        /* of tools, allowed so far */
+    uint64_t generation;   /* of the policy: raised by every change */
+    int64_t until;         /* seconds since 1970: a grant ends then */
+    bool lost;             /* the log failed, and the policy says to stop */
+    bool changed;          /* by itself, since it was last asked */
+    bool quarantined;      /* no sound policy is in force: nothing is allowed */
+    struct text asked;     /* the last request, as a point */
+    char sandbox[BOX_ID_LEN + 1];
+    char hint[240];
+    char denial[GUARD_DENIAL_MAX];
+};
+
+/* -EIO: it could not be recorded and the policy does not let it pass. */
+must_check int guard_record(struct guard *g, enum audit_decision decision, const char *kind,
+                            const struct rule *rule, char grade, const char *object, struct err *e);
+
+/* Seconds since 1970. */
+int64_t guard_now(void);
+
+/* A grant's time is over. */
+void guard_expire(struct guard *g);
 
 /* An EXEC in pieces. Texts live in the arena. */
 struct exec_ask {
@@ -30,6 +66,9 @@ must_check int exec_read(struct arena *a, const struct msg_builder *b, struct ex
                          struct err *e);
 void exec_decide(struct arena *a, const struct ruleset *rs, const struct exec_ask *ask,
                  struct exec_answer *out);
+
+/* The request as it may be written down: values of the environment are nobody's business. */
+struct request exec_spoken(struct arena *a, const struct request *q);
 
 /* Writes the request anew with the profile of the command that allowed it, its filter compiled.
  * loose: layers that the guest's kernel lacks may be left out. -E2BIG: no room. */

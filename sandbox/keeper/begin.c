@@ -6,6 +6,7 @@
 #include "sandbox/keeper/keeper.h"
 
 #include "base/fd.h"
+#include "policies/words.h"
 #include "sandbox/proc.h"
 
 #include <errno.h>
@@ -73,13 +74,14 @@ void keeper_free(struct keeper *k)
     journal_fini(&k->console);
     journal_fini(&k->engine_log);
     journal_fini(&k->output);
-    for (size_t i = 0; i < KEEPER_SESSIONS; i++)
+    for (size_t i = 0; i < KEEPER_SESSIONS; i++) {
         free(k->sessions[i].buf);
+        free(k->sessions[i].asked);
+    }
     wire_close(&k->wire);
     fd_closep(&k->listener.fd);
     fd_closep(&k->signals.fd);
     engine_run_fini(&k->run);
-    jail_fini(&k->jail);
     guard_close(k->guard, *k->state.reason ? k->state.reason : "refused");
     box_config_fini(&k->cfg);
     loop_fini(&k->loop);
@@ -161,6 +163,8 @@ static int open_port(struct keeper *k, struct keeper_parts *p, struct err *e)
 
 static int start_engine(struct keeper *k, const struct keeper_parts *p, struct err *e)
 {
+    const struct plan *plan = guard_plan(k->guard);
+    uint64_t half = k->cfg.mem_bytes / 2; /* a layer in memory leaves the guest the other half */
     const struct engine_spec spec = {
         .mem_bytes = k->cfg.mem_bytes,
         .vcpus = k->cfg.vcpus,
@@ -173,6 +177,10 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
         .nports = 1,
         .console_fd = p->console,
         .log_fd = p->log,
+        .root_readonly = plan->root == ROOT_READ_ONLY,
+        .no_balloon = !plan->balloon,
+        .overlay_bytes = plan->root_bytes < half ? plan->root_bytes : half,
+        .overlay_inodes = plan->root_inodes,
         .cmdline_extra = k->trace ? "carrel.trace" : NULL,
         .jail = JAILED ? &k->jail : NULL,
     };
@@ -203,6 +211,7 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
 static int greet(struct keeper *k, struct err *e)
 {
     const struct request r = { .type = MSG_SETUP };
+    const struct plan *plan = guard_plan(k->guard);
     uint8_t seed[SEED_BYTES];
     struct timespec t;
 
@@ -213,6 +222,8 @@ static int greet(struct keeper *k, struct err *e)
     msg_add_text(&k->builder, MSG_HOSTNAME, k->cfg.name);
     msg_add_u64(&k->builder, MSG_TIME, (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
     msg_add(&k->builder, MSG_SEED, seed, sizeof(seed));
+    msg_add_u32(&k->builder, MSG_PIDS, (uint32_t)plan->pids);
+    msg_add_u32(&k->builder, MSG_FILES, (uint32_t)plan->open_files);
     k->setup = session_open(k, &r, &k->builder, e);
     explicit_bzero(seed, sizeof(seed));
     return k->setup ? 0 : -e->code;

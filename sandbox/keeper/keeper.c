@@ -225,17 +225,31 @@ int keeper_start_main(struct keeper *k, const struct request *r, struct msg_buil
         return -e->code;
     k->had_main = true;
     k->main_due = 0;
+    k->main->asked = strdup(guard_asked(k->guard));
     keeper_trace(k, "main command sent");
     return 0;
 }
 
-void keeper_main_refused(struct keeper *k, const char *why)
+void keeper_decide_again(struct keeper *k)
 {
-    keeper_log(k, "the main command was denied: %s", why);
-    if (!k->cfg.ephemeral || k->had_main)
-        return;
-    keeper_reason(k, "refused", why);
-    keeper_event(k, LIFE_KILL);
+    uint8_t signo = SIGKILL;
+    const struct msg_frame f = { .type = MSG_SIGNAL, .len = 1, .body = &signo };
+
+    for (size_t i = 0; i < KEEPER_SESSIONS; i++) {
+        struct session *s = &k->sessions[i];
+
+        if (!s->id || !s->asked || guard_still(k->guard, s->asked))
+            continue;
+        keeper_log(k, "ended by another policy: %s", s->asked);
+        if (s->talk.request == MSG_EXEC && s->talk.started && session_send(s, &f))
+            continue; /* its end will be told */
+        if (s == k->main) {
+            keeper_reason(k, "stopped", "the policy in force now denies its command");
+            keeper_event(k, LIFE_STOP);
+        } else {
+            session_lost(s, "the policy in force now denies it");
+        }
+    }
 }
 
 void keeper_client_gone(struct keeper *k)

@@ -40,6 +40,7 @@ struct session {
     int64_t partial_since; /* a frame begun but not finished, ms; 0: none */
     size_t have;
     uint8_t *buf; /* owned, FRAME_MAX: what came from the guest and is not delivered yet */
+    char *asked;  /* owned: the request as the policy was asked about it; NULL: the keeper's own */
 };
 
 /* Opens a stream and writes the request, sealed in b. NULL: *e says why. */
@@ -190,8 +191,8 @@ void keeper_broken(struct keeper *k, const char *why);
 void keeper_session_over(struct keeper *k, struct session *s, const struct msg_frame *last);
 must_check int keeper_start_main(struct keeper *k, const struct request *r, struct msg_builder *b,
                                  struct err *e);
-/* The policy denied the main command: an ephemeral sandbox has nothing to live for. */
-void keeper_main_refused(struct keeper *k, const char *why);
+/* Another policy is in force: what it denies is ended. */
+void keeper_decide_again(struct keeper *k);
 /* The client that had sent the main command went away. */
 void keeper_client_gone(struct keeper *k);
 

@@ -202,6 +202,41 @@ static void ask_kill(struct link *l, const struct request *r)
     }
 }
 
+static void ask_policy(struct link *l)
+{
+    struct err e = ERR_INIT;
+    int err = guard_reload(l->k->guard, l->k->boxfd, &e);
+
+    if (err) {
+        link_fail(l, e.code, e.msg); /* what runs goes on; nothing new may begin */
+        return;
+    }
+    keeper_decide_again(l->k);
+    put_done(l);
+}
+
+/* The policy said no, or nothing could be recorded. */
+static void refuse(struct link *l, const struct request *r, const struct err *e)
+{
+    struct keeper *k = l->k;
+    const char *denial = guard_denial(k->guard);
+    bool last = (r->flags & MSG_F_MAIN) && k->cfg.ephemeral && !k->had_main;
+
+    if (last && *denial) {
+        link_put(l, MSG_DENIED, denial, strlen(denial));
+        l->state = LINK_WAITING; /* for the end of a sandbox that has nothing to live for */
+    } else if (*denial) {
+        link_deny(l, denial);
+    } else {
+        link_fail(l, e->code, e->msg);
+    }
+    keeper_log(k, "denied: %s", e->msg);
+    if (last) {
+        keeper_reason(k, "refused", e->msg);
+        keeper_event(k, LIFE_KILL);
+    }
+}
+
 static void ask_guest(struct link *l, const struct request *r)
 {
     struct keeper *k = l->k;
@@ -212,12 +247,7 @@ static void ask_guest(struct link *l, const struct request *r)
         return;
     }
     if (guard_judge(k->guard, &k->builder, &e)) {
-        if (*guard_denial(k->guard))
-            link_deny(l, guard_denial(k->guard));
-        else
-            link_fail(l, e.code, e.msg);
-        if (r->flags & MSG_F_MAIN)
-            keeper_main_refused(k, e.msg);
+        refuse(l, r, &e);
         return;
     }
     if (r->type == MSG_EXEC && (r->flags & MSG_F_MAIN)) {
@@ -233,6 +263,7 @@ static void ask_guest(struct link *l, const struct request *r)
             link_fail(l, e.code, e.msg);
             return;
         }
+        l->session->asked = strdup(guard_asked(k->guard));
     }
     l->state = LINK_TALKING;
     l->may_stdin = r->type == MSG_PUT || (r->flags & MSG_F_STDIN);
@@ -254,6 +285,7 @@ static void ask(struct link *l, const struct msg_frame *f)
     case MSG_ATTACH: ask_attach(l, &r); break;
     case MSG_KILL: ask_kill(l, &r); break;
     case MSG_WAIT: l->state = LINK_WAITING; break;
+    case MSG_POLICY: ask_policy(l); break;
     case MSG_STOP:
         l->state = LINK_WAITING;
         if (r.has_grace)

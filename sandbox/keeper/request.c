@@ -29,6 +29,7 @@ static const struct shape shapes[] = {
     { MSG_STATUS, 0, 0, 0 },
     { MSG_WAIT, 0, 0, 0 },
     { MSG_ATTACH, TAG(MSG_FLAGS), 0, MSG_F_STDIN },
+    { MSG_POLICY, 0, 0, 0 },
 };
 
 static const struct shape *shape_of(uint8_t type)

@@ -178,6 +178,8 @@ static int tick(struct keeper *k)
     next = due < next ? due : next;
     due = guard_tick(k->guard);
     next = due >= 0 && now + due < next ? now + due : next;
+    if (guard_has_changed(k->guard))
+        keeper_decide_again(k);
     if (guard_is_lost(k->guard)) {
         keeper_reason(k, "stopped",
                       "nothing more can be recorded, and the policy says to stop then");

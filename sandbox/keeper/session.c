@@ -24,6 +24,7 @@ static void free_slot(struct session *s)
         if (l->session == s)
             l->session = NULL;
     free(s->buf);
+    free(s->asked);
     *s = (struct session){ 0 };
 }
 

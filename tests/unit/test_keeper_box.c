@@ -438,7 +438,7 @@ static void keep_policy(void)
     assert_non_null(p);
     policy_hash(p, d.hash);
     policy_free(p);
-    assert_int_equal(dossier_save(&d, box, &e), 0);
+    assert_int_equal(dossier_save(&d, box, DOSSIER_FILE, &e), 0);
     dossier_fini(&d);
 }
 

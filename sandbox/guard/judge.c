@@ -1,0 +1,164 @@
+/* judge.c - each request decided, recorded, and completed. */
+#include "sandbox/guard/internal.h"
+
+#include "policies/points.h"
+#include "policies/words.h"
+#include "sandbox/confine/compile.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Writes down what was decided; a denial is an error with the sentence everybody gets. */
+static int conclude(struct guard *g, const char *kind, const struct request *q,
+                    const struct decision *d, struct err *e)
+{
+    struct text says = TEXT_INIT, hint = text_fixed(g->hint, sizeof(g->hint));
+    struct text json = text_fixed(g->denial, sizeof(g->denial));
+    bool enforced = g->policy->mode == MODE_ENFORCE;
+    int err;
+
+    text_fini(&g->asked);
+    g->asked = TEXT_INIT;
+    point_print(q, &g->asked);
+    err = guard_record(g, d->allowed ? AUDIT_ALLOW : AUDIT_DENY, kind, d->rule, d->grade,
+                       text_str(&g->asked), e);
+    if (!err && !d->allowed && enforced) {
+        decision_line(g->rules, q, d, &says);
+        decision_hint(g->rules, q, d, &hint);
+        decision_json(g->rules, q, d, &json);
+        if (json.full) /* half a JSON text is none */
+            g->denial[0] = '\0';
+        err = err_set(e, EACCES, "%s", text_str(&says));
+    }
+    text_fini(&says);
+    return err;
+}
+
+/* One more call of a tool: the budget is a number of the document like any other. */
+static int count_call(struct guard *g, struct err *e)
+{
+    struct request q;
+    struct decision d;
+
+    request_init(&q, SPACE_RESOURCE);
+    request_text(&q, RESOURCE_FIELD, "budget.tool_calls");
+    request_number(&q, RESOURCE_VALUE, g->calls + 1);
+    d = decide(g->rules, &q);
+    if (!d.allowed)
+        return conclude(g, "budget", &q, &d, e);
+    g->calls++;
+    return 0;
+}
+
+static struct tool_profile *tool_of(struct guard *g, const struct rule *rule, struct err *e)
+{
+    static const char head[] = "tools/commands/";
+    const char *id = strncmp(rule->id, head, sizeof(head) - 1) ? "" : rule->id + sizeof(head) - 1;
+    struct tool_profile *t = (struct tool_profile *)profile_tool(g->profile, id);
+    struct bpf_insn *prog;
+    uint32_t n;
+
+    if (!t) {
+        err_set(e, EINVAL, "the rule %s names no command", rule->id);
+        return NULL;
+    }
+    if (t->filter.prog)
+        return t;
+    prog = arena_get(&g->profile->arena, BPF_INSNS_MAX * sizeof(*prog));
+    if (filter_compile(&t->model, prog, &n, e)) {
+        err_wrap(e, "the filter of %s", rule->id);
+        return NULL;
+    }
+    t->filter = (struct filter){ prog, n };
+    return t;
+}
+
+static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
+{
+    struct arena a = ARENA_INIT;
+    struct exec_ask ask;
+    struct exec_answer answer;
+    int err = exec_read(&a, b, &ask, e);
+
+    if (!err) {
+        exec_decide(&a, g->rules, &ask, &answer);
+        err = answer.decision.allowed ? count_call(g, e) : 0;
+    }
+    if (!err) {
+        const struct request spoken = exec_spoken(&a, &answer.request);
+
+        err = conclude(g, "exec", &spoken, &answer.decision, e);
+    }
+    if (!err && answer.decision.allowed) {
+        const struct tool_profile *t = tool_of(g, answer.decision.rule, e);
+
+        err = t ? exec_complete(t, &answer, g->policy->require.landlock != REQUIRE_REQUIRED, b, e)
+                : -e->code;
+    }
+    arena_fini(&a);
+    return err;
+}
+
+/* A tree that goes in or comes out is decided by its path. */
+static int judge_copy(struct guard *g, struct msg_builder *b, bool in, struct err *e)
+{
+    const struct msg_frame m = { .type = b->bytes[0],
+                                 .len = b->len,
+                                 .body = b->bytes + MSG_HEADER };
+    struct arena a = ARENA_INIT;
+    struct msg_field f;
+    struct request q;
+    struct decision d;
+    uint32_t pos = 0;
+    const char *path = "";
+    int err;
+
+    while (msg_next_field(&m, &pos, &f) > 0)
+        if (f.tag == MSG_PATH)
+            path = path_clean(&a, arena_copy(&a, (const char *)f.at, f.len));
+    request_init(&q, SPACE_FILE);
+    request_text(&q, FILE_PATH, path);
+    request_number(&q, FILE_OP, in ? FILE_CREATE : FILE_READ);
+    d = decide(g->rules, &q);
+    err = d.allowed ? count_call(g, e) : 0;
+    if (!err)
+        err = conclude(g, "file", &q, &d, e);
+    arena_fini(&a);
+    return err;
+}
+
+int guard_judge(struct guard *g, struct msg_builder *b, struct err *e)
+{
+    g->hint[0] = g->denial[0] = '\0';
+    if (g->quarantined)
+        return err_set(e, EACCES, "denied: no sound policy is in force (carrel policy apply)");
+    switch (b->bytes[0]) {
+    case MSG_EXEC: return judge_exec(g, b, e);
+    case MSG_PUT: return judge_copy(g, b, true, e);
+    case MSG_GET: return judge_copy(g, b, false, e);
+    default: return err_set(e, EACCES, "a request of type %u is never made", b->bytes[0]);
+    }
+}
+
+const char *guard_asked(const struct guard *g)
+{
+    return text_str(&g->asked);
+}
+
+bool guard_still(struct guard *g, const char *asked)
+{
+    struct arena a = ARENA_INIT;
+    struct request q;
+    struct decision d = { 0 };
+    bool still = !point_parse_line(&a, asked, &q);
+
+    if (still) {
+        d = decide(g->rules, &q);
+        still = d.allowed || g->policy->mode != MODE_ENFORCE;
+    }
+    if (!d.allowed)
+        (void)!guard_record(g, AUDIT_DENY, q.space == SPACE_FILE ? "file" : "exec", d.rule, d.grade,
+                            asked, NULL);
+    arena_fini(&a);
+    return still;
+}

@@ -1,0 +1,120 @@
+/*
+ * reload.c - another policy for a running sandbox: one that narrows, by command; what is left when
+ * a grant expires, by the clock. Whatever goes wrong, nothing more is allowed than before.
+ */
+#include "sandbox/guard/internal.h"
+
+#include "policies/layers.h"
+#include "sandbox/guard/force.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Numbers that the clocks of a running sandbox follow; what its machine is made of stays. */
+static void follow(struct plan *plan, const struct policy *p)
+{
+    plan->wall_ms = p->limits.wall < plan->wall_ms ? p->limits.wall : plan->wall_ms;
+    plan->idle_ms = p->limits.idle < plan->idle_ms ? p->limits.idle : plan->idle_ms;
+    plan->budget_cpu_ms = p->budget.cpu;
+    plan->budget_tool_calls = p->budget.tool_calls;
+    plan->audit_level = p->audit.level;
+    plan->audit_on_fail = p->audit.on_fail;
+}
+
+static void take_over(struct guard *g, struct force *f)
+{
+    profile_free(g->profile);
+    ruleset_free(g->rules);
+    policy_free(g->policy);
+    g->policy = f->policy;
+    g->until = f->until;
+    g->rules = ruleset_make(g->policy, NULL);
+    follow(g->plan, g->policy);
+    g->profile = profile_make(g->policy, g->plan);
+    g->generation++;
+    g->quarantined = false;
+}
+
+static int quarantine(struct guard *g, const char *why, struct err *e)
+{
+    g->quarantined = true;
+    guard_note(g, "policy.quarantine", why);
+    return err_set(e, EINVAL, "everything is denied from now on: %s", why);
+}
+
+/* Is the policy that the documents alone make within what is in force? */
+static int compare(struct guard *g, const struct dossier *next, struct err *e)
+{
+    struct problems ps = PROBLEMS_INIT;
+    struct policy *p = dossier_policy(next, &ps);
+    char why[200] = "it is not sound";
+    int err = 0;
+
+    if (p && !policy_must_narrow(p, g->policy, "what is in force", &ps)) {
+        if (ps.n)
+            snprintf(why, sizeof(why), "%s", ps.v[ps.n - 1].text);
+        err = policy_must_narrow(g->policy, p, "the new policy", &ps) ? -EACCES : -EINVAL;
+    }
+    if (err == -EACCES) {
+        guard_note(g, "policy.refused", why);
+        err_set(e, EACCES, "it is wider, so what is in force stays: %s", why);
+    } else if (err || !p) {
+        err = quarantine(g, why, e);
+    }
+    policy_free(p);
+    problems_fini(&ps);
+    return err;
+}
+
+int guard_reload(struct guard *g, int boxfd, struct err *e)
+{
+    struct problems ps = PROBLEMS_INIT;
+    struct dossier next;
+    struct force f = { 0 };
+    int err = dossier_load(&next, boxfd, DOSSIER_NEXT, e);
+
+    if (err) {
+        dossier_fini(&next);
+        return quarantine(g, e->msg, e);
+    }
+    err = compare(g, &next, e);
+    if (!err && force_make(&next, TRUST_RECORD, false, guard_now(), &f, next.hash, &ps, e))
+        err = quarantine(g, ps.n ? ps.v[0].text : e->msg, e);
+    if (!err) {
+        dossier_fini(&g->dossier);
+        g->dossier = next;
+        next = (struct dossier){ 0 };
+        take_over(g, &f);
+        err = dossier_save(&g->dossier, boxfd, DOSSIER_FILE, e);
+        guard_note(g, "policy.change", g->policy->name);
+    }
+    dossier_fini(&next);
+    problems_fini(&ps);
+    return err;
+}
+
+/* A grant's time is over: what is left of the policy is in force, which is narrower. */
+void guard_expire(struct guard *g)
+{
+    struct problems ps = PROBLEMS_INIT;
+    struct force f = { 0 };
+    struct err e = ERR_INIT;
+
+    g->until = INT64_MAX;
+    if (force_make(&g->dossier, TRUST_LOOK, true, guard_now(), &f, g->dossier.hash, &ps, &e)) {
+        (void)quarantine(g, e.msg, &e);
+    } else {
+        take_over(g, &f);
+        guard_note(g, "policy.change", "a grant has expired");
+    }
+    g->changed = true;
+    problems_fini(&ps);
+}
+
+bool guard_has_changed(struct guard *g)
+{
+    bool changed = g->changed;
+
+    g->changed = false;
+    return changed;
+}

@@ -1,0 +1,206 @@
+# cli_guard.bats - a real machine under a policy: what it denies does not happen, and is on record.
+
+policy() { # FILE, the document's rest on standard input
+    { printf 'carrel: 1\nname: test\nstorage: {root: {mode: overlay, quota: {bytes: 512MiB, inodes: 50k}}}\n'; cat; } >"$WORK/$1"
+}
+
+logs() { # the records of the sandbox that ended last
+    local dir
+    dir=$(ls -td "$CARREL_STATE"/audit/*/ | head -1)
+    cat "$dir/log"
+}
+
+fails() { # STATUS COMMAND...: leaves standard error in $err, standard output in $output
+    local want=$1 status=0
+    shift
+    output=$("$@" 2>"$WORK/err" </dev/null) || status=$?
+    err=$(cat "$WORK/err")
+    [ $status = "$want" ] || { echo "status $status, not $want: $output / $err"; return 1; }
+}
+
+setup_file() {
+    policy few.yaml <<'Y'
+tools:
+  commands:
+    - {id: echo, exec: {path: /bin/echo}, user: 0, argv: [{allow: [hello]}], env: {allow: [PATH, HOME, "A*"]}, paths: {ro: [/]}}
+    - {id: sleep, exec: {path: /bin/sleep}, user: 0, argv: [{allow: [{any: {count: 1}}]}], env: {allow: ["*"]}, paths: {ro: [/]}}
+    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [-c, {any: {count: 1}}]}], env: {allow: ["*"], set: {FROM: policy}}, paths: {ro: [/], rw: [/tmp]}, rlimits: {fsize: 1MiB}}
+Y
+}
+
+@test "a command that the policy names runs, and only it" {
+    [ "$(carrel run -q -p "$WORK/few.yaml" mini -- echo hello </dev/null)" = hello ]
+    fails 126 carrel run -q -p "$WORK/few.yaml" mini -- echo bye
+    [[ $err == *"denied by tools/commands/echo"*"few.yaml:6"* ]]
+    logs | grep '"decision":"deny"' | grep '"rule":"tools/commands/echo"' | grep -q 'exec --path /bin/echo .* -- bye'
+    fails 126 carrel run -q -e APIKEY=hunter2 -p "$WORK/few.yaml" mini -- echo bye
+    if logs | grep -q hunter2; then false; fi
+    logs | grep -q 'APIKEY= '
+    fails 126 carrel run -q -p "$WORK/few.yaml" mini -- cat /etc/passwd
+    [[ $err == *"denied by"* ]]
+    # Nothing is left of it.
+    [ -z "$(carrel ls -q)" ]
+}
+
+@test "a denial has one shape for programs" {
+    fails 126 carrel run -q --json -p "$WORK/few.yaml" mini -- ls
+    [ "$(jq -r .error.code <<<"$output")" = policy.denied ]
+    [[ $(jq -r .error.message <<<"$output") == *"denied by"* ]]
+    [ -n "$(jq -r .error.hint <<<"$output")" ]
+}
+
+@test "environment, user and profile are the rule's" {
+    [ "$(carrel run -q -e A1=x -p "$WORK/few.yaml" mini -- sh -c 'echo $FROM; ulimit -f' </dev/null)" = $'policy\n1024' ] ||
+        [ "$(carrel run -q -e A1=x -p "$WORK/few.yaml" mini -- sh -c 'echo $FROM; ulimit -f' </dev/null)" = $'policy\n2048' ]
+    fails 126 carrel run -q -e LD_PRELOAD=/x -p "$WORK/few.yaml" mini -- echo hello
+    [[ $err == *env* ]]
+    fails 126 carrel run -q -u 1000 -p "$WORK/few.yaml" mini -- echo hello
+    [[ $err == *"user 1000"* ]]
+    out=$(carrel run -q -p "$WORK/few.yaml" mini -- sh -c 'grep -E "CapEff|CapBnd|NoNewPrivs|Seccomp:" /proc/self/status' </dev/null)
+    [[ $out == *"CapEff:"*0000000000000000* ]]
+    [[ $out == *"NoNewPrivs:"*1* ]]
+    [[ $out == *"Seccomp:"*2* ]]
+    [ "$(carrel run -q -p "$WORK/few.yaml" mini -- sh -c 'echo x >/tmp/a && cat /tmp/a; echo x >/etc/a || echo no' 2>/dev/null </dev/null)" = $'x\nno' ]
+    out=$(carrel run -q -p "$WORK/few.yaml" mini -- sh -c 'head -c 2000000 /dev/zero >/tmp/big; wc -c </tmp/big' 2>/dev/null </dev/null) || true
+    [ "$out" -le 1048576 ]
+}
+
+@test "exec into a running sandbox is decided as well; budgets are counted" {
+    policy two.yaml <<'Y'
+budget: {tool_calls: 3}
+tools:
+  commands:
+    - {id: all, exec: {path: "/**"}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}}
+Y
+    carrel run -q -d --name g -p "$WORK/two.yaml" mini -- sleep 100 </dev/null
+    carrel exec g -- true
+    carrel exec g -- true
+    fails 126 carrel exec g -- true
+    [[ $err == *budget*tool_calls* ]]
+    [ "$(carrel inspect g | jq -r .config.policy)" = test ]
+    carrel rm -f g
+}
+
+@test "copies are decided: a root that is read-only takes none" {
+    printf 'carrel: 1\nname: ro\ntools: {commands: [{id: all, exec: {path: "/**"}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/]}}]}\n' >"$WORK/ro.yaml"
+    carrel run -q -d --name r -p "$WORK/ro.yaml" mini -- sleep 100 </dev/null
+    echo x >"$WORK/x"
+    fails 1 carrel cp "$WORK/x" r:/tmp/x
+    [[ $err == *"denied by storage/root"* ]]
+    carrel cp r:/etc/passwd "$WORK/passwd"
+    [ -s "$WORK/passwd" ]
+    fails 1 carrel exec r -- sh -c 'echo x >/etc/x'
+    carrel rm -f r
+}
+
+@test "time: wall, idle and processor time end a sandbox, and say so" {
+    policy brief.yaml <<'Y'
+limits: {wall: 3s, idle: 1h}
+tools: {commands: [{id: all, exec: {path: "/**"}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}}]}
+Y
+    status=0
+    timeout 60 carrel run -q -p "$WORK/brief.yaml" mini -- sleep 100 </dev/null || status=$?
+    [ $status != 0 ]
+    logs | grep -q '"kind":"limit"'
+    logs | grep '"kind":"sandbox.end"' | grep -q limit
+    policy idle.yaml <<'Y'
+limits: {wall: 1h, idle: 2s}
+tools: {commands: [{id: all, exec: {path: "/**"}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}}]}
+Y
+    carrel run -q -d --name i -p "$WORK/idle.yaml" mini </dev/null
+    timeout 60 carrel wait i
+    [ "$(carrel inspect i | jq -r .state.reason)" = limit ]
+    [[ $(carrel inspect i | jq -r .state.text) == *limits.idle* ]]
+    carrel rm i
+    policy cpu.yaml <<'Y'
+budget: {cpu: 3s}
+tools: {commands: [{id: all, exec: {path: "/**"}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}}]}
+Y
+    status=0
+    timeout 100 carrel run -q -p "$WORK/cpu.yaml" mini -- sh -c 'while :; do :; done' </dev/null || status=$?
+    [ $status != 0 ]
+    logs | grep '"kind":"limit"' | grep -q budget.cpu
+}
+
+@test "what cannot be enforced refuses to start, by name" {
+    fails 125 carrel run -q -p balanced mini -- true
+    [[ $err == *network*"cannot enforce"* ]]
+    fails 125 carrel run -q --allow example.com mini -- true
+    [[ $err == *network* ]]
+    fails 125 carrel run -q -m 1G -p "$WORK/few.yaml" mini -- echo hello
+    [[ $err == *memory.max*512MiB* ]]
+    [ -z "$(carrel ls -q)" ]
+}
+
+@test "a dry run shows the plan and starts nothing" {
+    fails 0 carrel run --dry-run -m 1G -c 2 mini
+    [[ $output == *"memory.max"*1GiB* && $output == *"cpu.vcpus"*2* ]]
+    fails 0 carrel run --dry-run --json mini
+    [ "$(jq -r '."memory.max"' <<<"$output")" = 536870912 ]
+    [ -z "$(carrel ls -q)" ]
+}
+
+@test "a policy that was changed behind the keeper's back does not start" {
+    carrel create --name c -p "$WORK/few.yaml" mini -- echo hello >/dev/null
+    file=$(ls -d "$CARREL_STATE"/sandboxes/*/policy.json)
+    sed -i 's/hello/bye/' "$file"
+    fails 125 carrel start c
+    [[ $err == *"another hash"* ]]
+    rm "$file"
+    fails 125 carrel start c
+    carrel rm c
+}
+
+@test "every log verifies" {
+    carrel audit verify
+}
+
+broad() { # the rest of a rule's list
+    printf 'carrel: 1\nname: %s\nlimits: {wall: 1h, idle: 1h}\nstorage: {root: {mode: overlay, quota: {bytes: 512MiB, inodes: 50k}}}\ntools:\n  commands:\n' "$1"
+    printf '    - {id: sleep, exec: {path: /bin/sleep}, user: 0, argv: [{allow: [{any: {count: 1}}]}], env: {allow: ["*"]}, paths: {ro: [/]}}\n'
+}
+
+@test "p10: a narrower policy takes hold at once, also of what runs" {
+    { broad wide; printf '    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}}\n'; } >"$WORK/wide.yaml"
+    broad narrow >"$WORK/narrow.yaml"
+    carrel run -q -d --name n -p "$WORK/wide.yaml" mini -- sleep 100 </dev/null
+    pids=()
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        carrel exec n -- sh -c 'sleep 100; :' </dev/null >/dev/null 2>&1 &
+        pids+=($!)
+    done
+    carrel exec n -- sh -c 'until [ $(ps | grep -c "[s]leep 100; :") = 10 ]; do sleep 0.1; done' </dev/null
+    begin=$(date +%s%N)
+    carrel policy apply n "$WORK/narrow.yaml"
+    for p in "${pids[@]}"; do wait "$p" || true; done
+    took=$((($(date +%s%N) - begin) / 1000000))
+    [ $took -lt 1000 ] || { echo "$took ms"; false; }
+    fails 126 carrel exec n -- sh -c true
+    carrel exec n -- sleep 0
+    [ "$(carrel inspect n | jq -r .state.phase)" = running ]
+    # wider again: refused, the narrow one stays
+    fails 1 carrel policy apply n "$WORK/wide.yaml"
+    [[ $err == *"wider"* ]]
+    carrel exec n -- sleep 0
+    carrel rm -f n
+    logs | grep -q '"kind":"policy.change"'
+    logs | grep -q '"kind":"policy.refused"'
+}
+
+@test "p11: a broken policy leaves nothing allowed, until a sound one comes" {
+    broad wide >"$WORK/wide.yaml"
+    carrel run -q -d --name q -p "$WORK/wide.yaml" mini -- sleep 100 </dev/null
+    echo 'carrel: 1' >"$WORK/broken.yaml"
+    echo 'nonsense: [' >>"$WORK/broken.yaml"
+    fails 1 carrel policy apply q "$WORK/broken.yaml"
+    [[ $err == *"everything is denied"* ]]
+    fails 126 carrel exec q -- sleep 0
+    logs | grep -q '"kind":"policy.quarantine"'
+    # neither narrower nor wider
+    { broad other | sed 's,/bin/sleep,/bin/true,; s,id: sleep,id: other,'; } >"$WORK/other.yaml"
+    fails 1 carrel policy apply q "$WORK/other.yaml"
+    fails 126 carrel exec q -- true
+    carrel policy apply q "$WORK/wide.yaml"
+    carrel exec q -- sleep 0
+    carrel rm -f q
+}
