@@ -182,6 +182,28 @@ void addr_set_remove(struct arena *a, struct addr_set *s, const struct addr_rang
     *s = out;
 }
 
+static int by_start(const void *a, const void *b)
+{
+    const struct addr_range *x = a, *y = b;
+
+    return addr_cmp(&x->lo, &y->lo);
+}
+
+void addr_set_make(struct arena *a, struct addr_set *s, struct addr_range *v, uint32_t n)
+{
+    *s = (struct addr_set){ arena_get(a, (n + 1) * sizeof(*v)), 0 };
+    if (n)
+        qsort(v, n, sizeof(*v), by_start);
+    for (uint32_t i = 0; i < n; i++) {
+        struct addr_range *last = s->n ? &s->v[s->n - 1] : NULL;
+
+        if (!last || addr_cmp(&last->hi, &v[i].lo) < 0)
+            s->v[s->n++] = v[i];
+        else if (addr_cmp(&last->hi, &v[i].hi) < 0)
+            last->hi = v[i].hi;
+    }
+}
+
 void addr_set_add(struct arena *a, struct addr_set *s, const struct addr_range *r)
 {
     struct addr_set out = { NULL, 0 };

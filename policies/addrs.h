@@ -33,6 +33,8 @@ void addr_print(const struct addr *a, struct text *out);
 must_check const char *cidr_parse(const char *s, struct addr_range *out);
 
 bool addr_set_has(const struct addr_set *s, const struct addr *a);
+/* Of n ranges, in any order; v is sorted in place. */
+void addr_set_make(struct arena *a, struct addr_set *s, struct addr_range *v, uint32_t n);
 void addr_set_add(struct arena *a, struct addr_set *s, const struct addr_range *r);
 void addr_set_remove(struct arena *a, struct addr_set *s, const struct addr_range *r);
 

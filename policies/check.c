@@ -4,6 +4,7 @@
 #include "policies/fields.h"
 #include "policies/globs.h"
 #include "policies/layers.h"
+#include "policies/load.h"
 #include "policies/words.h"
 
 #include <stdarg.h>
@@ -15,6 +16,8 @@ struct checker {
     struct problems *ps;
     bool part; /* not a whole policy: names may refer to what is elsewhere */
     bool failed;
+    struct arena arena;                       /* of the next */
+    struct texts net_rules, commands, mounts; /* their ids */
 };
 
 static void wrong(struct checker *c, struct spot at, const char *fmt, ...) printf_like(3, 4);
@@ -113,20 +116,10 @@ static void network(struct checker *c)
     }
 }
 
-static bool command_there(const struct policy *p, const char *id)
+static void ids_of(struct checker *c, const struct list *list, size_t id_offset, struct texts *out)
 {
-    for (uint32_t i = 0; i < p->tools.commands.n; i++)
-        if (strcmp(((const struct command *)p->tools.commands.v[i])->id, id) == 0)
-            return true;
-    return false;
-}
-
-static bool mount_there(const struct policy *p, const char *id)
-{
-    for (uint32_t i = 0; i < p->storage.mounts.n; i++)
-        if (strcmp(((const struct mount *)p->storage.mounts.v[i])->id, id) == 0)
-            return true;
-    return false;
+    for (uint32_t i = 0; i < list->n; i++)
+        texts_add(&c->arena, out, *(const char *const *)((const char *)list->v[i] + id_offset));
 }
 
 static void command(struct checker *c, const struct command *cmd)
@@ -134,11 +127,11 @@ static void command(struct checker *c, const struct command *cmd)
     uint32_t states = 0;
 
     for (uint32_t k = 0; k < cmd->network.n; k++)
-        if (!c->part && !net_rule_by_id(c->p, cmd->network.v[k]))
+        if (!c->part && !texts_have(&c->net_rules, cmd->network.v[k]))
             wrong(c, cmd->o.spot, "tools/commands/%s: network rule \"%s\" is not there", cmd->id,
                   cmd->network.v[k]);
     for (uint32_t k = 0; k < cmd->spawn.n; k++)
-        if (!c->part && !command_there(c->p, cmd->spawn.v[k]))
+        if (!c->part && !texts_have(&c->commands, cmd->spawn.v[k]))
             wrong(c, cmd->o.spot, "tools/commands/%s: spawns \"%s\", which is not there", cmd->id,
                   cmd->spawn.v[k]);
     for (uint32_t k = 0; k < cmd->argv.n; k++) {
@@ -172,7 +165,7 @@ static void tools(struct checker *c)
 
         if (!h->command.n || !literal(&h->command.v[0]) || h->command.v[0].words.v[0][0] != '/')
             wrong(c, h->o.spot, "tools/host/%s: command must begin with an absolute path", h->id);
-        if (h->cwd && !c->part && !mount_there(c->p, h->cwd))
+        if (h->cwd && !c->part && !texts_have(&c->mounts, h->cwd))
             wrong(c, h->o.spot, "tools/host/%s: cwd: mount \"%s\" is not there", h->id, h->cwd);
     }
     for (uint32_t i = 0; i < t->mcp.n; i++) {
@@ -267,14 +260,18 @@ static void devices(struct checker *c)
 
 static bool check(const struct policy *p, bool part, struct problems *ps)
 {
-    struct checker c = { p, ps, part, false };
+    struct checker c = { .p = p, .ps = ps, .part = part };
 
+    ids_of(&c, &p->network.allow, offsetof(struct net_rule, id), &c.net_rules);
+    ids_of(&c, &p->tools.commands, offsetof(struct command, id), &c.commands);
+    ids_of(&c, &p->storage.mounts, offsetof(struct mount, id), &c.mounts);
     required(&c, &policy_table, p, p->o.spot);
     network(&c);
     tools(&c);
     storage(&c);
     secrets(&c);
     devices(&c);
+    arena_fini(&c.arena);
     if (c.failed)
         return false;
 

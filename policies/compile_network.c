@@ -4,6 +4,7 @@
 #include "policies/ruleset.h"
 #include "policies/words.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct cell *hosts_cell(struct ruleset *rs, const struct net_rule *r)
@@ -31,19 +32,27 @@ static const struct cell *ports_cell(struct ruleset *rs, const struct net_rule *
     return c;
 }
 
+static void addresses(struct ruleset *rs, const struct texts *t, struct addr_set *out)
+{
+    struct addr_range *v = arena_get(&rs->arena, (t->n + 1) * sizeof(*v));
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < t->n; i++)
+        if (!cidr_parse(t->v[i], &v[n]))
+            n++;
+    addr_set_make(&rs->arena, out, v, n);
+}
+
 static const struct cell *addrs_cell(struct ruleset *rs, const struct net_rule *r,
                                      const struct addr_set *own)
 {
     struct cell *c = cell_new(rs, DIM_ADDR);
-    struct addr_range range;
 
     if (!r->addresses.n) {
         c->addrs = rs->reachable;
         return c;
     }
-    for (uint32_t i = 0; i < r->addresses.n; i++)
-        if (!cidr_parse(r->addresses.v[i], &range))
-            addr_set_add(&rs->arena, &c->addrs, &range);
+    addresses(rs, &r->addresses, &c->addrs);
     addr_set_remove_never(&rs->arena, &c->addrs);
     for (uint32_t i = 0; own && i < own->n; i++)
         addr_set_remove(&rs->arena, &c->addrs, &own->v[i]);
@@ -61,24 +70,61 @@ static const struct cell *paths_cell(struct ruleset *rs, const struct texts *pat
     return c;
 }
 
-/* The machine itself, and the commands that name the rule. */
-static const struct cell *tools_cell(struct ruleset *rs, const char *id)
+/* Which commands name a rule: by rule, then by command. */
+struct use {
+    const char *rule, *command;
+};
+
+struct uses {
+    struct use *v;
+    uint32_t n;
+};
+
+static int by_rule(const void *a, const void *b)
+{
+    const struct use *x = a, *y = b;
+    int d = strcmp(x->rule, y->rule);
+
+    return d ? d : strcmp(x->command, y->command);
+}
+
+static struct uses uses_make(struct ruleset *rs)
 {
     const struct list *commands = &rs->policy->tools.commands;
+    struct uses u = { NULL, 0 };
+
+    for (uint32_t i = 0; i < commands->n; i++) {
+        const struct command *c = commands->v[i];
+
+        for (uint32_t k = 0; k < c->network.n; k++) {
+            *(struct use *)arena_push(&rs->arena, (void **)&u.v, u.n, sizeof(*u.v)) =
+                (struct use){ c->network.v[k], c->id };
+            u.n++;
+        }
+    }
+    if (u.n)
+        qsort(u.v, u.n, sizeof(*u.v), by_rule);
+    return u;
+}
+
+/* The machine itself, and the commands that name the rule. */
+static const struct cell *tools_cell(struct ruleset *rs, const struct uses *u, const char *id)
+{
     struct cell *c = cell_new(rs, DIM_WORD);
+    uint32_t lo = 0, hi = u->n;
 
     c->absent_ok = true;
-    for (uint32_t i = 0; i < commands->n; i++) {
-        const struct command *cmd = commands->v[i];
-        uint32_t at = 0;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
 
-        if (!texts_have(&cmd->network, id))
-            continue;
-        while (at < c->words.n && strcmp(c->words.v[at], cmd->id) < 0)
-            at++;
-        arena_push(&rs->arena, (void **)&c->words.v, c->words.n, sizeof(*c->words.v));
-        memmove(c->words.v + at + 1, c->words.v + at, (c->words.n - at) * sizeof(*c->words.v));
-        c->words.v[at] = cmd->id;
+        if (strcmp(u->v[mid].rule, id) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    for (; lo < u->n && strcmp(u->v[lo].rule, id) == 0; lo++) {
+        *(const char **)arena_push(&rs->arena, (void **)&c->words.v, c->words.n,
+                                   sizeof(*c->words.v)) = u->v[lo].command;
         c->words.n++;
     }
     return c;
@@ -112,7 +158,8 @@ static void allow_rule(struct ruleset *rs, const struct net_rule *r, const struc
     c->cell[HTTP_TOOL] = x->tool;
 }
 
-static void allow(struct ruleset *rs, const struct net_rule *r, const struct addr_set *own)
+static void allow(struct ruleset *rs, const struct net_rule *r, const struct uses *uses,
+                  const struct addr_set *own)
 {
     /* A rule for opaque bytes also covers what could be seen in them: tcp has tls has https. */
     struct net_cells x = { .host = hosts_cell(rs, r),
@@ -121,7 +168,7 @@ static void allow(struct ruleset *rs, const struct net_rule *r, const struct add
                            .protocol = cell_bits(rs, (2ull << r->protocol) - 1),
                            .up = cell_number_to(rs, r->limits.up_per_request),
                            .rate = cell_number_to(rs, r->limits.rate),
-                           .tool = tools_cell(rs, r->id) };
+                           .tool = tools_cell(rs, uses, r->id) };
 
     if (r->protocol == PROTO_HTTPS) {
         x.method = cell_bits(rs, r->methods);
@@ -154,11 +201,9 @@ static void deny(struct ruleset *rs, const struct net_rule *r)
     }
     if (!request) {
         struct cell *addrs = address ? cell_new(rs, DIM_ADDR) : NULL;
-        struct addr_range range;
 
-        for (uint32_t i = 0; i < r->addresses.n; i++)
-            if (!cidr_parse(r->addresses.v[i], &range))
-                addr_set_add(&rs->arena, &addrs->addrs, &range);
+        if (addrs)
+            addresses(rs, &r->addresses, &addrs->addrs);
         c = clause_new(rs, SPACE_DIAL, rule);
         c->cell[DIAL_HOST] = host;
         c->cell[DIAL_PORT] = port;
@@ -229,12 +274,13 @@ static void secret(struct ruleset *rs, const struct secret *s)
 void compile_network(struct ruleset *rs, const struct addr_set *own)
 {
     const struct policy *p = rs->policy;
+    struct uses uses = uses_make(rs);
 
     addr_set_public(&rs->arena, &rs->reachable);
     for (uint32_t i = 0; own && i < own->n; i++)
         addr_set_remove(&rs->arena, &rs->reachable, &own->v[i]);
     for (uint32_t i = 0; i < p->network.allow.n; i++)
-        allow(rs, p->network.allow.v[i], own);
+        allow(rs, p->network.allow.v[i], &uses, own);
     for (uint32_t i = 0; i < p->network.deny.n; i++)
         deny(rs, p->network.deny.v[i]);
     for (uint32_t i = 0; i < p->network.publish.n; i++)

@@ -17,38 +17,63 @@ static bool below(const char *a, const char *b)
     return strncmp(a, b, n) == 0 && b[n] == '/' && b[n + 1] != '\0';
 }
 
-/* Everything at and below target, except at and below the mounts inside it. */
-static const struct cell *region(struct ruleset *rs, const char *target)
+/* A mount or volume, and everything at and below its target: made once, for all above it. */
+struct place {
+    const char *target;
+    struct glob tree;
+};
+
+struct places {
+    struct place *v;
+    uint32_t n;
+};
+
+static void place_add(struct ruleset *rs, struct places *ps, const char *target)
+{
+    if (!target)
+        return;
+    ps->v[ps->n].target = target;
+    glob_tree(&rs->arena, GLOB_PATH, target, &ps->v[ps->n].tree);
+    ps->n++;
+}
+
+static struct places places_make(struct ruleset *rs)
 {
     const struct policy_storage *s = &rs->policy->storage;
+    struct places ps = { NULL, 0 };
+
+    ps.v = arena_get(&rs->arena, (s->mounts.n + s->memory.n + 1) * sizeof(*ps.v));
+    for (uint32_t i = 0; i < s->mounts.n; i++)
+        place_add(rs, &ps, ((const struct mount *)s->mounts.v[i])->target);
+    for (uint32_t i = 0; i < s->memory.n; i++)
+        place_add(rs, &ps, ((const struct memory_volume *)s->memory.v[i])->target);
+    return ps;
+}
+
+/* Everything at and below target, except at and below the mounts inside it. */
+static const struct cell *region(struct ruleset *rs, const struct places *ps, const char *target)
+{
     struct cell *c = cell_new(rs, DIM_GLOB);
     struct globs *neg = &c->globs.neg;
 
     c->globs.pos.v = arena_get(&rs->arena, sizeof(*c->globs.pos.v));
     c->globs.pos.n = 1;
     glob_tree(&rs->arena, GLOB_PATH, target, c->globs.pos.v);
-    neg->v = arena_get(&rs->arena, (s->mounts.n + s->memory.n + 1) * sizeof(*neg->v));
-    for (uint32_t i = 0; i < s->mounts.n; i++) {
-        const struct mount *m = s->mounts.v[i];
-
-        if (m->target && below(target, m->target))
-            glob_tree(&rs->arena, GLOB_PATH, m->target, &neg->v[neg->n++]);
-    }
-    for (uint32_t i = 0; i < s->memory.n; i++) {
-        const struct memory_volume *m = s->memory.v[i];
-
-        if (m->target && below(target, m->target))
-            glob_tree(&rs->arena, GLOB_PATH, m->target, &neg->v[neg->n++]);
-    }
+    for (uint32_t i = 0; i < ps->n; i++)
+        if (below(target, ps->v[i].target)) {
+            *(struct glob *)arena_push(&rs->arena, (void **)&neg->v, neg->n, sizeof(*neg->v)) =
+                ps->v[i].tree;
+            neg->n++;
+        }
     return c;
 }
 
-static struct clause *paths(struct ruleset *rs, uint32_t rule, const char *target, uint64_t ops,
-                            uint64_t bytes, uint64_t inodes)
+static struct clause *paths(struct ruleset *rs, const struct places *ps, uint32_t rule,
+                            const char *target, uint64_t ops, uint64_t bytes, uint64_t inodes)
 {
     struct clause *c = clause_new(rs, SPACE_FILE, rule);
 
-    c->cell[FILE_PATH] = region(rs, target);
+    c->cell[FILE_PATH] = region(rs, ps, target);
     c->cell[FILE_OP] = cell_bits(rs, ops);
     c->cell[FILE_BYTES] = cell_number_to(rs, bytes);
     c->cell[FILE_INODES] = cell_number_to(rs, inodes);
@@ -121,13 +146,13 @@ static void attach(struct ruleset *rs, uint32_t rule, const char *source, const 
     }
 }
 
-static void mount(struct ruleset *rs, const struct mount *m)
+static void mount(struct ruleset *rs, const struct places *ps, const struct mount *m)
 {
     uint32_t rule = rule_new(rs, "storage", "", m->id, m->o.spot, 'H', false);
 
     if (!m->target || !m->source)
         return;
-    paths(rs, rule, m->target, mount_ops(m), m->quota.bytes, m->quota.inodes);
+    paths(rs, ps, rule, m->target, mount_ops(m), m->quota.bytes, m->quota.inodes);
     attach(rs, rule, m->source, m->target, m->access, &m->export);
     /* What must not be read must not be moved or linked to where it could be. */
     deny_paths(rs, m, "deny_read", &m->deny_read, OP(READ) | OP(EXECUTE) | OP(HARDLINK));
@@ -135,7 +160,7 @@ static void mount(struct ruleset *rs, const struct mount *m)
                ((1ull << FILE_OPS) - 1) & ~(OP(READ) | OP(EXECUTE)));
 }
 
-static void volume(struct ruleset *rs, const struct memory_volume *m)
+static void volume(struct ruleset *rs, const struct places *ps, const struct memory_volume *m)
 {
     static const uint64_t ops[] = {
         [MEMORY_NONE] = 0,
@@ -149,7 +174,7 @@ static void volume(struct ruleset *rs, const struct memory_volume *m)
     if (!m->target)
         return;
 
-    struct clause *c = paths(rs, rule, m->target, ops[m->access], m->quota, UINT64_MAX);
+    struct clause *c = paths(rs, ps, rule, m->target, ops[m->access], m->quota, UINT64_MAX);
 
     c->cell[FILE_INODES] = NULL;
     c->cell[FILE_VERSIONS] = cell_number_to(rs, m->keep);
@@ -162,12 +187,13 @@ void compile_storage(struct ruleset *rs)
 {
     const struct policy_storage *s = &rs->policy->storage;
     uint64_t all = (1ull << FILE_OPS) - 1;
+    struct places ps = places_make(rs);
     uint32_t root = rule_new(rs, "storage", "", "root", s->root.o.spot, 'G', false);
 
-    paths(rs, root, "/", s->root.mode == ROOT_OVERLAY ? all : OP(READ) | OP(EXECUTE),
+    paths(rs, &ps, root, "/", s->root.mode == ROOT_OVERLAY ? all : OP(READ) | OP(EXECUTE),
           s->root.quota.bytes, s->root.quota.inodes);
     for (uint32_t i = 0; i < s->mounts.n; i++)
-        mount(rs, s->mounts.v[i]);
+        mount(rs, &ps, s->mounts.v[i]);
     for (uint32_t i = 0; i < s->memory.n; i++)
-        volume(rs, s->memory.v[i]);
+        volume(rs, &ps, s->memory.v[i]);
 }

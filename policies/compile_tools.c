@@ -1,4 +1,5 @@
 /* compile_tools.c - clauses for programs in the guest, programs on the host, and MCP tools. */
+#include "policies/load.h"
 #include "policies/ruleset.h"
 #include "policies/words.h"
 
@@ -75,26 +76,14 @@ static const struct cell *exec_syscalls(struct ruleset *rs, const struct exec_sy
     return x;
 }
 
-static void add_sorted(struct ruleset *rs, struct texts *t, const char *s)
-{
-    uint32_t at = 0;
-
-    while (at < t->n && strcmp(t->v[at], s) < 0)
-        at++;
-    arena_push(&rs->arena, (void **)&t->v, t->n, sizeof(*t->v));
-    memmove(t->v + at + 1, t->v + at, (t->n - at) * sizeof(*t->v));
-    t->v[at] = s;
-    t->n++;
-}
-
 static const struct cell *exec_uses(struct ruleset *rs, const struct command *c)
 {
     struct cell *x = cell_new(rs, DIM_ALL_WORD);
 
     for (uint32_t i = 0; i < c->network.n; i++)
-        add_sorted(rs, &x->words, arena_printf(&rs->arena, "network:%s", c->network.v[i]));
+        texts_add(&rs->arena, &x->words, arena_printf(&rs->arena, "network:%s", c->network.v[i]));
     for (uint32_t i = 0; i < c->spawn.n; i++)
-        add_sorted(rs, &x->words, arena_printf(&rs->arena, "spawn:%s", c->spawn.v[i]));
+        texts_add(&rs->arena, &x->words, arena_printf(&rs->arena, "spawn:%s", c->spawn.v[i]));
     return x;
 }
 

@@ -15,6 +15,7 @@ void load_error(struct loader *l, const struct node *n, const char *fmt, ...)
     vsnprintf(buf, sizeof(buf), fmt, ap);
     va_end(ap);
     l->failed = true;
+    l->problems++;
     problem_add(l->ps, PROBLEM_ERROR, "value", l->file, n->line, n->col, "%s", buf);
 }
 
@@ -46,6 +47,7 @@ static void unknown_key(struct loader *l, const struct table *t, const struct no
         known[i] = t->fields[i].key;
     guess = did_you_mean(n->key, known, count);
     l->failed = true;
+    l->problems++;
     problem_add(l->ps, PROBLEM_ERROR, "key", l->file, n->key_line, n->key_col,
                 guess ? "unknown key \"%s\" in %s (did you mean \"%s\"?)"
                       : "unknown key \"%s\" in %s%s",
@@ -81,7 +83,7 @@ void load_object(struct loader *l, const struct table *t, const struct node *n, 
         load_error(l, n, "%s: wanted a map of keys", t->name);
         return;
     }
-    for (const struct node *c = n->first; c; c = c->next) {
+    for (const struct node *c = n->first; c && !load_full(l); c = c->next) {
         int i = field_index(t, c->key);
 
         if (i < 0) {
@@ -109,6 +111,21 @@ static const char *id_of(const struct field *id, const void *object)
     return id ? *(const char *const *)field_in(id, object) : NULL;
 }
 
+static void there_twice(struct loader *l, const struct field *f, const struct node *n,
+                        const struct list *before, const struct field *idf)
+{
+    const char *id = node_get(n, "id")->text;
+    uint32_t k = 0;
+
+    while (k < before->n &&
+           (!id_of(idf, before->v[k]) || strcmp(id_of(idf, before->v[k]), id) != 0))
+        k++;
+    load_error(l, n, "%s: id \"%s\" is there twice (first at line %u)", f->key, id,
+               k < before->n ? ((struct object *)before->v[k])->spot.line : n->line);
+}
+
+#define ENTRIES_MAX 2048u /* in one list of maps: what a load costs grows with its square */
+
 /* NOLINTNEXTLINE(misc-no-recursion) */
 static void load_list(struct loader *l, const struct field *f, const struct node *n,
                       struct list *out)
@@ -116,13 +133,18 @@ static void load_list(struct loader *l, const struct field *f, const struct node
     const struct table *t = f->table;
     int i = field_index(t, "id");
     const struct field *idf = i < 0 ? NULL : &t->fields[i];
+    struct texts ids = { NULL, 0 };
 
     if (n->kind != NODE_LIST) {
         load_error(l, n, "%s: wanted a list", f->key);
         return;
     }
     *out = (struct list){ NULL, 0 };
-    for (const struct node *c = n->first; c; c = c->next) {
+    if (n->n > ENTRIES_MAX) {
+        load_error(l, n, "%s: more than %u entries", f->key, ENTRIES_MAX);
+        return;
+    }
+    for (const struct node *c = n->first; c && !load_full(l); c = c->next) {
         void *o = arena_get(&l->p->arena, t->size);
 
         object_init(&l->p->arena, t, o);
@@ -132,15 +154,8 @@ static void load_list(struct loader *l, const struct field *f, const struct node
 
         if (idf && !id)
             load_error(l, c, "%s: an entry without id", f->key);
-        for (uint32_t k = 0; k < out->n && id; k++) {
-            const char *other = id_of(idf, out->v[k]);
-
-            if (other && strcmp(other, id) == 0) {
-                load_error(l, c, "%s: id \"%s\" is there twice (first at line %u)", f->key, id,
-                           ((struct object *)out->v[k])->spot.line);
-                break;
-            }
-        }
+        if (id && !texts_add(&l->p->arena, &ids, id))
+            there_twice(l, f, c, out, idf);
         *(void **)arena_push(&l->p->arena, (void **)&out->v, out->n, sizeof(*out->v)) = o;
         out->n++;
     }

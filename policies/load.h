@@ -13,7 +13,14 @@ struct loader {
     const char *file;
     uint16_t number; /* of the file */
     bool failed;
+    uint32_t problems; /* of this document: after PROBLEMS_MAX nobody reads on */
+    uint32_t items;    /* in sets, so far */
 };
+
+static inline bool load_full(const struct loader *l)
+{
+    return l->problems >= PROBLEMS_MAX;
+}
 
 /* One problem at a node; the walk goes on to find the others. */
 void load_error(struct loader *l, const struct node *n, const char *fmt, ...) printf_like(3, 4);

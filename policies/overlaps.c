@@ -1,5 +1,6 @@
 /* overlaps.c - pairs of rules whose order would decide. */
 #include "policies/compare.h"
+#include "policies/load.h"
 #include "policies/points.h"
 #include "policies/solve.h"
 #include "policies/words.h"
@@ -25,102 +26,134 @@ static enum solved ask(enum space_id space, const struct clause *const *must, ui
     return s;
 }
 
-static const struct net_rule *rule_of(const struct ruleset *rs, const struct clause *c)
+/* One of the rules that allow requests. */
+struct party {
+    const struct clause *clause;
+    const struct net_rule *rule;
+    bool secret; /* one is put into its requests; it names no other rule, so no two have the same */
+};
+
+struct meeting {
+    const struct ruleset *rs;
+    struct problems *ps;
+    uint64_t solving, looks; /* what is left of the limits */
+    uint32_t said;
+    bool over; /* a limit was met, and said: the policy is refused */
+    struct party *v;
+    uint32_t n;
+};
+
+/* What a load may cost, whatever the document: pairs of hosts looked at, steps of the solver. */
+#define LOOKS_MAX   2500000u
+#define SOLVING_MAX 4000000u
+
+/* Rules and their clauses were made in one order, a clause a rule (compile_network.c). */
+static void parties(struct meeting *m, struct arena *a)
 {
-    const struct rule *r = &rs->rules[c->rule];
+    const struct clauses *http = &m->rs->space[SPACE_HTTP];
+    const struct policy *p = m->rs->policy;
+    struct texts used = { NULL, 0 };
 
-    for (uint32_t i = 0; i < rs->policy->network.allow.n; i++) {
-        const struct net_rule *n = rs->policy->network.allow.v[i];
-
-        if (strcmp(r->id + strlen("network/"), n->id) == 0)
-            return n;
-    }
-    return NULL;
-}
-
-/* The secrets of a rule, as a set. */
-static bool same_secrets(const struct policy *p, const char *a, const char *b)
-{
     for (uint32_t i = 0; i < p->secrets.n; i++) {
         const struct secret *s = p->secrets.v[i];
 
-        if (s->inject.rule && (strcmp(s->inject.rule, a) == 0) != (strcmp(s->inject.rule, b) == 0))
-            return false;
+        if (s->inject.rule)
+            texts_add(a, &used, s->inject.rule);
     }
-    return true;
+    m->v = arena_get(a, (p->network.allow.n + 1) * sizeof(*m->v));
+    for (uint32_t i = 0; i < http->n && m->n < p->network.allow.n; i++) {
+        const struct net_rule *r = p->network.allow.v[m->n];
+
+        if (!http->v[i].deny)
+            m->v[m->n++] = (struct party){ &http->v[i], r, texts_have(&used, r->id) };
+    }
 }
 
-static void disagreement(const struct ruleset *rs, uint32_t i, uint32_t k, struct problems *ps,
-                         uint64_t *work)
+/* False: the limit is met. */
+static bool look(struct meeting *m, const struct clause *a, const struct clause *b)
 {
-    const struct clause *http[] = { &rs->space[SPACE_HTTP].v[i], &rs->space[SPACE_HTTP].v[k] };
+    uint64_t cost = 1;
+
+    if (a->cell[HTTP_HOST] && b->cell[HTTP_HOST])
+        cost += (uint64_t)a->cell[HTTP_HOST]->hosts.n * b->cell[HTTP_HOST]->hosts.n;
+    if (m->looks >= cost) {
+        m->looks -= cost;
+        return true;
+    }
+    complain(m->rs, m->ps, &m->rs->rules[a->rule],
+             "too many rules to compare that differ in protocol, secrets or denials");
+    m->over = true;
+    return false;
+}
+
+static void disagreement(struct meeting *m, const struct party *a, const struct party *b)
+{
+    const struct clause *http[] = { a->clause, b->clause };
     const char *what = NULL;
 
-    if (clause_disjoint(http[0], http[1], HTTP_PORT + 1))
-        return;
-
-    const struct net_rule *a = rule_of(rs, http[0]), *b = rule_of(rs, http[1]);
-
-    if (!a || !b)
+    if (!look(m, http[0], http[1]) || clause_disjoint(http[0], http[1], HTTP_PORT + 1))
         return;
     /* The gate chooses the protocol when a stream opens, the secret when a request is seen. */
-    if (a->protocol != b->protocol) {
+    if (a->rule->protocol != b->rule->protocol) {
         struct clause streams[2] = { *http[0], *http[1] };
         const struct clause *both[] = { &streams[0], &streams[1] };
 
-        for (unsigned m = 0; m < 2; m++)
+        for (unsigned i = 0; i < 2; i++)
             for (unsigned d = HTTP_PROTOCOL; d < DIMS_MAX; d++)
-                streams[m].cell[d] = NULL;
-        if (ask(SPACE_HTTP, both, 2, NULL, 0, work) != SOLVED_NONE)
+                streams[i].cell[d] = NULL;
+        if (ask(SPACE_HTTP, both, 2, NULL, 0, &m->solving) != SOLVED_NONE)
             what = "protocol";
     }
-    if (!what && !same_secrets(rs->policy, a->id, b->id) &&
-        ask(SPACE_HTTP, http, 2, NULL, 0, work) != SOLVED_NONE)
+    if (!what && (a->secret || b->secret) &&
+        ask(SPACE_HTTP, http, 2, NULL, 0, &m->solving) != SOLVED_NONE)
         what = "secrets";
     if (!what)
         return;
 
     struct text t = TEXT_INIT;
 
-    text_add(&t, "overlaps %s (", rs->rules[http[1]->rule].id);
-    policy_place(rs->policy, b->o.spot, &t);
+    text_add(&t, "overlaps %s (", m->rs->rules[http[1]->rule].id);
+    policy_place(m->rs->policy, b->rule->o.spot, &t);
     text_add(&t, ") and disagrees with it on %s", what);
-    complain(rs, ps, &rs->rules[http[0]->rule], text_str(&t));
+    complain(m->rs, m->ps, &m->rs->rules[http[0]->rule], text_str(&t));
+    m->said++;
     text_fini(&t);
 }
 
 /* A denial of requests is empty words where an allow lets bytes through unseen. */
-static void unseen(const struct ruleset *rs, const struct clause *deny, struct problems *ps)
+static void unseen(struct meeting *m, const struct clause *deny, const struct party *allow)
 {
-    const struct clauses *http = &rs->space[SPACE_HTTP];
+    struct text t = TEXT_INIT;
 
-    if (!deny->cell[HTTP_METHOD] && !deny->cell[HTTP_PATH])
+    if (!look(m, deny, allow->clause) || clause_disjoint(allow->clause, deny, HTTP_PORT + 1))
         return;
-    for (uint32_t i = 0; i < http->n; i++) {
-        const struct clause *allow = &http->v[i];
-        const struct net_rule *r = allow->deny ? NULL : rule_of(rs, allow);
-        struct text t = TEXT_INIT;
-
-        if (!r || r->protocol == PROTO_HTTPS || clause_disjoint(allow, deny, HTTP_PORT + 1))
-            continue;
-        text_add(&t, "cannot hold where %s (", rs->rules[allow->rule].id);
-        policy_place(rs->policy, r->o.spot, &t);
-        text_add(&t, ") does not see requests (protocol: https)");
-        complain(rs, ps, &rs->rules[deny->rule], text_str(&t));
-        text_fini(&t);
-    }
+    text_add(&t, "cannot hold where %s (", m->rs->rules[allow->clause->rule].id);
+    policy_place(m->rs->policy, allow->rule->o.spot, &t);
+    text_add(&t, ") does not see requests (protocol: https)");
+    complain(m->rs, m->ps, &m->rs->rules[deny->rule], text_str(&t));
+    m->said++;
+    text_fini(&t);
 }
 
 void policy_overlaps(const struct ruleset *rs, struct problems *ps)
 {
     const struct clauses *http = &rs->space[SPACE_HTTP];
-    uint64_t work = SOLVE_WORK;
+    struct meeting m = { .rs = rs, .ps = ps, .solving = SOLVING_MAX, .looks = LOOKS_MAX };
+    struct arena a = ARENA_INIT;
 
-    for (uint32_t i = 0; i < http->n; i++)
-        for (uint32_t k = i + 1; k < http->n; k++)
-            if (!http->v[i].deny && !http->v[k].deny)
-                disagreement(rs, i, k, ps, &work);
-    for (uint32_t i = 0; i < http->n; i++)
-        if (http->v[i].deny)
-            unseen(rs, &http->v[i], ps);
+    parties(&m, &a);
+    for (uint32_t i = 0; i < m.n && m.said < PROBLEMS_MAX && !m.over; i++)
+        for (uint32_t k = i + 1; k < m.n && m.said < PROBLEMS_MAX && !m.over; k++)
+            if (m.v[i].secret || m.v[k].secret || m.v[i].rule->protocol != m.v[k].rule->protocol)
+                disagreement(&m, &m.v[i], &m.v[k]);
+    for (uint32_t i = 0; i < http->n; i++) {
+        const struct clause *deny = &http->v[i];
+
+        if (!deny->deny || (!deny->cell[HTTP_METHOD] && !deny->cell[HTTP_PATH]))
+            continue;
+        for (uint32_t k = 0; k < m.n && m.said < PROBLEMS_MAX && !m.over; k++)
+            if (m.v[k].rule->protocol != PROTO_HTTPS)
+                unseen(&m, deny, &m.v[k]);
+    }
+    arena_fini(&a);
 }

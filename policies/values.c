@@ -6,17 +6,25 @@
 
 #include <string.h>
 
-#define ITEMS_MAX      4096u /* in one set */
-#define PAIR_VALUE_MAX 300u  /* with its name it is a pattern (GLOB_ITEMS_MAX) */
+#define ITEMS_MAX      4096u  /* in one set */
+#define ITEMS_ALL_MAX  16384u /* in all of a document */
+#define PAIR_VALUE_MAX 300u   /* with its name it is a pattern (GLOB_ITEMS_MAX) */
 
 bool texts_add(struct arena *a, struct texts *t, const char *s)
 {
-    uint32_t at = 0;
+    uint32_t at = 0, end = t->n;
 
-    while (at < t->n && strcmp(t->v[at], s) < 0)
-        at++;
-    if (at < t->n && strcmp(t->v[at], s) == 0)
-        return false;
+    while (at < end) {
+        uint32_t mid = at + (end - at) / 2;
+        int d = strcmp(t->v[mid], s);
+
+        if (d == 0)
+            return false;
+        if (d < 0)
+            at = mid + 1;
+        else
+            end = mid;
+    }
     arena_push(a, (void **)&t->v, t->n, sizeof(*t->v));
     memmove(t->v + at + 1, t->v + at, (t->n - at) * sizeof(*t->v));
     t->v[at] = s;
@@ -26,30 +34,21 @@ bool texts_add(struct arena *a, struct texts *t, const char *s)
 
 void ranges_add(struct arena *a, struct ranges *r, uint64_t lo, uint64_t hi)
 {
-    struct ranges out = { NULL, 0 };
-    bool placed = false;
+    uint32_t first = 0, next;
 
-    for (uint32_t i = 0; i <= r->n; i++) {
-        const struct range *x = i < r->n ? &r->v[i] : NULL;
-
-        /* Ports end at 65535, numbers at 2^53: + 1 does not wrap. */
-        if (x && x->lo <= hi + 1 && lo <= x->hi + 1) {
-            lo = x->lo < lo ? x->lo : lo;
-            hi = x->hi > hi ? x->hi : hi;
-            continue;
-        }
-        if (!placed && (!x || x->lo > hi)) {
-            *(struct range *)arena_push(a, (void **)&out.v, out.n, sizeof(*out.v)) =
-                (struct range){ lo, hi };
-            out.n++;
-            placed = true;
-        }
-        if (x) {
-            *(struct range *)arena_push(a, (void **)&out.v, out.n, sizeof(*out.v)) = *x;
-            out.n++;
-        }
+    /* Ports end at 65535, numbers at 2^53: + 1 does not wrap. */
+    while (first < r->n && r->v[first].hi + 1 < lo)
+        first++;
+    for (next = first; next < r->n && r->v[next].lo <= hi + 1; next++) {
+        lo = r->v[next].lo < lo ? r->v[next].lo : lo;
+        hi = r->v[next].hi > hi ? r->v[next].hi : hi;
     }
-    *r = out;
+    /* In the place of those that it touches. */
+    if (next == first)
+        arena_push(a, (void **)&r->v, r->n, sizeof(*r->v));
+    memmove(r->v + first + 1, r->v + next, (r->n - next) * sizeof(*r->v));
+    r->v[first] = (struct range){ lo, hi };
+    r->n = r->n + 1 - (next - first);
 }
 
 static const char *scalar(struct loader *l, const struct field *f, const struct node *n,
@@ -98,11 +97,14 @@ static void each_text(struct loader *l, const struct field *f, const struct node
         load_wrong(l, n, f, "a list: [a, b]");
         return;
     }
-    if (n->n > ITEMS_MAX) {
-        load_error(l, n, "%s: more than %u entries", f->key, ITEMS_MAX);
+    l->items += n->n;
+    if (n->n > ITEMS_MAX || l->items > ITEMS_ALL_MAX) {
+        load_error(l, n, "%s: more than %u entries%s", f->key,
+                   n->n > ITEMS_MAX ? ITEMS_MAX : ITEMS_ALL_MAX,
+                   n->n > ITEMS_MAX ? "" : " in all sets of the document");
         return;
     }
-    for (const struct node *c = n->first; c; c = c->next) {
+    for (const struct node *c = n->first; c && !load_full(l); c = c->next) {
         const char *s = scalar(l, f, c, "a single value");
 
         if (s)
