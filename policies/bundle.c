@@ -252,7 +252,7 @@ void bundle_hash(const void *bytes, size_t len, char out[BUNDLE_HASH_HEX])
 
     if (!EVP_Digest(bytes, len, md, &n, EVP_sha256(), NULL) || n != 32)
         abort();
-    for (unsigned i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         out[2 * i] = hex[md[i] >> 4];
         out[2 * i + 1] = hex[md[i] & 15];
     }

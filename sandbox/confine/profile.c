@@ -30,7 +30,7 @@ static void keep(struct profile *f, struct filter *out, const struct bpf_insn *p
 int confine_compile(struct profile *f, struct err *e)
 {
     struct bpf_insn prog[BPF_INSNS_MAX];
-    uint32_t len;
+    uint32_t len = 0;
     int err = 0;
 
     for (uint32_t i = 0; i < f->nprocesses && !err; i++) {

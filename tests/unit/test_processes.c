@@ -143,10 +143,10 @@ static void what_is_not_used_is_not_there(void **s)
     static const struct {
         unsigned use;
         uint32_t nr;
-    } lines[] = { { USE_PORTS, __NR_readv },          { USE_PORTS, __NR_writev },
-                  { USE_PORTS, __NR_epoll_ctl },
-                  { USE_DISK, __NR_preadv },          { USE_DISK_WRITE, __NR_pwritev },
-                  { USE_DISK_WRITE, __NR_fdatasync }, { USE_RNG, __NR_getrandom } };
+    } lines[] = { { USE_PORTS, __NR_readv },        { USE_PORTS, __NR_writev },
+                  { USE_PORTS, __NR_epoll_ctl },    { USE_DISK, __NR_preadv },
+                  { USE_DISK_WRITE, __NR_pwritev }, { USE_DISK_WRITE, __NR_fdatasync },
+                  { USE_RNG, __NR_getrandom } };
 
     (void)s;
     for (size_t i = 0; i < array_len(lines); i++) {
