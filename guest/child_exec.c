@@ -163,9 +163,11 @@ static int become(const struct request *r, const struct child_io *io, const stru
     if (!err)
         err = set_stdio(r, io, &u, e);
     if (!err)
-        err = profile_limits(&r->profile, all, e);
-    if (!err)
         err = landlock_make(&r->profile, &ruleset, e);
+    /* Nothing is opened from here on: PID 1's descriptors, still ours, may be more than the limit.
+     */
+    if (!err)
+        err = profile_limits(&r->profile, all, e);
     if (!err)
         err = profile_identity(&r->profile, &u, e);
     if (err)

@@ -384,6 +384,63 @@ static void other_user(void **state)
     client_result_fini(&r);
 }
 
+static void few_files(struct msg_builder *b)
+{
+    const uint8_t limit[16] = { 7 /* RLIMIT_NOFILE */, [8] = 12 };
+
+    msg_add(b, MSG_RLIMIT, limit, sizeof(limit));
+    msg_add_text(b, MSG_RO, "/");
+    msg_add_text(b, MSG_RW, "/tmp");
+    msg_add_u64(b, MSG_CAPS, 0);
+    msg_add_u32(b, MSG_UID, 4321);
+}
+
+/* A limit lower than what the server itself has open is the command's, not its preparation's. */
+static void profile_beside_others(void **state)
+{
+    struct client_exec held = { .argv = (const char *const[]){ "cat", NULL },
+                                .flags = MSG_F_STDIN };
+    struct client_result r;
+    struct msg_frame f;
+    uint32_t ids[8];
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    for (size_t i = 0; i < array_len(ids); i++) {
+        ids[i] = client_start(host, &held);
+        assert_int_equal(client_recv(host, ids[i], &f, CLIENT_WAIT_MS), 1);
+    }
+    assert_true(open_descriptors() > 32);
+    r = run(&(struct client_exec){ .argv = SHELL("ulimit -n; id -u; grep -E 'CapEff|NoNew' "
+                                                 "/proc/self/status"),
+                                   .user = "4321:1234",
+                                   .flags = MSG_F_LOOSE,
+                                   .more = few_files });
+    assert_int_equal(r.error, 0);
+    assert_string_equal((char *)r.out, "12\n4321\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n");
+    client_result_fini(&r);
+    for (size_t i = 0; i < array_len(ids); i++)
+        client_reset(host, ids[i]);
+}
+
+/* The program that was decided on, not the one that argv[0] names. */
+static void exe(struct msg_builder *b)
+{
+    msg_add_text(b, MSG_EXE, "/bin/sh");
+}
+
+static void decided_program(void **state)
+{
+    struct client_result r;
+
+    (void)state;
+    r = run(&(struct client_exec){
+        .argv = (const char *const[]){ "/bin/false", "-c", "echo $0", NULL }, .more = exe });
+    assert_string_equal((char *)r.out, "/bin/false\n");
+    client_result_fini(&r);
+}
+
 static void terminal(void **state)
 {
     struct client_exec x = { .argv = SHELL("stty size; test -t 0 -a -t 1 -a -t 2 && echo tty; "
@@ -875,6 +932,8 @@ int main(void)
         TEST(not_started),
         TEST(path_search),
         TEST(other_user),
+        TEST(profile_beside_others),
+        TEST(decided_program),
         TEST(terminal),
         TEST(terminal_end_of_input),
         TEST(terminal_hangup),

@@ -339,6 +339,37 @@ static void as_many_as_fit(void **state)
     request_fini(&r);
 }
 
+/* Each list has room of its own. */
+static void lists_of_different_length(void **state)
+{
+    static const enum msg_tag tags[] = { MSG_ARG, MSG_ENV, MSG_RO, MSG_RW };
+    struct request r;
+
+    (void)state;
+    for (size_t i = 0; i < array_len(tags); i++) {
+        begin_exec();
+        for (int n = 0; n < 500; n++)
+            msg_add_text(&b, tags[i], tags[i] == MSG_ENV ? "A=" : "/");
+        msg_add_text(&b, MSG_CWD, "/cwd");
+        assert_int_equal(parse(&r), 0);
+        assert_int_equal(r.argc, tags[i] == MSG_ARG ? 501 : 1);
+        assert_int_equal(r.envc, tags[i] == MSG_ENV ? 500 : 0);
+        assert_int_equal(r.profile.nro, tags[i] == MSG_RO ? 500 : 0);
+        assert_int_equal(r.profile.nrw, tags[i] == MSG_RW ? 500 : 0);
+        for (int n = 0; n < 500; n++)
+            assert_string_equal(tags[i] == MSG_ARG   ? r.argv[1 + n]
+                                : tags[i] == MSG_ENV ? r.envp[n]
+                                : tags[i] == MSG_RO  ? r.profile.ro[n]
+                                                     : r.profile.rw[n],
+                                tags[i] == MSG_ENV ? "A=" : "/");
+        assert_string_equal(r.argv[0], "ls");
+        assert_string_equal(r.cwd, "/cwd");
+        assert_null(r.argv[r.argc]);
+        assert_null(r.envp[r.envc]);
+        request_fini(&r);
+    }
+}
+
 /* ---- what becomes of a process ---- */
 
 static char dir[] = "/tmp/carrel-profile-XXXXXX"; /* with ro/, rw/, rw/f and ro/f */
@@ -386,9 +417,9 @@ static int confine(const struct profile *p, uid_t uid, struct err *e)
 
     limits_init(&all);
     all.files = 100;
-    err = profile_limits(p, &all, e);
+    err = landlock_make(p, &ruleset, e);
     if (!err)
-        err = landlock_make(p, &ruleset, e);
+        err = profile_limits(p, &all, e);
     if (!err)
         err = profile_identity(p, &u, e);
     if (!err)
@@ -715,6 +746,39 @@ static void root_to_read(void **state)
     assert_int_equal(in_child(root_readable, NULL), 0);
 }
 
+/* Programs that open much, where they are installed. */
+static int runs_program(void *arg)
+{
+    const char *ro[] = { "/" }, *rw[] = { in_dir("rw") };
+    struct profile p = {
+        .present = true, .has_caps = true, .ro = ro, .nro = 1, .rw = rw, .nrw = 1
+    };
+    struct err e = ERR_INIT;
+
+    TRY(confine(&p, AGENT, &e) == 0);
+    TRY(setenv("HOME", in_dir("rw"), 1) == 0 && setenv("TMPDIR", in_dir("rw"), 1) == 0);
+    if (chdir(in_dir("rw")))
+        return 8;
+    return exec_status(arg);
+}
+
+static void programs(void **state)
+{
+    static char git[] =
+        "test -x /usr/bin/git || exit 0; git init -q t && cd t && echo a >a && git add a &&"
+        "git -c user.name=a -c user.email=a@b commit -qm a && git gc -q && git log | grep -q "
+        "Author";
+    static char python[] =
+        "test -x /usr/bin/python3 || exit 0; /usr/bin/python3 -c 'import tempfile, subprocess,"
+        " json; f = tempfile.NamedTemporaryFile(); f.write(b\"x\");"
+        " subprocess.run([\"true\"], check=True); open(\"db\", \"w\").write(\"{}\")'";
+
+    (void)state;
+    need_landlock();
+    assert_int_equal(in_child(runs_program, git), 0);
+    assert_int_equal(in_child(runs_program, python), 0);
+}
+
 static int tree_errors(void *arg)
 {
     const char *link[] = { in_dir("link") }, *file[] = { in_dir("rw/f") },
@@ -853,6 +917,7 @@ int main(void)
         cmocka_unit_test(paths),
         cmocka_unit_test(r04_out_of_place),
         cmocka_unit_test(as_many_as_fit),
+        cmocka_unit_test(lists_of_different_length),
         cmocka_unit_test(no_capabilities),
         cmocka_unit_test(some_capabilities),
         cmocka_unit_test(c09_withheld_from_all),
@@ -860,6 +925,7 @@ int main(void)
         cmocka_unit_test(limits),
         cmocka_unit_test(trees),
         cmocka_unit_test(root_to_read),
+        cmocka_unit_test(programs),
         cmocka_unit_test(strange_trees),
         cmocka_unit_test(system_calls),
         cmocka_unit_test(h15_missing_layers),
