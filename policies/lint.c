@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct lint_checks *const topics[] = {
-    &lint_network, &lint_secrets, &lint_tools,   &lint_servers,
-    &lint_storage, &lint_machine, &lint_devices, &lint_entries,
+    &lint_network, &lint_secrets, &lint_tools,   &lint_servers, &lint_storage,
+    &lint_machine, &lint_devices, &lint_entries, &lint_names,
 };
 
 static const struct lint_check *check_at(uint32_t i)

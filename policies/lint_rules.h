@@ -46,7 +46,7 @@ struct lint_checks {
 };
 
 extern const struct lint_checks lint_network, lint_secrets, lint_tools, lint_servers, lint_storage,
-    lint_machine, lint_devices, lint_entries;
+    lint_machine, lint_devices, lint_entries, lint_names;
 
 /* A finding at a key of the entry, dotted ("exec.path"); at the entry when the key is not there. */
 void lint_say(struct linter *l, const char *key, const char *fmt, ...) printf_like(3, 4);
@@ -69,5 +69,17 @@ const char *lint_program(const char *path, const char *const *words, size_t n);
 
 /* Does the command run whatever program there is? */
 bool lint_any_program(const struct command *c);
+
+/* Has the rule this port? */
+bool lint_has_port(const struct net_rule *r, uint64_t port);
+
+/* lint_hosts.c: checks of EACH_ALLOW, for the table of lint_network.c. */
+void lint_wildcard_registry(struct linter *l, const void *object);
+void lint_wildcard_shared(struct linter *l, const void *object);
+void lint_shared_host(struct linter *l, const void *object);
+void lint_code_host(struct linter *l, const void *object);
+void lint_package_registry(struct linter *l, const void *object);
+void lint_drop_box(struct linter *l, const void *object);
+void lint_resolver(struct linter *l, const void *object);
 
 #endif
