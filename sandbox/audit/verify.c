@@ -108,6 +108,12 @@ static size_t note_length(const struct notes *n, size_t *text)
                : 0;
 }
 
+/* Not of the sandbox whose log it is, as far as that is known by now. */
+static bool is_foreign(const struct reading *r, const struct notes *n)
+{
+    return r->v->sandbox[0] && strcmp(r->v->sandbox, n->next.sandbox) != 0;
+}
+
 /* Parses the next note into n->next. */
 static int next_note(struct reading *r, struct notes *n)
 {
@@ -137,9 +143,9 @@ static int next_note(struct reading *r, struct notes *n)
         return note_fault(r, n, "is not signed with this key");
     if (audit_checkpoint_parse(n->buf + n->at, text, &n->next))
         return note_fault(r, n, "is malformed");
-    if (!r->v->sandbox[0])
+    if (!r->v->sandbox[0] && !n->kept)
         memcpy(r->v->sandbox, n->next.sandbox, sizeof(r->v->sandbox));
-    if (strcmp(r->v->sandbox, n->next.sandbox) != 0)
+    if (is_foreign(r, n))
         return note_fault(r, n, "is of another sandbox");
     if (n->next.size < n->last_size)
         return note_fault(r, n, "is out of order");
@@ -168,6 +174,8 @@ static int meet(struct reading *r, struct notes *n)
     while (n->has_next && n->next.size == chain->size) {
         int err;
 
+        if (is_foreign(r, n))
+            return note_fault(r, n, "is of another sandbox");
         audit_chain_root(chain, root);
         if (memcmp(root, n->next.root, AUDIT_HASH) != 0 ||
             memcmp(chain->head, n->next.head, AUDIT_HASH) != 0)
@@ -293,6 +301,8 @@ static int judge_end(struct reading *r)
 {
     const struct notes *n = r->kept.has_next ? &r->kept : &r->own;
 
+    if (n->has_next && is_foreign(r, n))
+        return note_fault(r, n, "is of another sandbox");
     if (n->has_next) {
         r->v->fault = AUDIT_SHORT;
         return err_set(r->e, EBADMSG, "%s with %llu records and has %llu: the end is missing",
@@ -323,9 +333,9 @@ static int read_all(struct reading *r)
     buf = malloc(WINDOW);
     if (!buf)
         return host_error(r, ENOMEM);
-    err = next_note(r, &r->kept);
+    err = next_note(r, &r->own);
     if (!err)
-        err = next_note(r, &r->own);
+        err = next_note(r, &r->kept);
     if (!err)
         err = meet_all(r); /* a log may be signed while it is empty */
     if (!err)
