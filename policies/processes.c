@@ -131,6 +131,8 @@ static const struct line keeper[] = {
     CALL(renameat, "a record that replaces the one before"),
     CALL(unlinkat, "its socket and records, at the end"),
     CALL(getdents64, "what is left in its directory"),
+    CALL(readlinkat, "what is left in its directory"),
+    CALL(geteuid, "whether a client is its owner"),
     CALL(flock, "its directory is its own"),
     CALL(wait4, "how the machine ended"),
     CALL(waitid, "how the machine ended"),
