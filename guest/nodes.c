@@ -15,9 +15,9 @@
 
 /* Names of character devices, or how they begin. */
 static const char *const unused[] = {
-    "vport",    "mem",         "port",          "kmem",  "nvram",    "hpet", "cpu_dma_latency",
-    "snapshot", "userfaultfd", "vsock",         "vhost", "watchdog", "kvm",  "vga_arbiter",
-    "mcelog",   "hwrng",       "btrfs-control", "loop",  "rtc",
+    "vport",           "mem",      "port",        "kmem",          "nvram", "hpet",
+    "cpu_dma_latency", "snapshot", "userfaultfd", "vsock",         "vhost", "watchdog",
+    "vga_arbiter",     "mcelog",   "hwrng",       "btrfs-control", "loop",  "rtc",
 };
 
 static bool is_unused(const char *name)

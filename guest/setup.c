@@ -111,7 +111,7 @@ void setup_defaults(void)
         if (err && err != -ENOENT)
             kmsg(KMSG_WARNING, "/proc/sys/%s: %s", settings[i].name, strerror(-err));
     }
-    if (mkdir("/etc", 0755) && errno != EEXIST)
+    if (mkdir("/etc", 0755) && errno != EEXIST && errno != EROFS)
         kmsg(KMSG_WARNING, "/etc: %s", strerror(errno));
     for (unsigned i = 0; i < array_len(files); i++) {
         int err;
@@ -120,7 +120,7 @@ void setup_defaults(void)
             continue;
         (void)unlink(files[i].path); /* a link to a file of a service that does not run here */
         err = write_file(files[i].path, O_CREAT | O_EXCL, files[i].text);
-        if (err)
+        if (err && err != -EROFS) /* carrel.root=ro: the image's own, or none */
             kmsg(KMSG_WARNING, "%s: %s", files[i].path, strerror(-err));
     }
 }
@@ -169,7 +169,8 @@ static int set_hostname(const char *name, struct err *e)
     err = write_file("/etc/hostname", O_CREAT | O_TRUNC, line);
     if (!err)
         err = add_to_hosts(name);
-    if (err) /* the image made these files strange; the name is set all the same */
+    /* The image made these files strange; the name is set all the same. */
+    if (err && err != -EROFS)
         kmsg(KMSG_WARNING, "host name in /etc: %s", strerror(-err));
     return 0;
 }
