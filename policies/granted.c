@@ -138,12 +138,43 @@ static void take_numbers(const struct table *t, void *part, const void *bound)
     }
 }
 
+/*
+ * Leaves of a part's clauses what the rule or number itself brings: what every policy has, such as
+ * the files of the image, is no part of a grant. False: nothing is left, which would be inside
+ * anything.
+ */
+static bool reduce(struct ruleset *rs, bool number)
+{
+    bool left = false;
+
+    for (unsigned s = 0; s < SPACES; s++) {
+        struct clauses *c = &rs->space[s];
+        uint32_t kept = 0;
+
+        for (uint32_t i = 0; i < c->n; i++) {
+            bool own = rs->rules[c->v[i].rule].spot.line != 0; /* it has a place in the part */
+
+            if (c->v[i].deny ||
+                (number ? s == SPACE_RESOURCE || s == SPACE_FORK : s != SPACE_RESOURCE && own)) {
+                left = left || !c->v[i].deny;
+                c->v[kept++] = c->v[i];
+            }
+        }
+        c->n = kept;
+        c->any_n = 0; /* the index is made anew */
+    }
+    index_make(rs);
+    return left;
+}
+
 bool grant_within(struct policy *part, const struct policy *bound, const char *bound_name,
                   struct problems *ps)
 {
     struct walk w = { .p = part, .ps = ps };
+    struct ruleset *inner, *outer;
     const struct object *o;
     uint32_t last;
+    bool ok;
 
     look(&w, &policy_table, part);
     if (w.failed || w.found != 1)
@@ -154,7 +185,14 @@ bool grant_within(struct policy *part, const struct policy *bound, const char *b
     if (!(o->own >> last & 1))
         return refuse(&w, part->o.spot, w.first.f->key, "is not part of ", bound_name);
     take_numbers(&policy_table, part, bound);
-    return policy_must_narrow(part, bound, bound_name, ps);
+    inner = ruleset_make(part, NULL);
+    outer = ruleset_make(bound, NULL);
+    ok = reduce(inner, is_number(w.first.f)) ||
+         refuse(&w, part->o.spot, w.first.f->key, "allows nothing", "");
+    ok = ok && rules_must_narrow(inner, outer, bound_name, ps);
+    ruleset_free(inner);
+    ruleset_free(outer);
+    return ok;
 }
 
 static const char *id_of(const struct table *t, const void *object)

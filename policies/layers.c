@@ -37,28 +37,36 @@ static void complain(struct stack *s, const struct policy *p, const char *fmt, c
     problem_add(s->ps, PROBLEM_ERROR, "layers", p->files[at.file], at.line, at.col, "%s", buf);
 }
 
-bool policy_must_narrow(const struct policy *child, const struct policy *parent,
-                        const char *parent_name, struct problems *ps)
+bool rules_must_narrow(const struct ruleset *child, const struct ruleset *parent,
+                       const char *parent_name, struct problems *ps)
 {
-    struct ruleset *c = ruleset_make(child, NULL), *p = ruleset_make(parent, NULL);
     struct arena a = ARENA_INIT;
     struct witness w = { .rule = NULL };
-    enum compared result = narrower(c, p, &a, &w);
+    enum compared result = narrower(child, parent, &a, &w);
     struct text t = TEXT_INIT;
 
     if (result == COMPARED_WIDER)
         point_print(&w.request, &t);
     if (result != COMPARED_WITHIN)
-        problem_add(ps, PROBLEM_ERROR, "layers", child->files[w.rule->spot.file], w.rule->spot.line,
-                    w.rule->spot.col,
+        problem_add(ps, PROBLEM_ERROR, "layers", child->policy->files[w.rule->spot.file],
+                    w.rule->spot.line, w.rule->spot.col,
                     result == COMPARED_WIDER ? "%s is wider than %s, which denies: %s"
                                              : "%s cannot be compared with %s: too complex%s",
                     w.rule->id, parent_name, text_str(&t));
     text_fini(&t);
     arena_fini(&a);
+    return result == COMPARED_WITHIN;
+}
+
+bool policy_must_narrow(const struct policy *child, const struct policy *parent,
+                        const char *parent_name, struct problems *ps)
+{
+    struct ruleset *c = ruleset_make(child, NULL), *p = ruleset_make(parent, NULL);
+    bool ok = rules_must_narrow(c, p, parent_name, ps);
+
     ruleset_free(c);
     ruleset_free(p);
-    return result == COMPARED_WITHIN;
+    return ok;
 }
 
 static struct policy *layer(struct stack *s, const char *text, size_t len, const char *file);

@@ -39,6 +39,9 @@ must_check bool policy_check_part(const struct policy *p, struct problems *ps);
  */
 must_check bool policy_must_narrow(const struct policy *child, const struct policy *parent,
                                    const char *parent_name, struct problems *ps);
+struct ruleset;
+must_check bool rules_must_narrow(const struct ruleset *child, const struct ruleset *parent,
+                                  const char *parent_name, struct problems *ps);
 
 /* layers.c, inherit.c */
 struct table;

@@ -268,6 +268,98 @@ static void grant_of_a_command(void **state)
                 "network rule \"npm\" is not there"));
 }
 
+static const char store[] =
+    "  - {id: store, keys: [alice], may_grant: {budget: {egress: 1GiB}, storage: {root: {quota: "
+    "{bytes: 2GiB}}, mounts: [{id: a, source: /srv/a, target: /a}], memory: [{id: a, target: /m, "
+    "access: read}]}}}\n";
+
+static void storing(const char *widen, const char *what)
+{
+    struct trust *t = trust_with(store);
+    struct grants *g = one("store", widen);
+
+    check(g, t, NOW, what);
+    grants_free(g);
+    trust_free(t);
+}
+
+/* The image's own files, which every policy has, are not what is granted: a bound that mounts
+ * something over them does not take them away. */
+static void grant_beside_mounts(void **state)
+{
+    (void)state;
+    storing("storage: {mounts: [{id: a, source: /srv/a, target: /a}]}", NULL);
+    storing("storage: {memory: [{id: a, target: /m, access: read}]}", NULL);
+    storing("budget: {egress: 1GiB}", NULL);
+    storing("storage: {root: {quota: {bytes: 2GiB}}}", NULL);
+    storing("storage: {root: {quota: {bytes: 3GiB}}}", "wider than what role store may grant");
+    storing("storage: {mounts: [{id: a, source: /srv/a, target: /b}]}", "which denies: ");
+    storing("storage: {mounts: [{id: a, source: /srv/b, target: /a}]}", "which denies: mount");
+    storing("budget: {egress: 2GiB}", "wider than what role store may grant");
+    /* A mount without access is still a mount. */
+    storing("storage: {mounts: [{id: a, source: /etc, target: /e, access: none}]}",
+            "which denies: mount");
+    storing("storage: {memory: [{id: a, target: /e}]}", "which denies: mount");
+}
+
+/* Whatever sort of rule: the bound itself is inside the bound, a wider one is not. */
+static void grant_of_each_sort(void **state)
+{
+    static const struct {
+        const char *section, *bound, *wider;
+    } v[] = {
+        { "network: {publish: [%s]}", "{guest: 8080, host: \"127.0.0.1:18080\"}",
+          "{guest: 8080, host: \"0.0.0.0:18080\"}" },
+        { "network: {allow: [%s]}", "{id: a, hosts: [a.org], limits: {rate: 1/s}}",
+          "{id: a, hosts: [a.org], limits: {rate: 2/s}}" },
+        { "tools: {host: [%s]}", "{id: a, command: [/bin/git, push]}",
+          "{id: a, command: [/bin/git, push], approve: never}" },
+        { "tools: {host: [%s]}", "{id: a, command: [/bin/git, push]}",
+          "{id: a, command: [/bin/git, pull]}" },
+        { "tools: {mcp: [%s]}", "{id: a, server: [/bin/mcp], allow: [list]}",
+          "{id: a, server: [/bin/mcp], allow: [list, remove]}" },
+        { "tools: {mcp: [%s]}", "{id: a, server: [/bin/mcp], allow: [list]}",
+          "{id: a, server: [/bin/sh], allow: []}" },
+        { "storage: {mounts: [%s]}", "{id: a, source: /srv/data, target: /data}",
+          "{id: a, source: /srv/data, target: /data, access: rw}" },
+        { "storage: {mounts: [%s]}", "{id: a, source: /srv/data, target: /data}",
+          "{id: a, source: /srv, target: /data}" },
+        { "storage: {memory: [%s]}", "{id: a, target: /memory, access: read}",
+          "{id: a, target: /memory, access: append}" },
+        { "models: [%s]", "{id: a, endpoint: \"https://a.org/v1\", names: [\"q*\"]}",
+          "{id: a, endpoint: \"https://a.org/v1\", names: [\"*\"]}" },
+        { "accelerators: [%s]", "{id: a, attach: passthrough, match: {vendor: nvidia}}",
+          "{id: a, attach: passthrough, match: {vendor: amd}}" },
+        { "accelerators: [%s]", "{id: a, attach: passthrough, match: {vendor: nvidia}}",
+          "{id: a, attach: passthrough, match: {vendor: nvidia}, count: 2}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(v); i++) {
+        struct text rest = TEXT_INIT;
+        size_t head = strcspn(v[i].section, "%");
+        struct trust *t;
+
+        text_add(&rest, "  - {id: sort, keys: [alice], may_grant: {%.*s%s%s}}\n", (int)head,
+                 v[i].section, v[i].bound, v[i].section + head + 2);
+        t = trust_with(text_str(&rest));
+        for (unsigned wider = 0; wider < 2; wider++) {
+            struct text widen = TEXT_INIT;
+            struct grants *g;
+
+            text_add(&widen, "%.*s%s%s", (int)head, v[i].section, wider ? v[i].wider : v[i].bound,
+                     v[i].section + head + 2);
+            g = one("sort", text_str(&widen));
+            check(g, t, NOW, wider ? "wider than what role sort may grant, which denies: " : NULL);
+            grants_free(g);
+            text_fini(&widen);
+        }
+        trust_free(t);
+        text_fini(&rest);
+    }
+    granting("help", "tools: {commands: [{id: x, exec: {path: /bin/x}}]}", "which denies: ");
+}
+
 /* A part is one rule or one number, no more, no less, and nothing else. */
 static void grant_is_one_thing(void **state)
 {
@@ -548,23 +640,36 @@ static struct grants *written(const char *text)
 /* One spelling: what is signed reads the same to everyone. */
 static void grant_has_one_spelling(void **state)
 {
-    static const char *const widen[] = {
-        "{\"budget\":{\"egress\":\"1073741824B\"}}",         "{\"budget\":{\"egress\":\"1GiB\"}}",
-        "{\"budget\": {\"egress\":\"1073741824B\"}}",        "budget: {egress: 1GiB}",
-        "{\"budget\":{\"egress\":\"1073741824B\"}}\nmore x",
+#define NUMBER "widen {\"budget\":{\"egress\":\"1073741824B\"}}\n"
+#define KEY    "ed25519:iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="
+    static const struct {
+        const char *expires, *rest;
+        bool taken;
+    } v[] = {
+        { "2027-01-01T00:00:00Z", NUMBER, true },
+        { "2027-01-01T00:00:00Z", "delegate " KEY " 6\n" NUMBER, true },
+        { "2027-01-01T00:00:00Z", "delegate " KEY " 7\n" NUMBER, false },
+        { "2027-01-01T00:00:00Z", "delegate " KEY " 0\n" NUMBER, false },
+        { "2027-01-01T00:00:00Z", "delegate " KEY "\n" NUMBER, false },
+        { "2026-01-01T00:00:00Z", NUMBER, false },
+        { "2025-01-01T00:00:00Z", NUMBER, false },
+        { "2027-01-01T00:00:00Z", NUMBER "more x\n", false },
+        { "2027-01-01T00:00:00Z", "widen {\"budget\":{\"egress\":\"1GiB\"}}\n", false },
+        { "2027-01-01T00:00:00Z", "widen {\"budget\": {\"egress\":\"1073741824B\"}}\n", false },
+        { "2027-01-01T00:00:00Z", "widen budget: {egress: 1GiB}\n", false },
     };
 
     (void)state;
-    for (size_t i = 0; i < array_len(widen); i++) {
+    for (size_t i = 0; i < array_len(v); i++) {
         struct text t = TEXT_INIT;
         struct grants *g;
 
         text_add(&t,
                  "carrel policy grant 1\nid a\npolicy agent\nsha256 %s\nrole help\nfrom "
-                 "2026-01-01T00:00:00Z\nexpires 2027-01-01T00:00:00Z\nwiden %s\n",
-                 policy_sha256(), widen[i]);
+                 "2026-01-01T00:00:00Z\nexpires %s\n%s",
+                 policy_sha256(), v[i].expires, v[i].rest);
         g = written(t.p);
-        assert_true((g != NULL) == (i == 0));
+        assert_true((g != NULL) == v[i].taken);
         grants_free(g);
         text_fini(&t);
     }
@@ -638,6 +743,8 @@ int main(void)
         cmocka_unit_test(grant_of_a_number),
         cmocka_unit_test(grant_of_a_rule),
         cmocka_unit_test(grant_of_a_command),
+        cmocka_unit_test(grant_of_each_sort),
+        cmocka_unit_test(grant_beside_mounts),
         cmocka_unit_test(grant_is_one_thing),
         cmocka_unit_test(p09_grant_signatures),
         cmocka_unit_test(p09_grant_for_another_policy),
