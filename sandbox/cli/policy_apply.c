@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int tell_keeper(const struct box *b, char hint[HINT_MAX], struct err *e)
 {
@@ -25,8 +26,17 @@ static int tell_keeper(const struct box *b, char hint[HINT_MAX], struct err *e)
 static int hand_over(struct cli *c, struct policy_source *s, struct box *b, char hint[HINT_MAX],
                      struct err *e)
 {
-    int err = s->policy ? policy_in_force(c, s, e) : 0;
+    struct dossier now;
+    int err = dossier_load(&now, b->fd, DOSSIER_FILE, e);
 
+    for (unsigned i = 0; i < now.nancestors && !err; i++)
+        err = dossier_ancestor(&s->dossier, now.ancestor[i], e);
+    if (!err && now.cwd)
+        s->dossier.cwd = strdup(now.cwd);
+    dossier_fini(&now);
+    if (err)
+        return err;
+    err = s->policy ? policy_in_force(c, s, e) : 0;
     if (err && s->problems.errors == 0)
         return err;
     err = dossier_save(&s->dossier, b->fd, DOSSIER_NEXT, e);

@@ -120,6 +120,27 @@ int policy_source_load(struct policy_source *s, const char *what, struct err *e)
     return 0;
 }
 
+int policy_source_adopt(struct policy_source *s, const struct dossier *d)
+{
+    int err = 0;
+
+    memset(s, 0, sizeof(*s));
+    s->problems = PROBLEMS_INIT;
+    for (unsigned i = 0; i < d->ndocs && !err; i++) {
+        const struct document *o = &d->doc[i];
+
+        err = dossier_add(&s->dossier, o->name, strdup(o->file), strdup(o->text), o->len, NULL);
+    }
+    for (unsigned i = 0; i < d->namends && !err; i++)
+        err = dossier_amend(&s->dossier, d->amend[i].key, d->amend[i].value, NULL);
+    for (unsigned i = 0; i < d->ngrants && !err; i++)
+        err = dossier_grant(&s->dossier, d->grant[i], NULL);
+    if (err)
+        return -ENOMEM;
+    s->policy = dossier_policy(&s->dossier, &s->problems);
+    return 0;
+}
+
 void policy_source_fini(struct policy_source *s)
 {
     ruleset_free(s->rules);

@@ -21,6 +21,8 @@ struct policy_source {
  * document is wrong: see policy; -errno when there is no document. policy_source_fini in either
  * case. */
 must_check int policy_source_load(struct policy_source *s, const char *what, struct err *e);
+/* Takes the documents, amendments and grants of a dossier as they are. -ENOMEM. */
+must_check int policy_source_adopt(struct policy_source *s, const struct dossier *d);
 void policy_source_fini(struct policy_source *s);
 
 /* The text beside a policy: FILE.cases.yaml for FILE.yaml. Owned by the caller. */

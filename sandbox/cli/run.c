@@ -304,7 +304,7 @@ static int show_plan(struct cli *c, struct birth *b)
 int verb_run(struct cli *c)
 {
     bool detached = args_has(c->args, OPT_DETACH);
-    struct birth b = { .fd = -1 };
+    struct birth b = { .fd = -1, .policy.parent = -1 };
     struct err e = ERR_INIT;
 
     /* From here on an interrupt is remembered, and obeyed once there is somebody to tell. */
@@ -319,7 +319,7 @@ int verb_run(struct cli *c)
 
 int verb_create(struct cli *c)
 {
-    struct birth b = { .fd = -1 };
+    struct birth b = { .fd = -1, .policy.parent = -1 };
     struct err e = ERR_INIT;
 
     if (conceive(c, &b, true, &e))

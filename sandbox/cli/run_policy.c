@@ -3,14 +3,18 @@
 
 #include "sandbox/cli/policy_force.h"
 
+#include "base/fd.h"
+#include "sandbox/cli/box.h"
 #include "sandbox/cli/size.h"
 #include "sandbox/engine/engine.h"
 #include "sandbox/guard/facts.h"
+#include "sandbox/guard/family.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_POLICY "locked"
@@ -88,6 +92,45 @@ static int no(struct cli *c, const struct problems *ps, const char *name, struct
                    ps->n ? ps->v[0].text : "it is not sound");
 }
 
+/* What was named: a policy, or a sandbox whose policy is meant. */
+static int load(struct cli *c, struct run_policy *rp, const char *name, char hint[HINT_MAX],
+                struct err *e)
+{
+    const char *parent = args_text(c->args, OPT_ON_BEHALF);
+    struct policy_source *s = &rp->source;
+    int err;
+
+    if (!parent) {
+        err = policy_source_load(s, name ? name : DEFAULT_POLICY, e);
+        if (err)
+            snprintf(hint, HINT_MAX, "carrel policy ls");
+        return err;
+    }
+
+    struct store *store = store_open(e);
+    struct box b = { .fd = -1 };
+    struct dossier d = { 0 };
+
+    err = store ? box_open(&b, store, parent, hint, e) : -e->code;
+    if (!err)
+        err = dossier_load(&d, b.fd, DOSSIER_FILE, e);
+    if (!err && name)
+        err = policy_source_load(s, name, e);
+    else if (!err)
+        err = policy_source_adopt(s, &d);
+    for (unsigned i = 0; i < d.nancestors && !err; i++)
+        err = dossier_ancestor(&s->dossier, d.ancestor[i], e);
+    if (!err)
+        err = dossier_ancestor(&s->dossier, b.id, e);
+    if (!err && s->policy)
+        rp->parent = fd_steal(&b.fd);
+    snprintf(rp->parent_name, sizeof(rp->parent_name), "%s", b.config.name);
+    dossier_fini(&d);
+    box_fini(&b);
+    store_close(store);
+    return err;
+}
+
 int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg,
                     char hint[HINT_MAX], struct err *e)
 {
@@ -97,16 +140,15 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
     char why[240], cwd[4096];
     struct pair here = { "cwd", cwd };
     const struct engine *engine;
-    bool own = !name;
+    bool own = !name && !args_has(c->args, OPT_ON_BEHALF);
     int err;
 
-    if (own)
-        name = DEFAULT_POLICY;
-    err = policy_source_load(&rp->source, name, e);
-    if (err) {
-        snprintf(hint, HINT_MAX, "carrel policy ls");
+    rp->parent = -1;
+    err = load(c, rp, name, hint, e);
+    if (err)
         return err;
-    }
+    if (!name)
+        name = own ? DEFAULT_POLICY : rp->parent_name;
     if (!rp->source.policy)
         return no(c, &rp->source.problems, name, e);
     err = amend(c, d, cfg, own, e);
@@ -117,6 +159,9 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
     err = policy_in_force(c, &rp->source, e);
     if (err)
         return rp->source.problems.errors ? no(c, &rp->source.problems, name, e) : err;
+    if (rp->parent >= 0 && family_within(rp->source.policy, rp->parent, rp->parent_name, time(NULL),
+                                         &rp->source.problems, e))
+        return -e->code;
     if (getcwd(cwd, sizeof(cwd))) {
         d->cwd = strdup(cwd);
         r.vars = &here;
@@ -169,5 +214,6 @@ int run_policy_print(struct cli *c, const struct run_policy *rp)
 void run_policy_fini(struct run_policy *rp)
 {
     plan_free(rp->plan);
+    fd_closep(&rp->parent);
     policy_source_fini(&rp->source);
 }

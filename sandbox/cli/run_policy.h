@@ -13,6 +13,8 @@
 struct run_policy {
     struct policy_source source;
     struct plan *plan; /* owned */
+    int parent;        /* owned: directory of the sandbox on whose behalf this one is; -1: none */
+    char parent_name[BOX_NAME_MAX + 1];
 };
 
 /*

@@ -33,6 +33,7 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_DETACH_KEYS]  = { OPT_DETACH_KEYS, 0, "detach-keys", WORD_TEXT, "KEYS", NULL, "keys that leave the sandbox running (default: ctrl-p,ctrl-q)" },
     [OPT_POLICY]       = { OPT_POLICY, 'p', "policy", WORD_POLICY, "POLICY", NULL, "what the sandbox may do: a file, or a name of the library (default: locked)" },
     [OPT_ALLOW]        = { OPT_ALLOW, 0, "allow", WORD_TEXT, "HOST[:PORT]", NULL, "one more name that may be reached; may be repeated" },
+    [OPT_ON_BEHALF]    = { OPT_ON_BEHALF, 0, "parent", WORD_RUNNING, "NAME", NULL, "on behalf of this sandbox: never more than it may, out of its budgets (default policy: its own)" },
     [OPT_WALL]         = { OPT_WALL, 0, "wall", WORD_TEXT, "DURATION", NULL, "end the sandbox after this time, whatever it does (default: the policy's)" },
     [OPT_IDLE]         = { OPT_IDLE, 0, "idle-timeout", WORD_TEXT, "DURATION", NULL, "end the sandbox after this time without a command (default: the policy's)" },
     [OPT_DRY_RUN]      = { OPT_DRY_RUN, 0, "dry-run", WORD_NOTHING, NULL, NULL, "show the plan, with every number final, and start nothing" },
@@ -94,7 +95,7 @@ static const struct opt opts[OPT_COUNT] = {
 #define BOX_OPTS                                                                                   \
     OPT_NAME, OPT_LABEL, OPT_ENV, OPT_ENV_FILE, OPT_WORKDIR, OPT_USER, OPT_MEMORY, OPT_CPUS,       \
         OPT_DISK, OPT_TIMEOUT, OPT_STOP_TIMEOUT, OPT_KERNEL, OPT_ENGINE, OPT_POLICY, OPT_ALLOW,    \
-        OPT_GRANT, OPT_WALL, OPT_IDLE, OPT_DRY_RUN
+        OPT_GRANT, OPT_ON_BEHALF, OPT_WALL, OPT_IDLE, OPT_DRY_RUN
 
 const struct verb verbs[VERB_COUNT] = {
     [VERB_RUN] = { VERB_RUN, "run", "IMAGE [--] [COMMAND...]", "run a command in a new sandbox",

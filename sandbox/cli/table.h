@@ -39,6 +39,7 @@ enum opt_id {
     OPT_DETACH_KEYS,
     OPT_POLICY,
     OPT_ALLOW,
+    OPT_ON_BEHALF,
     OPT_WALL,
     OPT_IDLE,
     OPT_DRY_RUN,

@@ -29,6 +29,8 @@ void dossier_fini(struct dossier *d)
     }
     for (unsigned i = 0; i < d->ngrants; i++)
         free(d->grant[i]);
+    for (unsigned i = 0; i < d->nancestors; i++)
+        free(d->ancestor[i]);
     free(d->cwd);
     *d = (struct dossier){ 0 };
 }
@@ -65,6 +67,18 @@ int dossier_grant(struct dossier *d, const char *file, struct err *e)
         return err_set(e, E2BIG, "more than %u grants", DOSSIER_GRANTS);
     d->grant[d->ngrants] = strdup(file);
     return d->grant[d->ngrants++] ? 0 : err_set(e, ENOMEM, "policy: no memory");
+}
+
+/* An id is a file name too. */
+int dossier_ancestor(struct dossier *d, const char *id, struct err *e)
+{
+    if (strlen(id) != 12 || strspn(id, "0123456789abcdef") != 12)
+        return err_set(e, EINVAL, "no sandbox has the id \"%.32s\"", id);
+    if (d->nancestors == DOSSIER_ANCESTORS)
+        return err_set(e, E2BIG, "more than %u sandboxes started for each other",
+                       DOSSIER_ANCESTORS);
+    d->ancestor[d->nancestors] = strdup(id);
+    return d->ancestor[d->nancestors++] ? 0 : err_set(e, ENOMEM, "policy: no memory");
 }
 
 static int find(void *ctx, const char *name, const char **text, size_t *len, const char **file)
@@ -108,7 +122,8 @@ static json_t *texts(const char *a, const char *va, const char *b, const char *v
 static json_t *to_json(const struct dossier *d)
 {
     json_t *docs = json_array(), *amend = json_array(), *grants = json_array();
-    int bad = !docs || !amend || !grants;
+    json_t *ancestors = json_array();
+    int bad = !docs || !amend || !grants || !ancestors;
 
     for (unsigned i = 0; i < d->ndocs; i++) {
         json_t *o = texts("file", d->doc[i].file, "text", d->doc[i].text);
@@ -123,9 +138,12 @@ static json_t *to_json(const struct dossier *d)
 
     for (unsigned i = 0; i < d->ngrants; i++)
         bad |= json_array_append_new(grants, json_string(d->grant[i]));
+    for (unsigned i = 0; i < d->nancestors; i++)
+        bad |= json_array_append_new(ancestors, json_string(d->ancestor[i]));
 
-    json_t *all = json_pack("{s:o, s:o, s:o, s:s?, s:s}", "documents", docs, "amendments", amend,
-                            "grants", grants, "cwd", d->cwd, "hash", d->hash);
+    json_t *all =
+        json_pack("{s:o, s:o, s:o, s:o, s:s?, s:s}", "documents", docs, "amendments", amend,
+                  "grants", grants, "ancestors", ancestors, "cwd", d->cwd, "hash", d->hash);
 
     if (!bad)
         return all;
@@ -177,11 +195,12 @@ static int from_json(struct dossier *d, const json_t *o, struct err *e)
 {
     const json_t *docs = json_object_get(o, "documents"), *amend = json_object_get(o, "amendments");
     const json_t *cwd = json_object_get(o, "cwd"), *hash = json_object_get(o, "hash");
-    const json_t *grants = json_object_get(o, "grants");
+    const json_t *grants = json_object_get(o, "grants"),
+                 *ancestors = json_object_get(o, "ancestors");
     int err = 0;
 
-    if (json_object_size(o) != 5 || !json_is_array(grants) || !json_is_array(docs) ||
-        !json_array_size(docs) || !json_is_array(amend) ||
+    if (json_object_size(o) != 6 || !json_is_array(grants) || !json_is_array(ancestors) ||
+        !json_is_array(docs) || !json_array_size(docs) || !json_is_array(amend) ||
         !(json_is_null(cwd) || json_is_string(cwd)) ||
         json_string_length(hash) != sizeof(d->hash) - 1)
         return broken(e);
@@ -196,6 +215,11 @@ static int from_json(struct dossier *d, const json_t *o, struct err *e)
         const char *file = json_string_value(json_array_get(grants, i));
 
         err = file ? dossier_grant(d, file, e) : broken(e);
+    }
+    for (size_t i = 0; i < json_array_size(ancestors) && !err; i++) {
+        const char *id = json_string_value(json_array_get(ancestors, i));
+
+        err = id ? dossier_ancestor(d, id, e) : broken(e);
     }
     return err;
 }

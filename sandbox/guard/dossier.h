@@ -16,6 +16,7 @@
 #define DOSSIER_NEXT       "policy.next.json" /* to be taken over by a running sandbox */
 #define DOSSIER_AMENDMENTS 64u
 #define DOSSIER_GRANTS     8u
+#define DOSSIER_ANCESTORS  7u
 
 struct document {
     char *name; /* as `extends` calls it; NULL for the policy itself, which is the first */
@@ -31,6 +32,8 @@ struct dossier {
     unsigned namends;
     char *grant[DOSSIER_GRANTS]; /* files of signed grants, absolute */
     unsigned ngrants;
+    char *ancestor[DOSSIER_ANCESTORS]; /* ids: on whose behalf it is started, eldest first */
+    unsigned nancestors;
     char *cwd;     /* ${cwd} of sources; NULL: unknown */
     char hash[65]; /* of what is in force, amendments included */
 };
@@ -43,6 +46,7 @@ must_check int dossier_add(struct dossier *d, const char *name, char *file, char
 must_check int dossier_amend(struct dossier *d, const char *key, const char *value, struct err *e);
 
 must_check int dossier_grant(struct dossier *d, const char *file, struct err *e);
+must_check int dossier_ancestor(struct dossier *d, const char *id, struct err *e);
 
 /* Loads, amends and checks what the documents say, without grants. NULL when ps got an error. */
 struct policy *dossier_policy(const struct dossier *d, struct problems *ps);

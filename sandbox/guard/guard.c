@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PARENT_LOOK_NS 500000000ull /* a parent that is narrowed narrows its children in time */
+
 /* ---- the record ---- */
 
 static bool is_wanted(const struct guard *g, enum audit_decision d)
@@ -143,37 +145,59 @@ static int make_plan(struct guard *g, const struct guard_sandbox *s, char hint[2
     return err;
 }
 
-static int open_log(struct guard *g, struct err *e)
+/* The log's directory, the accounts in it, and whether it is within what its parent may. */
+static int open_records(struct guard *g, const char *audit, struct err *e)
 {
-    char *state = places_state_dir(e), *path = NULL;
-    int dir = -1, top = -1, err = state ? 0 : -e->code;
+    const uint64_t limit[] = {
+        [LEDGER_CALLS] = g->plan->budget_tool_calls, [LEDGER_CPU_MS] = g->plan->budget_cpu_ms
+    };
+    struct problems ps = PROBLEMS_INIT;
+    char *path = NULL;
+    int err;
 
-    if (!err && asprintf(&path, "%s/audit/%s", state, g->sandbox) < 0) {
-        path = NULL;
+    if (asprintf(&path, "%s/%s", audit, g->sandbox) < 0)
+        return err_set(e, ENOMEM, "out of memory");
+    g->dir = places_open_dir(path, e);
+    free(path);
+    err = g->dir < 0 ? g->dir : dossier_save(&g->dossier, g->dir, DOSSIER_FILE, e);
+    if (!err)
+        err = family_open(&g->family, &g->dossier, audit, g->dir, limit, e);
+    if (!err && g->family.parent >= 0)
+        err = family_within(g->policy, g->family.parent,
+                            g->dossier.ancestor[g->dossier.nancestors - 1], guard_now(), &ps, e);
+    problems_fini(&ps);
+    return err;
+}
+
+static int open_log(struct guard *g, const char *audit, struct err *e)
+{
+    auto_fd int top = places_open_dir(audit, e);
+
+    if (top < 0)
+        return top;
+    g->key = audit_key_own(top, "key", e);
+    if (!g->key)
+        return -e->code;
+    g->log = audit_log_open(g->dir, g->sandbox, g->key, e);
+    return g->log ? 0 : err_wrap(e, "audit log");
+}
+
+static int open_audit(struct guard *g, struct err *e)
+{
+    char *state = places_state_dir(e), *audit = NULL;
+    int err = state ? 0 : -e->code;
+
+    if (!err && asprintf(&audit, "%s/audit", state) < 0) {
+        audit = NULL;
         err = err_set(e, ENOMEM, "out of memory");
     }
-    if (!err) {
-        dir = places_open_dir(path, e);
-        err = dir < 0 ? dir : dossier_save(&g->dossier, dir, DOSSIER_FILE, e);
-    }
-    if (!err) {
-        *strrchr(path, '/') = '\0';
-        top = places_open_dir(path, e);
-        err = top < 0 ? top : 0;
-    }
-    if (!err) {
-        g->key = audit_key_own(top, "key", e);
-        err = g->key ? 0 : -e->code;
-    }
-    if (!err) {
-        g->log = audit_log_open(dir, g->sandbox, g->key, e);
-        err = g->log ? 0 : -e->code;
-    }
-    fd_closep(&top);
-    fd_closep(&dir);
-    free(path);
+    if (!err)
+        err = open_records(g, audit, e);
+    if (!err && g->plan->audit_level != LEVEL_OFF)
+        err = open_log(g, audit, e);
+    free(audit);
     free(state);
-    return err ? err_wrap(e, "audit log") : 0;
+    return err;
 }
 
 static int record_start(struct guard *g, const struct guard_sandbox *s, struct err *e)
@@ -195,12 +219,14 @@ struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct e
         err_set(e, ENOMEM, "out of memory");
         return NULL;
     }
+    g->dir = -1;
+    g->family = FAMILY_INIT;
     snprintf(g->sandbox, sizeof(g->sandbox), "%s", s->cfg->id);
     err = load(g, s, hint, e);
     if (!err)
         err = make_plan(g, s, hint, e);
-    if (!err && g->plan->audit_level != LEVEL_OFF)
-        err = open_log(g, e);
+    if (!err)
+        err = open_audit(g, e);
     if (!err)
         err = record_start(g, s, e);
     if (!err)
@@ -217,6 +243,8 @@ void guard_close(struct guard *g, const char *reason)
         guard_note(g, "sandbox.end", reason);
     (void)!audit_log_close(g->log, NULL);
     audit_key_free(g->key);
+    family_close(&g->family);
+    fd_closep(&g->dir);
     profile_free(g->profile);
     plan_free(g->plan);
     ruleset_free(g->rules);
@@ -243,6 +271,27 @@ const char *guard_hint(const struct guard *g)
     return g->hint;
 }
 
+int guard_use_cpu(struct guard *g, uint64_t ms, bool *over, struct err *e)
+{
+    unsigned whose;
+    int err = ledger_spend(&g->family.ledger, LEDGER_CPU_MS, ms, true, &whose, e);
+
+    *over = err == -EDQUOT;
+    return *over ? 0 : err;
+}
+
+uint64_t guard_cpu_used(const struct guard *g)
+{
+    uint64_t ms = UINT64_MAX;
+
+    return ledger_spent(&g->family.ledger, LEDGER_CPU_MS, &ms, NULL) ? UINT64_MAX : ms;
+}
+
+bool guard_has_parent(const struct guard *g)
+{
+    return g->family.parent >= 0;
+}
+
 bool guard_is_lost(const struct guard *g)
 {
     return g->lost;
@@ -250,12 +299,16 @@ bool guard_is_lost(const struct guard *g)
 
 int guard_tick(struct guard *g)
 {
-    uint64_t ns = UINT64_MAX;
+    uint64_t ns = UINT64_MAX, log = UINT64_MAX;
 
     if (g->until != INT64_MAX && guard_now() >= g->until)
         guard_expire(g);
-    if (g->log && audit_log_tick(g->log, &ns, NULL))
-        ns = UINT64_MAX;
+    if (family_has_changed(&g->family))
+        guard_follow_parent(g);
+    if (g->family.parent >= 0)
+        ns = PARENT_LOOK_NS;
+    if (g->log && !audit_log_tick(g->log, &log, NULL) && log < ns)
+        ns = log;
     if (g->until != INT64_MAX && ns > (uint64_t)(g->until - guard_now()) * 1000000000)
         ns = (uint64_t)(g->until - guard_now()) * 1000000000;
     return ns == UINT64_MAX ? -1 : ns / 1000000 < 3600000 ? (int)(ns / 1000000) + 1 : 3600000;

@@ -64,6 +64,15 @@ bool guard_has_changed(struct guard *g);
 /* Something that happened to the sandbox, e.g. "limit", "limits.wall 30m". */
 void guard_note(struct guard *g, const char *kind, const char *object);
 
+/* Processor time that the machine has used since the last call. *over: a budget is used up, its own
+ * or one of those on whose behalf it runs. */
+must_check int guard_use_cpu(struct guard *g, uint64_t ms, bool *over, struct err *e);
+/* In all its life, with the sandboxes that were started on its behalf. */
+uint64_t guard_cpu_used(const struct guard *g);
+
+/* Was it started on behalf of another sandbox? */
+bool guard_has_parent(const struct guard *g);
+
 /* The log can no longer be written and the policy says to stop. */
 bool guard_is_lost(const struct guard *g);
 

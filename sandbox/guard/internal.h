@@ -6,6 +6,7 @@
 #include "policies/profile.h"
 #include "sandbox/audit/log.h"
 #include "sandbox/guard/dossier.h"
+#include "sandbox/guard/family.h"
 #include "sandbox/guard/guard.h"
 
 enum { LEVEL_ALL, LEVEL_DECISIONS, LEVEL_DENIALS, LEVEL_OFF }; /* words_audit */
@@ -20,13 +21,14 @@ struct guard {
     struct profile *profile; /* its tools' filters are compiled when they are first needed */
     struct audit_key *key;
     struct audit_log *log; /* NULL: the policy wants none */
-    uint64_t calls;        /* of tools, allowed so far */
-    uint64_t generation;   /* of the policy: raised by every change */
-    int64_t until;         /* seconds since 1970: a grant ends then */
-    bool lost;             /* the log failed, and the policy says to stop */
-    bool changed;          /* by itself, since it was last asked */
-    bool quarantined;      /* no sound policy is in force: nothing is allowed */
-    struct text asked;     /* the last request, as a point */
+    int dir;               /* of the log */
+    struct family family;
+    uint64_t generation; /* of the policy: raised by every change */
+    int64_t until;       /* seconds since 1970: a grant ends then */
+    bool lost;           /* the log failed, and the policy says to stop */
+    bool changed;        /* by itself, since it was last asked */
+    bool quarantined;    /* no sound policy is in force: nothing is allowed */
+    struct text asked;   /* the last request, as a point */
     char sandbox[BOX_ID_LEN + 1];
     char hint[240];
     char denial[GUARD_DENIAL_MAX];
@@ -38,6 +40,9 @@ must_check int guard_record(struct guard *g, enum audit_decision decision, const
 
 /* Seconds since 1970. */
 int64_t guard_now(void);
+
+/* The parent has another policy: the sandbox is still within it, or nothing is allowed any more. */
+void guard_follow_parent(struct guard *g);
 
 /* A grant's time is over. */
 void guard_expire(struct guard *g);

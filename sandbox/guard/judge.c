@@ -34,20 +34,33 @@ static int conclude(struct guard *g, const char *kind, const struct request *q,
     return err;
 }
 
-/* One more call of a tool: the budget is a number of the document like any other. */
+/* One more call of a tool: the budget is a number of the document like any other; a parent's is a
+ * number of another document. */
 static int count_call(struct guard *g, struct err *e)
 {
     struct request q;
     struct decision d;
+    uint64_t spent;
+    unsigned whose;
+    int err = ledger_spent(&g->family.ledger, LEDGER_CALLS, &spent, e);
 
+    if (err)
+        return err;
     request_init(&q, SPACE_RESOURCE);
     request_text(&q, RESOURCE_FIELD, "budget.tool_calls");
-    request_number(&q, RESOURCE_VALUE, g->calls + 1);
+    request_number(&q, RESOURCE_VALUE, spent + 1);
     d = decide(g->rules, &q);
     if (!d.allowed)
         return conclude(g, "budget", &q, &d, e);
-    g->calls++;
-    return 0;
+    err = ledger_spend(&g->family.ledger, LEDGER_CALLS, 1, false, &whose, e);
+    if (err != -EDQUOT)
+        return err;
+    err = guard_record(g, AUDIT_DENY, "budget", NULL, 'H', "budget.tool_calls of a parent", e);
+    return err ? err
+               : err_set(e, EACCES,
+                         "denied: the tool calls of the sandbox %s, on whose behalf this "
+                         "runs, are used up",
+                         g->dossier.ancestor[g->dossier.nancestors - whose]);
 }
 
 static struct tool_profile *tool_of(struct guard *g, const struct rule *rule, struct err *e)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Numbers that the clocks of a running sandbox follow; what its machine is made of stays. */
 static void follow(struct plan *plan, const struct policy *p)
@@ -23,6 +24,8 @@ static void follow(struct plan *plan, const struct policy *p)
 
 static void take_over(struct guard *g, struct force *f)
 {
+    uint64_t limit[LEDGER_ITEMS];
+
     profile_free(g->profile);
     ruleset_free(g->rules);
     policy_free(g->policy);
@@ -33,6 +36,9 @@ static void take_over(struct guard *g, struct force *f)
     g->profile = profile_make(g->policy, g->plan);
     g->generation++;
     g->quarantined = false;
+    limit[LEDGER_CALLS] = g->plan->budget_tool_calls;
+    limit[LEDGER_CPU_MS] = g->plan->budget_cpu_ms;
+    (void)!ledger_limit(&g->family.ledger, limit, NULL);
 }
 
 static int quarantine(struct guard *g, const char *why, struct err *e)
@@ -66,6 +72,15 @@ static int compare(struct guard *g, const struct dossier *next, struct err *e)
     return err;
 }
 
+static bool same_family(const struct dossier *a, const struct dossier *b)
+{
+    bool same = a->nancestors == b->nancestors;
+
+    for (unsigned i = 0; same && i < a->nancestors; i++)
+        same = strcmp(a->ancestor[i], b->ancestor[i]) == 0;
+    return same;
+}
+
 int guard_reload(struct guard *g, int boxfd, struct err *e)
 {
     struct problems ps = PROBLEMS_INIT;
@@ -78,6 +93,8 @@ int guard_reload(struct guard *g, int boxfd, struct err *e)
         return quarantine(g, e->msg, e);
     }
     err = compare(g, &next, e);
+    if (!err && !same_family(&g->dossier, &next))
+        err = err_set(e, EINVAL, "a policy does not change on whose behalf a sandbox runs");
     if (!err && force_make(&next, TRUST_RECORD, false, guard_now(), &f, next.hash, &ps, e))
         err = quarantine(g, ps.n ? ps.v[0].text : e->msg, e);
     if (!err) {
@@ -86,11 +103,26 @@ int guard_reload(struct guard *g, int boxfd, struct err *e)
         next = (struct dossier){ 0 };
         take_over(g, &f);
         err = dossier_save(&g->dossier, boxfd, DOSSIER_FILE, e);
+        if (!err) /* where its children look */
+            err = dossier_save(&g->dossier, g->dir, DOSSIER_FILE, e);
         guard_note(g, "policy.change", g->policy->name);
     }
     dossier_fini(&next);
     problems_fini(&ps);
     return err;
+}
+
+void guard_follow_parent(struct guard *g)
+{
+    struct problems ps = PROBLEMS_INIT;
+    struct err e = ERR_INIT;
+
+    if (family_within(g->policy, g->family.parent, g->dossier.ancestor[g->dossier.nancestors - 1],
+                      guard_now(), &ps, &e)) {
+        (void)quarantine(g, e.msg, &e);
+        g->changed = true;
+    }
+    problems_fini(&ps);
 }
 
 /* A grant's time is over: what is left of the policy is in force, which is narrower. */

@@ -309,4 +309,5 @@ void keeper_undo(struct keeper *k)
         while (waitpid(k->run.pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }
+    keeper_jail_over(k);
 }

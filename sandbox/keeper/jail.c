@@ -5,12 +5,36 @@
 #include "sandbox/keeper/keeper.h"
 
 #include "sandbox/box_jail.h"
+#include "sandbox/engine/cgroup.h"
 #include "sandbox/proc.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define OVERHEAD  (64ull << 20) /* of a monitor and the kernel's tables for its guest, and … */
+#define QEMU_MORE (512ull << 20)
+#define QEMU_PIDS 32u
+
+/* An intent first: whoever finds the sandbox without a keeper knows what to remove. */
+static int take_cgroups(struct keeper *k, struct err *e)
+{
+    const bool qemu = strcmp(k->engine->name, "kvm") != 0;
+    const struct cgroup_limits l = {
+        .memory = k->cfg.mem_bytes + k->cfg.mem_bytes / 32 + OVERHEAD + (qemu ? QEMU_MORE : 0),
+        .pids = KVM_THREADS(k->cfg.vcpus) + (qemu ? QEMU_PIDS : 0),
+        .cpus = k->cfg.vcpus + 1, /* and the thread that serves the devices */
+    };
+    struct box_jail *b = &k->jail_record;
+    int err = cgroup_plan(b, k->cfg.id, e);
+
+    b->memory_max = l.memory;
+    b->pids_max = l.pids;
+    if (!err)
+        err = box_save_jail(k->boxfd, b, e);
+    return err ? err : cgroup_make(&k->jail, b, &l, e);
+}
 
 /* What the plan says works here must work; what it does not speak of is had where possible. */
 void keeper_jail_prepare(struct keeper *k)
@@ -25,36 +49,48 @@ void keeper_jail_prepare(struct keeper *k)
         k->jail.level[JAIL_USER] = JAIL_REQUIRED;
     if (geteuid() == 0 && jail_claim_uid(&k->jail, k->cfg.id, &e))
         keeper_log(k, "jail: %s", e.msg); /* the layer "user" will be absent, or refuse */
+    if (take_cgroups(k, &e)) {
+        keeper_log(k, "jail: %s", e.msg); /* and "cgroup" */
+        k->jail_record.ncgroups = 0;
+    }
+}
+
+void keeper_jail_over(struct keeper *k)
+{
+    if (!box_sweep_jail(&k->jail_record))
+        keeper_log(k, "jail: a cgroup could not be removed");
+    k->jail_record.ncgroups = 0;
 }
 
 /* Once, when the report is whole. */
 void keeper_jail_told(struct keeper *k)
 {
     const struct jail_report *r = &k->run.jail;
-    struct box_jail b = { .pid = k->run.pid,
-                          .start = k->state.vmm_start,
-                          .uid = k->jail.uid && r->outcome[JAIL_USER] == JAIL_APPLIED ? k->jail.uid
-                                                                                      : geteuid(),
-                          .landlock = r->landlock,
-                          .nfiles = k->run.nfiles };
+    struct box_jail *b = &k->jail_record;
     struct err e = ERR_INIT;
 
     if (k->jail_told || !engine_has_jail(&k->run))
         return;
     k->jail_told = true;
-    snprintf(b.engine, sizeof(b.engine), "%s", k->engine->name);
-    memcpy(b.level, k->jail.level, sizeof(b.level));
-    memcpy(b.outcome, r->outcome, sizeof(b.outcome));
-    memcpy(b.error, r->error, sizeof(b.error));
-    memcpy(b.limit, k->run.limit, sizeof(b.limit));
-    memcpy(b.file, k->run.file, sizeof(b.file));
+    b->pid = k->run.pid;
+    b->start = k->state.vmm_start;
+    b->uid =
+        k->jail.uid && r->outcome[JAIL_USER] == JAIL_APPLIED ? k->jail.uid : (uint32_t)geteuid();
+    b->landlock = r->landlock;
+    b->nfiles = k->run.nfiles;
+    snprintf(b->engine, sizeof(b->engine), "%s", k->engine->name);
+    memcpy(b->level, k->jail.level, sizeof(b->level));
+    memcpy(b->outcome, r->outcome, sizeof(b->outcome));
+    memcpy(b->error, r->error, sizeof(b->error));
+    memcpy(b->limit, k->run.limit, sizeof(b->limit));
+    memcpy(b->file, k->run.file, sizeof(b->file));
     if (!r->refused) /* it refuses to start without */
-        b.outcome[JAIL_SECCOMP] = k->run.filtered ? JAIL_APPLIED : JAIL_NOT_ASKED;
+        b->outcome[JAIL_SECCOMP] = k->run.filtered ? JAIL_APPLIED : JAIL_NOT_ASKED;
     for (unsigned i = 0; i < BOX_SPACES; i++)
-        b.space[i] = box_space_of(k->run.pid, i);
+        b->space[i] = box_space_of(k->run.pid, i);
     for (unsigned i = 0; i < JAIL_LAYERS; i++)
         if (r->outcome[i] == JAIL_ABSENT)
             keeper_log(k, "jail: without %s: %s", jail_layer_name(i), strerror(r->error[i]));
-    if (box_save_jail(k->boxfd, &b, &e))
+    if (box_save_jail(k->boxfd, b, &e))
         keeper_log(k, "jail: %s", e.msg);
 }

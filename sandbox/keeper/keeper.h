@@ -101,8 +101,11 @@ struct link {
 
 must_check int link_listen(struct keeper *k, struct err *e);
 bool link_has_room(const struct link *l, uint32_t payload);
-/* Queues a frame for the client; there must be room. */
+/* Sends a frame to the client; there must be room. */
 void link_put(struct link *l, enum msg_type type, const void *body, size_t len);
+/* The same in two steps: many frames, one system call. */
+void link_queue(struct link *l, enum msg_type type, const void *body, size_t len);
+void link_flush(struct link *l);
 /* ERROR as the last frame. */
 void link_fail(struct link *l, int code, const char *text);
 /* DENIED as the last frame. */
@@ -119,6 +122,7 @@ int64_t link_expire(struct keeper *k, int64_t now);
 
 struct limits {
     int64_t wall_due, cpu_due, worked; /* ms */
+    uint64_t cpu_seen;                 /* ms of the engine's process, accounted for */
 };
 
 void limits_begin(struct keeper *k);
@@ -154,6 +158,7 @@ struct keeper {
     const struct engine *engine;
     struct engine_run run;
     struct jail jail;
+    struct box_jail jail_record; /* what jail.json says */
     bool jail_told;
     struct loop_source engine_gone, engine_report, signals; /* their fds: run's; owned */
     struct journal console, engine_log, output;
@@ -209,6 +214,8 @@ must_check int keeper_run(struct keeper *k, struct err *e);
 
 /* What is asked for, and what the host keeps for it. */
 void keeper_jail_prepare(struct keeper *k);
+/* The machine has ended: its cgroups go. */
+void keeper_jail_over(struct keeper *k);
 /* After the engine has said something: what it is locked into goes on record. */
 void keeper_jail_told(struct keeper *k);
 

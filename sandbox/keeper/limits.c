@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#define CPU_LOOK_MIN_MS 50
-#define CPU_LOOK_MAX_MS 60000
+#define CPU_LOOK_MIN_MS    50
+#define CPU_LOOK_MAX_MS    60000
+#define CPU_LOOK_FAMILY_MS 1000
 
 static void over(struct keeper *k, const char *which, uint64_t ms)
 {
@@ -48,18 +49,29 @@ static uint64_t cpu_ms(const struct keeper *k)
 static int64_t look_at_cpu(struct keeper *k, int64_t now)
 {
     uint64_t used = cpu_ms(k), budget = guard_plan(k->guard)->budget_cpu_ms;
+    uint64_t delta = used > k->limits.cpu_seen ? used - k->limits.cpu_seen : 0, all;
+    struct err e = ERR_INIT;
+    bool empty = false;
     int64_t left;
 
-    if (used >= budget) {
+    if (guard_use_cpu(k->guard, delta, &empty, &e)) {
+        keeper_log(k, "budget.cpu: %s", e.msg); /* what cannot be counted is not spent */
+        empty = true;
+    }
+    k->limits.cpu_seen = used;
+    all = guard_cpu_used(k->guard);
+    if (empty || all >= budget) {
         over(k, "budget.cpu", budget);
         return INT64_MAX;
     }
-    /* The engine has two threads besides. */
-    left = (int64_t)((budget - used) / (k->cfg.vcpus + 2));
+    /* The engine has two threads besides; a family spends in common, so it is looked at more often.
+     */
+    left = (int64_t)((budget - all) / (k->cfg.vcpus + 2));
     left = left < CPU_LOOK_MIN_MS   ? CPU_LOOK_MIN_MS
            : left > CPU_LOOK_MAX_MS ? CPU_LOOK_MAX_MS
                                     : left;
-    return now + left;
+    return now +
+           (guard_has_parent(k->guard) && left > CPU_LOOK_FAMILY_MS ? CPU_LOOK_FAMILY_MS : left);
 }
 
 void limits_begin(struct keeper *k)

@@ -58,7 +58,7 @@ static bool push(struct link *l)
     return true;
 }
 
-void link_put(struct link *l, enum msg_type type, const void *body, size_t len)
+void link_queue(struct link *l, enum msg_type type, const void *body, size_t len)
 {
     if (sizeof(l->out) - l->out_end < MSG_HEADER + len) {
         memmove(l->out, l->out + l->out_at, l->out_end - l->out_at);
@@ -71,9 +71,21 @@ void link_put(struct link *l, enum msg_type type, const void *body, size_t len)
     if (len)
         memcpy(l->out + l->out_end + MSG_HEADER, body, len);
     l->out_end += MSG_HEADER + len;
+}
+
+void link_flush(struct link *l)
+{
+    if (l->out_at == l->out_end || l->events & EPOLLOUT)
+        return; /* nothing to send, or its event will say when */
     if (!push(l))
         l->out_at = l->out_end = 0; /* gone: its own event will tell */
     watch(l, l->events & EPOLLIN);
+}
+
+void link_put(struct link *l, enum msg_type type, const void *body, size_t len)
+{
+    link_queue(l, type, body, len);
+    link_flush(l);
 }
 
 void link_leave(struct link *l)

@@ -39,6 +39,7 @@ static void on_engine_gone(struct loop_source *s, uint32_t events)
     keeper_trace(k, "engine gone");
     k->engine->end(&k->run, status, &end);
     keeper_jail_told(k); /* also when it was refused */
+    keeper_jail_over(k);
     if (k->life != LIFE_KILLING || !k->state.reason[0])
         keeper_log(k, "engine ended: %s %s", end.reason, end.text);
     k->state.vmm_pid = 0;

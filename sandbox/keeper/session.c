@@ -89,14 +89,27 @@ bool session_send(struct session *s, const struct msg_frame *f)
 /* Everybody who listens to it has room, or there is nobody. */
 static bool has_room(const struct session *s, uint32_t payload)
 {
-    for (const struct link *l = s->k->links; l; l = l->next)
-        if (l->session == s && !link_has_room(l, payload))
+    for (struct link *l = s->k->links; l; l = l->next) {
+        if (l->session != s || link_has_room(l, payload))
+            continue;
+        link_flush(l);
+        if (!link_has_room(l, payload))
             return false;
+    }
     return true;
+}
+
+static void flush_links(const struct session *s)
+{
+    for (struct link *l = s->k->links; l; l = l->next)
+        if (l->session == s)
+            link_flush(l);
 }
 
 static void pass_on(struct session *s, const struct msg_frame *f)
 {
+    /* Output comes in many frames at a time; session_pull sends them when it has all of them. */
+    bool bulk = f->type == MSG_STDOUT || f->type == MSG_STDERR || f->type == MSG_DATA;
     struct keeper *k = s->k;
 
     if (s == k->main && (f->type == MSG_STDOUT || f->type == MSG_STDERR))
@@ -104,7 +117,9 @@ static void pass_on(struct session *s, const struct msg_frame *f)
     if (s == k->main && f->type == MSG_STARTED)
         memcpy(k->main_pid, f->body, sizeof(k->main_pid));
     for (struct link *l = k->links; l; l = l->next)
-        if (l->session == s)
+        if (l->session == s && bulk)
+            link_queue(l, (enum msg_type)f->type, f->body, f->len);
+        else if (l->session == s)
             link_put(l, (enum msg_type)f->type, f->body, f->len);
 }
 
@@ -113,6 +128,8 @@ static void deny(struct session *s, const char *why)
 {
     struct keeper *k = s->k;
     bool vital = s == k->main || s == k->setup;
+
+    flush_links(s);
 
     keeper_log(k, "guest: stream %u ended: %s", s->id, why);
     for (struct link *l = k->links, *next; l; l = next) {
@@ -185,6 +202,7 @@ void session_pull(struct session *s)
         if (n <= 0 && used == 0)
             break;
     }
+    flush_links(s);
     /* A whole frame that waits is its readers' delay, not the guest's; and more bytes of the same
      * one do not give it more time. */
     if (s->have == 0 || msg_parse(s->buf, s->have, &f) != 0)

@@ -204,3 +204,30 @@ broad() { # the rest of a rule's list
     carrel exec q -- sleep 0
     carrel rm -f q
 }
+
+@test "p08: a sandbox on behalf of another is within it, and spends its budget" {
+    { printf 'budget: {tool_calls: 4}\n'; broad wide; } | sed '1{h;d};2{p;x}' >"$WORK/parent.yaml"
+    broad wide >"$WORK/child.yaml"
+    carrel run -q -d --name parent -p "$WORK/parent.yaml" mini -- sleep 100 </dev/null
+    # wider in one number, with the request that shows it
+    fails 125 carrel run -q --parent parent -p "$WORK/child.yaml" mini -- sleep 0
+    [[ $err == *tool_calls* ]]
+    # its own policy: the second and third call of the family
+    carrel run -q --parent parent mini -- sleep 0 </dev/null
+    carrel run -q -d --name child --parent parent mini -- sleep 100 </dev/null
+    carrel exec parent -- sleep 0
+    fails 126 carrel exec child -- sleep 0
+    [[ $err == *"used up"* || $err == *budget* ]]
+    fails 126 carrel exec parent -- sleep 0
+    fails 1 carrel run -q --parent nosuch mini -- sleep 0 || fails 125 carrel run -q --parent nosuch mini -- sleep 0
+    # the parent is narrowed: what the child has is more than that
+    { printf 'budget: {tool_calls: 0}\n'; broad wide; } | sed '1{h;d};2{p;x}' >"$WORK/less.yaml"
+    carrel policy apply parent "$WORK/less.yaml"
+    for _ in $(seq 20); do
+        fails 126 carrel exec child -- sleep 0
+        [[ $err == *"no sound policy"* ]] && break
+        sleep 0.1
+    done
+    [[ $err == *"no sound policy"* ]]
+    carrel rm -f child parent
+}
