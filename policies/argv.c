@@ -25,9 +25,17 @@ bool token_matches(const struct token *t, const char *arg, size_t len)
         return true;
     if (t->kind == TOKEN_PREFIX)
         return strncmp(arg, t->words.v[0], strlen(t->words.v[0])) == 0;
-    for (uint32_t i = 0; i < t->words.n; i++)
-        if (strcmp(arg, t->words.v[i]) == 0)
+    for (uint32_t lo = 0, hi = t->words.n; lo < hi;) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        int d = strcmp(t->words.v[mid], arg);
+
+        if (d == 0)
             return true;
+        if (d < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
     return false;
 }
 

@@ -28,7 +28,7 @@ struct texts {
 
 struct token {
     enum token_kind kind;
-    struct texts words; /* TOKEN_PREFIX: one */
+    struct texts words; /* sorted; TOKEN_PREFIX: one */
     uint32_t lo, hi;    /* TOKEN_ANY */
     uint32_t max;
 };

@@ -92,8 +92,11 @@ void atoms_args(struct atoms *at)
         const struct clause *c = i < at->q->nmust ? at->q->must[i] : at->q->avoid[i - at->q->nmust];
         const struct cell *x = c->cell[at->dim];
 
-        for (uint32_t k = 0; x && k < x->args.n; k++)
+        for (uint32_t k = 0; x && k < x->args.n; k++) {
+            if (!atoms_spend(at, 1ull + names.n))
+                return;
             add_name(at->arena, &names, x->args.v[k].name);
+        }
     }
     now = arena_get(at->arena, sizeof(*now));
     now->value.present = true;
@@ -105,9 +108,13 @@ void atoms_args(struct atoms *at)
         uint32_t ntokens = 0, nnext = 0;
 
         tokens_of(at, names.v[i], &tokens, &ntokens);
-        token_values(at->arena, tokens, ntokens, &values);
+        if (!atoms_spend(at, (uint64_t)names.n + 4ull * total) ||
+            !token_values(at->arena, tokens, ntokens, at->work, &values)) {
+            at->too_complex = true;
+            return;
+        }
         for (uint32_t k = 0; k < n; k++) {
-            if (!atoms_spend(at, (1ull + values.n) * (total + nnext + 1)))
+            if (!atoms_spend(at, (1ull + values.n) * (at->cost + nnext + 1)))
                 return;
             choose(at, &now[k], names.v[i], NULL, &next, &nnext);
             for (uint32_t m = 0; m < values.n; m++)

@@ -4,19 +4,60 @@
  */
 #include "policies/solve.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void sort_texts(struct texts *t)
+{
+    uint32_t n = 0;
+
+    if (t->n)
+        qsort(t->v, t->n, sizeof(*t->v), by_text);
+    for (uint32_t i = 0; i < t->n; i++)
+        if (!n || strcmp(t->v[n - 1], t->v[i]) != 0)
+            t->v[n++] = t->v[i];
+    t->n = n;
+}
+
+static void add_text(struct arena *a, struct texts *t, const char *s)
+{
+    arena_push(a, (void **)&t->v, t->n, sizeof(*t->v));
+    t->v[t->n++] = s;
+}
+
+static bool pay(uint64_t *work, uint64_t cost)
+{
+    *work -= cost < *work ? cost : *work;
+    return *work > 0;
+}
+
 /* A byte with which no known text goes on after this prefix; 0 when there is none. */
-static unsigned char fresh_byte(const struct texts *known, const char *prefix)
+static unsigned char fresh_byte(const struct texts *known, const char *prefix, uint64_t *work)
 {
     static const char pleasant[] =
         "xyzabcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     bool used[256] = { false };
     size_t n = strlen(prefix);
+    uint32_t lo = 0, hi = known->n;
 
-    for (uint32_t i = 0; i < known->n; i++)
-        if (strncmp(known->v[i], prefix, n) == 0)
-            used[(unsigned char)known->v[i][n]] = true;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (strncmp(known->v[mid], prefix, n) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    for (; lo < known->n && strncmp(known->v[lo], prefix, n) == 0; lo++) {
+        used[(unsigned char)known->v[lo][n]] = true;
+        if (!pay(work, 1))
+            return 0;
+    }
     for (size_t i = 0; pleasant[i]; i++)
         if (!used[(unsigned char)pleasant[i]])
             return (unsigned char)pleasant[i];
@@ -26,51 +67,74 @@ static unsigned char fresh_byte(const struct texts *known, const char *prefix)
     return 0;
 }
 
-static void add_text(struct arena *a, struct texts *t, const char *s)
+static int by_length(const void *a, const void *b)
 {
-    for (uint32_t i = 0; i < t->n; i++)
-        if (strcmp(t->v[i], s) == 0)
-            return;
-    arena_push(a, (void **)&t->v, t->n, sizeof(*t->v));
-    t->v[t->n++] = s;
+    const uint32_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* One byte longer than each token allows. */
+static uint32_t lengths_of(const struct token *const *tokens, uint32_t n, uint32_t *lengths)
+{
+    uint32_t all = 0, kept = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        if (tokens[i]->kind != TOKEN_WORDS)
+            lengths[all++] = tokens[i]->max + 1;
+    qsort(lengths, all, sizeof(*lengths), by_length);
+    for (uint32_t i = 0; i < all; i++)
+        if (!kept || lengths[kept - 1] != lengths[i])
+            lengths[kept++] = lengths[i];
+    return kept;
 }
 
 /* The prefix, then one byte that leaves all known texts, up to len bytes. */
-static void add_leaving(struct arena *a, struct texts *out, const struct texts *known,
-                        const char *prefix, size_t len)
+static const char *leaving(struct arena *a, const char *prefix, unsigned char c, size_t len)
 {
-    unsigned char c = fresh_byte(known, prefix);
     size_t n = strlen(prefix);
-
-    if (!c || len <= n)
-        return;
-
     char *s = arena_get(a, len + 1);
 
-    for (size_t i = 0; i < n; i++)
-        s[i] = prefix[i];
+    memcpy(s, prefix, n);
     memset(s + n, c, len - n);
-    add_text(a, out, s);
+    return s;
 }
 
-void token_values(struct arena *a, const struct token *const *tokens, uint32_t n, struct texts *out)
+bool token_values(struct arena *a, const struct token *const *tokens, uint32_t n, uint64_t *work,
+                  struct texts *out)
 {
     struct texts known = { NULL, 0 }, prefixes = { NULL, 0 };
+    uint32_t *lengths = arena_get(a, (n + 1) * sizeof(*lengths)), nlengths;
 
     add_text(a, &prefixes, "");
     for (uint32_t i = 0; i < n; i++) {
+        if (!pay(work, 8ull * tokens[i]->words.n + 8))
+            return false;
         for (uint32_t k = 0; k < tokens[i]->words.n; k++)
             add_text(a, &known, tokens[i]->words.v[k]);
         if (tokens[i]->kind == TOKEN_PREFIX)
             add_text(a, &prefixes, tokens[i]->words.v[0]);
     }
-    for (uint32_t p = 0; p < prefixes.n; p++)
-        add_leaving(a, out, &known, prefixes.v[p], strlen(prefixes.v[p]) + 1);
+    sort_texts(&known);
+    sort_texts(&prefixes);
+    nlengths = lengths_of(tokens, n, lengths);
+    for (uint32_t p = 0; p < prefixes.n; p++) {
+        size_t len = strlen(prefixes.v[p]);
+        unsigned char c = fresh_byte(&known, prefixes.v[p], work);
+
+        if (c)
+            add_text(a, out, leaving(a, prefixes.v[p], c, len + 1));
+        for (uint32_t i = 0; c && i < nlengths; i++) {
+            if (lengths[i] <= len + 1)
+                continue;
+            if (!pay(work, 16 + lengths[i] / 16))
+                return false;
+            add_text(a, out, leaving(a, prefixes.v[p], c, lengths[i]));
+        }
+    }
     for (uint32_t i = 0; i < known.n; i++)
         add_text(a, out, known.v[i]);
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t p = 0; p < prefixes.n && tokens[i]->kind != TOKEN_WORDS; p++)
-            add_leaving(a, out, &known, prefixes.v[p], tokens[i]->max + 1u);
+    return *work > 0;
 }
 
 struct automaton {
@@ -98,6 +162,7 @@ struct product {
     uint32_t nsides;
     struct texts values;
     uint32_t words;
+    uint64_t cost; /* of a step of all automata */
     struct state *states;
     uint64_t **sets;
     uint32_t nstates;
@@ -292,7 +357,7 @@ static void explore(struct product *p, struct atoms *at)
         consider(p, at, s);
         for (uint32_t v = 0; v < p->values.n && p->states[s].depth < ARGV_MAX && !at->too_complex;
              v++) {
-            if (!atoms_spend(at, 64u * p->words + 1))
+            if (!atoms_spend(at, p->cost))
                 break;
             for (uint32_t i = 0; i < p->nm; i++)
                 step(&p->m[i], p->sets[s] + p->m[i].first, p->values.v[v], next + p->m[i].first);
@@ -322,6 +387,9 @@ void atoms_argv(struct atoms *at)
             n++;
         }
     }
-    token_values(p.arena, tokens, n, &p.values);
-    explore(&p, at);
+    p.cost = 64u * (uint64_t)p.words + 16u * (uint64_t)n + 1;
+    if (token_values(p.arena, tokens, n, at->work, &p.values))
+        explore(&p, at);
+    else
+        at->too_complex = true;
 }

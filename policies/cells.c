@@ -22,10 +22,17 @@ bool texts_have(const struct texts *t, const char *s)
 
 static bool ranges_have(const struct ranges *r, uint64_t n)
 {
-    for (uint32_t i = 0; i < r->n; i++)
-        if (n >= r->v[i].lo && n <= r->v[i].hi)
-            return true;
-    return false;
+    uint32_t lo = 0, hi = r->n;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (n > r->v[mid].hi)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < r->n && n >= r->v[lo].lo;
 }
 
 static bool any_glob(const struct globs *g, const char *s, size_t len)
@@ -100,14 +107,26 @@ bool cell_has(const struct cell *c, const struct value *v)
     return false;
 }
 
+/* Sets of intervals are sorted and disjoint: one walk along both. */
 static bool ranges_within(const struct ranges *a, const struct ranges *b)
 {
-    for (uint32_t i = 0; i < a->n; i++) {
-        bool in = false;
+    for (uint32_t i = 0, k = 0; i < a->n; i++) {
+        while (k < b->n && b->v[k].hi < a->v[i].hi)
+            k++;
+        if (k == b->n || a->v[i].lo < b->v[k].lo)
+            return false;
+    }
+    return true;
+}
 
-        for (uint32_t k = 0; k < b->n && !in; k++)
-            in = a->v[i].lo >= b->v[k].lo && a->v[i].hi <= b->v[k].hi;
-        if (!in)
+static bool ranges_disjoint(const struct ranges *a, const struct ranges *b)
+{
+    for (uint32_t i = 0, k = 0; i < a->n && k < b->n;) {
+        if (a->v[i].hi < b->v[k].lo)
+            i++;
+        else if (b->v[k].hi < a->v[i].lo)
+            k++;
+        else
             return false;
     }
     return true;
@@ -115,12 +134,10 @@ static bool ranges_within(const struct ranges *a, const struct ranges *b)
 
 static bool addrs_within(const struct addr_set *a, const struct addr_set *b)
 {
-    for (uint32_t i = 0; i < a->n; i++) {
-        bool in = false;
-
-        for (uint32_t k = 0; k < b->n && !in; k++)
-            in = addr_cmp(&a->v[i].lo, &b->v[k].lo) >= 0 && addr_cmp(&a->v[i].hi, &b->v[k].hi) <= 0;
-        if (!in)
+    for (uint32_t i = 0, k = 0; i < a->n; i++) {
+        while (k < b->n && addr_cmp(&b->v[k].hi, &a->v[i].hi) < 0)
+            k++;
+        if (k == b->n || addr_cmp(&a->v[i].lo, &b->v[k].lo) < 0)
             return false;
     }
     return true;
@@ -267,13 +284,7 @@ bool cell_disjoint(const struct cell *a, const struct cell *b)
                 return false;
         return true;
     case DIM_ENUM: return (a->bits & b->bits) == 0;
-    case DIM_NUM:
-        for (uint32_t i = 0; i < a->ranges.n; i++)
-            for (uint32_t k = 0; k < b->ranges.n; k++)
-                if (a->ranges.v[i].lo <= b->ranges.v[k].hi &&
-                    b->ranges.v[k].lo <= a->ranges.v[i].hi)
-                    return false;
-        return true;
+    case DIM_NUM: return ranges_disjoint(&a->ranges, &b->ranges);
     case DIM_HOST:
         for (uint32_t i = 0; i < a->hosts.n; i++)
             for (uint32_t k = 0; k < b->hosts.n; k++)
@@ -287,5 +298,43 @@ bool cell_disjoint(const struct cell *a, const struct cell *b)
                     return false;
         return true;
     default: return false; /* lists may be empty */
+    }
+}
+
+uint64_t cell_size(const struct cell *c)
+{
+    if (!c)
+        return 1;
+    switch (c->type) {
+    case DIM_WORD:
+    case DIM_ALL_WORD: return 1 + c->words.n / 64u;
+    case DIM_NUM: return 1 + c->ranges.n / 64u;
+    case DIM_ADDR: return 1 + c->addrs.n;
+    case DIM_HOST: return 1 + c->hosts.n;
+    case DIM_GLOB:
+    case DIM_ALL_GLOB: return 1 + 4ull * (c->globs.pos.n + c->globs.neg.n);
+    case DIM_ARGV: return 1 + 16ull * (c->argv.pos.n + c->argv.neg.n);
+    case DIM_ARGS: return 1 + c->args.n;
+    default: return 1;
+    }
+}
+
+uint64_t cell_looks(const struct cell *a, const struct cell *b)
+{
+    if (!a || !b || a == b)
+        return 1;
+    switch (a->type) {
+    case DIM_WORD:
+    case DIM_ALL_WORD: return 1 + a->words.n;
+    case DIM_NUM: return 1 + a->ranges.n + b->ranges.n;
+    case DIM_ADDR: return 1 + a->addrs.n + b->addrs.n;
+    case DIM_HOST: return 1 + (uint64_t)a->hosts.n * b->hosts.n;
+    case DIM_GLOB:
+    case DIM_ALL_GLOB:
+        return 1 + 2ull * a->globs.pos.n * b->globs.pos.n + 2ull * a->globs.neg.n * b->globs.neg.n;
+    case DIM_ARGV:
+        return 1 + 4ull * a->argv.pos.n * b->argv.pos.n + 4ull * a->argv.neg.n * b->argv.neg.n;
+    case DIM_ARGS: return 1 + 4ull * a->args.n * b->args.n;
+    default: return 1;
     }
 }

@@ -56,4 +56,8 @@ bool cell_within(const struct cell *a, const struct cell *b);
 /* Cheap and one-sided: true only if no value is in both. */
 bool cell_disjoint(const struct cell *a, const struct cell *b);
 
+/* What cell_has costs at most, and what the two above do, in the units of solve.h. */
+uint64_t cell_size(const struct cell *c);
+uint64_t cell_looks(const struct cell *a, const struct cell *b);
+
 #endif

@@ -18,17 +18,17 @@ static void pick(struct arena *a, struct picked *p, const struct clause *c)
 
 /* The clauses of one sort that share a point with c, as far as can be seen at a glance. */
 static void pick_near(struct arena *a, struct picked *p, const struct clauses *cs, bool deny,
-                      const struct clause *c, uint32_t dims)
+                      const struct clause *c, uint32_t dims, uint64_t *work)
 {
-    for (uint32_t i = 0; i < cs->n; i++)
-        if (cs->v[i].deny == deny && !clause_disjoint(c, &cs->v[i], dims))
+    for (uint32_t i = 0; i < cs->n && *work; i++)
+        if (cs->v[i].deny == deny && !clause_disjoint_paid(c, &cs->v[i], dims, work))
             pick(a, p, &cs->v[i]);
 }
 
-static bool covered(const struct clause *c, const struct picked *by, uint32_t dims)
+static bool covered(const struct clause *c, const struct picked *by, uint32_t dims, uint64_t *work)
 {
-    for (uint32_t i = 0; i < by->n; i++)
-        if (clause_within(c, by->v[i], dims))
+    for (uint32_t i = 0; i < by->n && *work; i++)
+        if (clause_within_paid(c, by->v[i], dims, work))
             return true;
     return false;
 }
@@ -86,9 +86,9 @@ static enum solved clause_outside(enum space_id space, const struct clause *c,
     struct picked avoid = { NULL, 0 }, denials = { NULL, 0 }, own = { NULL, 0 };
     enum solved s = SOLVED_NONE;
 
-    pick_near(tmp, &avoid, &parent->space[space], false, c, dims);
-    pick_near(tmp, &own, &child->space[space], true, c, dims);
-    if (!covered(c, &avoid, dims) && !covered(c, &own, dims)) {
+    pick_near(tmp, &avoid, &parent->space[space], false, c, dims, work);
+    pick_near(tmp, &own, &child->space[space], true, c, dims, work);
+    if (!covered(c, &avoid, dims, work) && !covered(c, &own, dims, work)) {
         for (uint32_t i = 0; i < own.n; i++)
             pick(tmp, &avoid, own.v[i]);
         s = ask(space, c, NULL, &avoid, tmp, r, work);
@@ -96,18 +96,19 @@ static enum solved clause_outside(enum space_id space, const struct clause *c,
     if (s != SOLVED_NONE)
         return s;
     /* What the parent denies, the child must deny as well, or not allow. */
-    pick_near(tmp, &denials, &parent->space[space], true, c, dims);
+    pick_near(tmp, &denials, &parent->space[space], true, c, dims, work);
     for (uint32_t i = 0; i < denials.n && s == SOLVED_NONE; i++)
-        if (!covered(denials.v[i], &own, dims))
+        if (!covered(denials.v[i], &own, dims, work))
             s = ask(space, c, denials.v[i], &own, tmp, r, work);
-    return s;
+    /* Whoever was not picked for want of work was not compared. */
+    return s == SOLVED_NONE && !*work ? SOLVED_TOO_COMPLEX : s;
 }
 
-enum compared narrower_in(enum space_id space, const struct ruleset *child,
-                          const struct ruleset *parent, struct arena *a, struct witness *w)
+static enum compared space_narrower(enum space_id space, const struct ruleset *child,
+                                    const struct ruleset *parent, struct arena *a,
+                                    struct witness *w, uint64_t *work)
 {
     const struct clauses *cs = &child->space[space];
-    uint64_t work = SOLVE_WORK;
 
     for (uint32_t i = 0; i < cs->n; i++) {
         struct arena tmp = ARENA_INIT;
@@ -116,7 +117,7 @@ enum compared narrower_in(enum space_id space, const struct ruleset *child,
 
         if (cs->v[i].deny)
             continue;
-        s = clause_outside(space, &cs->v[i], child, parent, &tmp, &w->request, &work);
+        s = clause_outside(space, &cs->v[i], child, parent, &tmp, &w->request, work);
         w->rule = &child->rules[cs->v[i].rule];
         if (s == SOLVED_POINT)
             result = replay(child, parent, a, w);
@@ -129,16 +130,26 @@ enum compared narrower_in(enum space_id space, const struct ruleset *child,
     return COMPARED_WITHIN;
 }
 
+enum compared narrower_in(enum space_id space, const struct ruleset *child,
+                          const struct ruleset *parent, struct arena *a, struct witness *w)
+{
+    uint64_t work = SOLVE_WORK;
+    enum compared c = space_narrower(space, child, parent, a, w, &work);
+
+    w->work = SOLVE_WORK - work;
+    return c;
+}
+
 enum compared narrower(const struct ruleset *child, const struct ruleset *parent, struct arena *a,
                        struct witness *w)
 {
-    for (unsigned i = 0; i < SPACES; i++) {
-        enum compared c = narrower_in(i, child, parent, a, w);
+    uint64_t work = SOLVE_WORK;
+    enum compared c = COMPARED_WITHIN;
 
-        if (c != COMPARED_WITHIN)
-            return c;
-    }
-    return COMPARED_WITHIN;
+    for (unsigned i = 0; i < SPACES && c == COMPARED_WITHIN; i++)
+        c = space_narrower(i, child, parent, a, w, &work);
+    w->work = SOLVE_WORK - work;
+    return c;
 }
 
 /* One witness for each rule of `in` that allows what `out` does not. False: too complex. */
@@ -146,7 +157,7 @@ static bool differences(const struct ruleset *in, const struct ruleset *out, str
                         struct witness **list, uint32_t *n)
 {
     bool sure = true;
-    uint64_t work = 2 * (uint64_t)SOLVE_WORK;
+    uint64_t work = SOLVE_WORK;
 
     for (unsigned space = 0; space < SPACES; space++) {
         const struct clauses *cs = &in->space[space];

@@ -17,6 +17,7 @@ struct witness {
     struct request request;          /* texts in the arena given */
     const struct rule *rule;         /* the allow rule of the wider one */
     struct decision inside, outside; /* of the one that allows it, of the other */
+    uint64_t work;                   /* what the answer cost, in the units of solve.h */
 };
 
 /*

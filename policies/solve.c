@@ -25,6 +25,31 @@ bool clause_disjoint(const struct clause *a, const struct clause *b, uint32_t di
     return false;
 }
 
+/* False at the end of the limit, of which nothing is left then. */
+static bool pay(uint64_t *work, uint64_t cost)
+{
+    *work -= cost < *work ? cost : *work;
+    return *work > 0;
+}
+
+bool clause_within_paid(const struct clause *a, const struct clause *b, uint32_t dims,
+                        uint64_t *work)
+{
+    for (uint32_t i = 0; i < dims; i++)
+        if (!pay(work, cell_looks(a->cell[i], b->cell[i])) || !cell_within(a->cell[i], b->cell[i]))
+            return false;
+    return true;
+}
+
+bool clause_disjoint_paid(const struct clause *a, const struct clause *b, uint32_t dims,
+                          uint64_t *work)
+{
+    for (uint32_t i = 0; i < dims && pay(work, cell_looks(a->cell[i], b->cell[i])); i++)
+        if (cell_disjoint(a->cell[i], b->cell[i]))
+            return true;
+    return false;
+}
+
 static bool subset(const struct live *a, const struct live *b, uint32_t words)
 {
     uint64_t outside = 0;
@@ -57,7 +82,8 @@ void atoms_consider(struct atoms *at, const struct value *v)
 
     if (at->done || at->too_complex)
         return;
-    if (!atoms_spend(at, 1 + q->nmust + q->navoid))
+    /* Sets of those who are left are compared word by word. */
+    if (!atoms_spend(at, at->cost + (uint64_t)at->n * at->words))
         return;
     for (uint32_t i = 0; i < q->nmust; i++)
         if (!cell_has(q->must[i]->cell[at->dim], v))
@@ -125,7 +151,7 @@ static void ways_add(struct arena *a, struct ways *ws, const struct way *w, uint
 
 /* Does someone who is left have all that the musts have in the dimensions to come? */
 static bool hopeless(const struct question *q, const struct live *left, const uint8_t *order,
-                     uint32_t from, uint32_t dims)
+                     uint32_t from, uint32_t dims, uint64_t *work)
 {
     for (uint32_t i = 0; i < q->navoid; i++) {
         bool covers = live_has(left, i);
@@ -135,7 +161,8 @@ static bool hopeless(const struct question *q, const struct live *left, const ui
 
             covers = !c;
             for (uint32_t m = 0; m < q->nmust && !covers; m++)
-                covers = cell_within(q->must[m]->cell[order[k]], c);
+                covers = pay(work, cell_looks(q->must[m]->cell[order[k]], c)) &&
+                         cell_within(q->must[m]->cell[order[k]], c);
         }
         if (covers)
             return true;
@@ -159,6 +186,7 @@ static void order_dims(enum space_id space, uint8_t order[DIMS_MAX])
 /* Only those whom a point of the musts could be in at all. False: the musts have no point. */
 static bool relevant(struct arena *a, const struct question *q, struct question *out)
 {
+    uint64_t *work = q->work;
     uint32_t dims = spaces[q->space].n;
     const struct clause **avoid = arena_get(a, (q->navoid + 1) * sizeof(void *));
 
@@ -167,17 +195,28 @@ static bool relevant(struct arena *a, const struct question *q, struct question 
     out->navoid = 0;
     for (uint32_t i = 0; i < q->nmust; i++)
         for (uint32_t k = 0; k < i; k++)
-            if (clause_disjoint(q->must[i], q->must[k], dims))
+            if (clause_disjoint_paid(q->must[i], q->must[k], dims, work))
                 return false;
     for (uint32_t i = 0; i < q->navoid; i++) {
         bool apart = false;
 
         for (uint32_t m = 0; m < q->nmust && !apart; m++)
-            apart = clause_disjoint(q->must[m], q->avoid[i], dims);
+            apart = clause_disjoint_paid(q->must[m], q->avoid[i], dims, work);
         if (!apart)
             avoid[out->navoid++] = q->avoid[i];
     }
     return true;
+}
+
+static uint64_t cost_of(const struct question *q, unsigned dim)
+{
+    uint64_t cost = 1;
+
+    for (uint32_t i = 0; i < q->nmust; i++)
+        cost += cell_size(q->must[i]->cell[dim]);
+    for (uint32_t i = 0; i < q->navoid; i++)
+        cost += cell_size(q->avoid[i]->cell[dim]);
+    return cost;
 }
 
 static enum solved walk(const struct question *q, struct arena *a, struct request *point)
@@ -186,7 +225,7 @@ static enum solved walk(const struct question *q, struct arena *a, struct reques
     uint8_t order[DIMS_MAX];
     struct ways now = { NULL, 0 };
     struct way first;
-    uint64_t own = SOLVE_WORK, *work = q->work ? q->work : &own;
+    uint64_t *work = q->work;
 
     order_dims(q->space, order);
     request_init(&first.point, q->space);
@@ -203,12 +242,13 @@ static enum solved walk(const struct question *q, struct arena *a, struct reques
                                 .dim = order[k],
                                 .live = now.v[i].left,
                                 .words = words,
+                                .cost = cost_of(q, order[k]),
                                 .work = work };
 
-            if (hopeless(q, &now.v[i].left, order, k, dims))
+            if (hopeless(q, &now.v[i].left, order, k, dims, work))
                 continue;
             enumerate(&at);
-            if (at.too_complex)
+            if (at.too_complex || !pay(work, (uint64_t)at.n * (next.n + 1) * words))
                 return SOLVED_TOO_COMPLEX;
             for (uint32_t m = 0; m < at.n; m++) {
                 struct way w = { now.v[i].point, at.v[m].left };
@@ -230,9 +270,12 @@ static enum solved walk(const struct question *q, struct arena *a, struct reques
 
 enum solved solve(const struct question *q, struct arena *a, struct request *point)
 {
-    struct question less;
+    struct question whole = *q, less;
+    uint64_t own = SOLVE_WORK;
 
-    if (!relevant(a, q, &less))
+    if (!whole.work)
+        whole.work = &own;
+    if (!relevant(a, &whole, &less))
         return SOLVED_NONE;
-    return walk(&less, a, point);
+    return *whole.work ? walk(&less, a, point) : SOLVED_TOO_COMPLEX;
 }

@@ -39,6 +39,12 @@ must_check enum solved solve(const struct question *q, struct arena *a, struct r
 bool clause_within(const struct clause *a, const struct clause *b, uint32_t dims);
 bool clause_disjoint(const struct clause *a, const struct clause *b, uint32_t dims);
 
+/* The same, paid from a limit: when that is used up (0 is left), the answer is "not seen". */
+bool clause_within_paid(const struct clause *a, const struct clause *b, uint32_t dims,
+                        uint64_t *work);
+bool clause_disjoint_paid(const struct clause *a, const struct clause *b, uint32_t dims,
+                          uint64_t *work);
+
 /* For the parts of the solver. */
 
 /* Who still must be avoided: bit i for avoid[i]. */
@@ -60,6 +66,7 @@ struct atoms {
     struct atom *v;   /* an antichain: no set contains another */
     uint32_t n;
     uint32_t words; /* of a struct live */
+    uint64_t cost;  /* of looking at one value */
     uint64_t *work;
     bool too_complex;
     bool done; /* nobody is left to avoid: no better value exists */
@@ -77,8 +84,9 @@ void atoms_globs(struct atoms *at); /* GLOB ALL_GLOB */
 void atoms_argv(struct atoms *at);  /* ARGV */
 void atoms_args(struct atoms *at);  /* ARGS */
 
-/* Strings, at least one for each way in which tokens can tell strings apart. */
-void token_values(struct arena *a, const struct token *const *tokens, uint32_t n,
+/* Strings, at least one for each way in which tokens can tell strings apart. False: *work, the
+ * limit, is used up. */
+bool token_values(struct arena *a, const struct token *const *tokens, uint32_t n, uint64_t *work,
                   struct texts *out);
 
 static inline bool live_has(const struct live *l, uint32_t i)
