@@ -70,13 +70,11 @@ static void keep(struct findings *out, struct finding f)
     out->n++;
 }
 
-static void say(struct linter *l, const char *subject, struct spot at, const char *fmt, va_list ap)
+static void say(struct linter *l, const char *subject, struct spot at, const char *what)
 {
     char buf[512];
     struct text t = text_fixed(buf, sizeof(buf));
-    char what[400];
 
-    vsnprintf(what, sizeof(what), fmt, ap);
     text_add(&t, "%s: %s", subject, what);
     keep(l->out, (struct finding){ .rule = l->rule,
                                    .id = l->rule->id,
@@ -118,20 +116,24 @@ static struct spot place(const struct linter *l, const char *key)
 
 void lint_say(struct linter *l, const char *key, const char *fmt, ...)
 {
+    char what[400];
     va_list ap;
 
     va_start(ap, fmt);
-    say(l, l->subject ? l->subject : key, place(l, key), fmt, ap);
+    vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
+    say(l, l->subject ? l->subject : key, place(l, key), what);
 }
 
 void lint_say_of(struct linter *l, const char *subject, struct spot at, const char *fmt, ...)
 {
+    char what[400];
     va_list ap;
 
     va_start(ap, fmt);
-    say(l, subject, at, fmt, ap);
+    vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
+    say(l, subject, at, what);
 }
 
 bool lint_allowed(const struct linter *l, const struct request *r, const char *id)

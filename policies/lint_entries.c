@@ -66,7 +66,7 @@ static bool sticks_out(struct cover *c, enum space_id space, const struct clause
 {
     const struct clauses *cs = &c->rs->space[space];
     struct arena tmp = ARENA_INIT;
-    const struct clause **avoid = arena_get(&tmp, (cs->n + 1) * sizeof(*avoid));
+    const struct clause **avoid = arena_get(&tmp, (cs->n + 1) * sizeof(void *));
     uint32_t n = 0;
     bool out = true;
 
@@ -179,7 +179,7 @@ static bool denial_matters(struct cover *c, uint32_t rule)
     for (unsigned s = 0; s < SPACES; s++) {
         const struct clauses *cs = &c->rs->space[s];
         struct arena tmp = ARENA_INIT;
-        const struct clause **avoid = arena_get(&tmp, (cs->n + 1) * sizeof(*avoid));
+        const struct clause **avoid = arena_get(&tmp, (cs->n + 1) * sizeof(void *));
         uint32_t n = 0;
         bool matters = false;
 

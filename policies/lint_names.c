@@ -54,7 +54,13 @@ static void fold(const char *id, char out[80])
             c = 'w';
             id++;
         }
-        out[n++] = c == '0' ? 'o' : c == '1' || c == 'i' ? 'l' : c == '_' || c == '.' ? '-' : c;
+        if (c == '0')
+            c = 'o';
+        else if (c == '1' || c == 'i')
+            c = 'l';
+        else if (c == '_' || c == '.')
+            c = '-';
+        out[n++] = c;
     }
     out[n] = '\0';
 }

@@ -127,3 +127,11 @@ answers() {
     # shellcheck disable=SC2046 # names without spaces
     answers 0 carrel policy lint $(carrel policy ls)
 }
+
+@test "the first policy of the guide is clean, and what the guide asks of it is answered so" {
+    awk '/^```yaml$/ { on = 1; next } /^```$/ { if (on) exit } on' \
+        "${BATS_TEST_DIRNAME%/tests/*}/docs/POLICY.md" >docs-agent.yaml
+    answers 0 carrel policy lint docs-agent.yaml
+    answers 1 carrel policy check docs-agent.yaml file write /workspace/.git/config
+    answers 0 carrel policy check docs-agent.yaml exec /usr/bin/make -- html
+}
