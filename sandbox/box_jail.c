@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #define FILE_NAME "jail.json"
 #define FILE_MAX  65536u
@@ -48,6 +50,41 @@ uint64_t box_space_of(pid_t pid, unsigned i)
 
     snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, box_space_name(i));
     return stat(path, &st) ? 0 : (uint64_t)st.st_ino;
+}
+
+/* ---- what it leaves behind ---- */
+
+#define SWEEP_TRIES 100 /* of 5 ms: the last process of a cgroup may still be on its way out */
+
+/* Only what was named by us: a record that was tampered with removes nothing else. */
+static bool is_leaf(const char *path)
+{
+    const char *base = strrchr(path, '/');
+
+    return path[0] == '/' && base && !strncmp(base, "/carrel-", 8) && !strstr(path, "..");
+}
+
+bool box_sweep_jail(const struct box_jail *j)
+{
+    const struct timespec pause = { 0, 5000000 };
+    bool clean = true;
+
+    for (uint32_t i = 0; i < j->ncgroups; i++) {
+        int tries = is_leaf(j->cgroup[i]) ? SWEEP_TRIES : 0;
+
+        while (tries && rmdir(j->cgroup[i]) && errno == EBUSY && --tries)
+            nanosleep(&pause, NULL);
+        clean = clean && tries;
+    }
+    return clean;
+}
+
+void box_sweep_jail_of(int dirfd)
+{
+    struct box_jail j;
+
+    if (!box_load_jail(dirfd, &j, NULL) && j.ncgroups)
+        box_sweep_jail(&j);
 }
 
 /* ---- to JSON ---- */
@@ -171,7 +208,7 @@ int box_load_jail(int dirfd, struct box_jail *j, struct err *e)
 
     *j = (struct box_jail){ 0 };
     if (!text)
-        return -e->code;
+        return -ENOENT;
     free(text);
     if (!json_is_object(o)) {
         json_decref(o);

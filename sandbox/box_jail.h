@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/jail.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define BOX_SPACES 7u /* namespaces: box_space_name */
@@ -39,6 +40,11 @@ const char *box_level_name(unsigned level);
 
 /* The inode of a process's namespace; 0 when it cannot be seen. */
 uint64_t box_space_of(pid_t pid, unsigned i);
+
+/* Removes its cgroups, whose processes have ended; idempotent. false: one is still there. */
+bool box_sweep_jail(const struct box_jail *j);
+/* The same with what jail.json in this directory says, if there is one. */
+void box_sweep_jail_of(int dirfd);
 
 must_check int box_save_jail(int dirfd, const struct box_jail *j, struct err *e);
 /* -ENOENT: there is none. */

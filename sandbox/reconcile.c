@@ -5,6 +5,7 @@
  * it dies. Everything here may be repeated, also after dying half-way.
  */
 #include "base/fd.h"
+#include "sandbox/box_jail.h"
 #include "sandbox/proc.h"
 #include "sandbox/store_dirs.h"
 
@@ -79,6 +80,7 @@ int store_remove_locked(struct store *s, const char *id, int dir, struct err *e)
         store_drop_name(s, c.name, id);
         box_config_fini(&c);
     }
+    box_sweep_jail_of(dir); /* of a start that came to nothing */
     snprintf(dying, sizeof(dying), ".%s", id);
     if (renameat(s->boxes, id, s->boxes, dying) && errno != ENOENT)
         return err_sys(e, "sandbox %s", id);
@@ -145,8 +147,10 @@ static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct
         return err;
     if (is_alive(st.phase)) {
         err = proc_kill(st.vmm_pid, st.vmm_start, KILL_MS, e);
-        if (err >= 0)
+        if (err >= 0) {
+            box_sweep_jail_of(dir);
             err = record_loss(dir, &st, e);
+        }
     }
     if (!err && ephemeral)
         err = store_remove_locked(s, id, dir, e);

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "sandbox/confine/vmm.h"
+#include "sandbox/engine/cgroup.h"
 #include "sandbox/engine/jail.h"
 #include "sandbox/engine/spawn.h"
 #include "tests/payload/attack.h"
@@ -241,6 +242,95 @@ static void as_root_every_layer_is_there(void **state)
     prisoner_end(&q, &res);
     assert_int_equal(res.r.reason, VMM_TERMINATED);
     assert_true(WIFEXITED(res.status) && !WEXITSTATUS(res.status));
+}
+
+static bool file_has(const char *path, const char *text)
+{
+    char line[4096];
+    FILE *f = fopen(path, "re");
+    size_t n = f ? fread(line, 1, sizeof(line) - 1, f) : 0;
+
+    if (f)
+        fclose(f);
+    line[n] = '\0';
+    return strstr(line, text);
+}
+
+/* h09, h10: its memory and processes are bounded by leaves of its own, which go with it. */
+static void limits_by_a_cgroup_of_its_own(void **state)
+{
+    const struct cgroup_limits limits = { .memory = 256u << 20, .pids = 8, .cpus = 2 };
+    struct box_jail b = { 0 };
+    struct prisoner q;
+    struct payload_result res;
+    char path[256];
+
+    (void)state;
+    prisoner_init(&q, idle, (size_t)(idle_end - idle));
+    if (cgroup_plan(&b, "0123456789ab", &q.e)) {
+        print_message("%s\n", q.e.msg);
+        skip();
+    }
+    for (uint32_t i = 0; i < b.ncgroups; i++) /* as a crash would have left them */
+        mkdir(b.cgroup[i], 0755);
+    assert_int_equal(cgroup_make(&q.jail, &b, &limits, &q.e), 0);
+    q.jail.level[JAIL_CGROUP] = JAIL_REQUIRED;
+    assert_int_equal(prisoner_start(&q), 0);
+    read_jail(&q);
+    assert_true(runs(&q));
+    assert_int_equal(q.run.jail.outcome[JAIL_CGROUP], JAIL_APPLIED);
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)q.run.pid);
+    assert_true(file_has(path, "/carrel-0123456789ab\n"));
+    snprintf(path, sizeof(path), "%s/memory.max", b.cgroup[0]);
+    if (access(path, F_OK))
+        snprintf(path, sizeof(path), "%s/memory.limit_in_bytes", b.cgroup[0]);
+    assert_true(file_has(path, "268435456"));
+    snprintf(path, sizeof(path), "%s/pids.max", b.cgroup[b.ncgroups > 1]);
+    assert_true(file_has(path, "8\n"));
+    assert_false(box_sweep_jail(&b)); /* not while it runs */
+    kill(q.run.pid, SIGKILL);
+    prisoner_end(&q, &res);
+    assert_true(box_sweep_jail(&b));
+    for (uint32_t i = 0; i < b.ncgroups; i++)
+        assert_int_equal(access(b.cgroup[i], F_OK), -1);
+    assert_true(box_sweep_jail(&b)); /* again */
+}
+
+/* A record that was tampered with removes nothing else. */
+static void only_leaves_of_ours_are_removed(void **state)
+{
+    struct box_jail b = { .ncgroups = 3 };
+    char dir[64];
+
+    (void)state;
+    snprintf(dir, sizeof(dir), "%s/victim", state_dir);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    snprintf(b.cgroup[0], sizeof(b.cgroup[0]), "%s", dir);
+    snprintf(b.cgroup[1], sizeof(b.cgroup[1]), "%s/x/../../carrel-1", dir);
+    snprintf(b.cgroup[2], sizeof(b.cgroup[2]), "carrel-1");
+    assert_false(box_sweep_jail(&b));
+    assert_int_equal(rmdir(dir), 0);
+}
+
+/* Where the leaf is: version 2 without our controllers is no help; mounts of a part of the tree. */
+static void the_hierarchy_is_found(void **state)
+{
+    char mounts[] = "31 23 0:28 / /none rw - tmpfs tmpfs rw\n"
+                    "32 31 0:29 /docker/ab /none/cpu rw,nosuid - cgroup cgroup rw,cpu,cpuacct\n"
+                    "33 31 0:30 / /none/memory rw - cgroup cgroup rw,memory\n"
+                    "34 31 0:31 / /none/pids rw - cgroup cgroup rw,pids\n"
+                    "35 31 0:32 / /none/unified rw - cgroup2 cgroup2 rw\n";
+    char own[] = "8:pids:/\n4:memory:/a/b\n3:cpu,cpuacct:/docker/ab/c\n0::/\n";
+    FILE *m = fmemopen(mounts, sizeof(mounts) - 1, "r"), *o = fmemopen(own, sizeof(own) - 1, "r");
+    struct err e = ERR_INIT;
+    struct box_jail b = { 0 };
+
+    (void)state;
+    assert_int_equal(cgroup_plan_from(m, o, &b, "id", &e), -ENOENT); /* none of them is there */
+    assert_non_null(strstr(e.msg, "memory"));
+    assert_int_equal(b.ncgroups, 0);
+    fclose(m);
+    fclose(o);
 }
 
 /* In a child that is an ordinary user: everything by a user namespace. */
@@ -479,6 +569,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uids_are_one_sandbox_s_at_a_time),
         cmocka_unit_test(as_root_every_layer_is_there),
+        cmocka_unit_test(limits_by_a_cgroup_of_its_own),
+        cmocka_unit_test(only_leaves_of_ours_are_removed),
+        cmocka_unit_test(the_hierarchy_is_found),
         cmocka_unit_test(a_user_has_every_layer_by_a_user_namespace),
         cmocka_unit_test(attacks_that_the_jail_alone_refuses),
         cmocka_unit_test(a_required_layer_that_is_absent_refuses),
