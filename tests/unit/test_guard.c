@@ -1,0 +1,401 @@
+/*
+ * test_guard.c - the parts of the guard on arrays and temporary files: what a command can mean,
+ * what a dossier keeps, what a ledger counts.
+ */
+#include "base/fd.h"
+#include "policies/canon.h"
+#include "sandbox/guard/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char root[64];
+static int dir = -1;
+static struct err e;
+
+static int setup(void **s)
+{
+    (void)s;
+    snprintf(root, sizeof(root), "/tmp/carrel-guard.XXXXXX");
+    e = ERR_INIT;
+    if (!mkdtemp(root))
+        return -1;
+    dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return dir < 0;
+}
+
+static int teardown(void **s)
+{
+    char cmd[96];
+
+    (void)s;
+    fd_closep(&dir);
+    snprintf(cmd, sizeof(cmd), "rm -rf %s", root);
+    return system(cmd); /* NOLINT(cert-env33-c): a directory of our own */
+}
+
+static int subdir(const char *name)
+{
+    assert_int_equal(mkdirat(dir, name, 0700), 0);
+
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* ---- what a command can mean ---- */
+
+#define HEAD "carrel: 1\nname: t\ntools:\n  commands:\n"
+#define RULE(id, path, user)                                 \
+    "    - {id: " id ", exec: {path: " path "}, user: " user \
+    ", argv: [{allow: [{any: {count: 0..3}}]}], env: {allow: [\"*\"]}, paths: {ro: [/]}}\n"
+
+struct asking {
+    struct policy *policy;
+    struct ruleset *rules;
+    struct arena arena;
+    struct exec_answer answer;
+};
+
+static void ask_open(struct asking *a, const char *yaml)
+{
+    struct problems ps = PROBLEMS_INIT;
+    struct text t = TEXT_INIT;
+
+    *a = (struct asking){ .arena = ARENA_INIT };
+    a->policy = policy_load(yaml, strlen(yaml), "t.yaml", NULL, NULL, &ps);
+    problems_print(&ps, &t);
+    if (!a->policy)
+        fail_msg("%s", text_str(&t));
+    text_fini(&t);
+    problems_fini(&ps);
+    a->rules = ruleset_make(a->policy, NULL);
+}
+
+static void ask_close(struct asking *a)
+{
+    ruleset_free(a->rules);
+    policy_free(a->policy);
+    arena_fini(&a->arena);
+}
+
+/* NULL where there is none. */
+static bool asked(struct asking *a, const char *argv0, const char *path, const char *cwd,
+                  const char *user)
+{
+    struct msg_builder *b = malloc(sizeof(*b));
+    struct exec_ask ask;
+
+    assert_non_null(b);
+    msg_begin(b, MSG_EXEC);
+    msg_add_text(b, MSG_ARG, argv0);
+    msg_add_text(b, MSG_ARG, "x");
+    if (path)
+        msg_add_text(b, MSG_ENV, path);
+    if (cwd)
+        msg_add_text(b, MSG_CWD, cwd);
+    if (user)
+        msg_add_text(b, MSG_USER, user);
+    assert_int_equal(exec_read(&a->arena, b, &ask, &e), 0);
+    free(b);
+    exec_decide(&a->arena, a->rules, &ask, &a->answer);
+    return a->answer.decision.allowed;
+}
+
+static void a_bare_name_is_what_path_can_make_of_it(void **s)
+{
+    struct asking a;
+
+    (void)s;
+    ask_open(&a, HEAD RULE("gcc", "/usr/bin/gcc", "0"));
+    assert_true(asked(&a, "gcc", NULL, NULL, NULL));
+    assert_string_equal(a.answer.exe, "/usr/bin/gcc");
+    assert_true(asked(&a, "gcc", "PATH=/opt//bin:/usr/bin/", NULL, NULL));
+    assert_string_equal(a.answer.exe, "/usr/bin/gcc");
+    assert_false(asked(&a, "gcc", "PATH=/opt/bin", NULL, NULL));
+    assert_false(asked(&a, "gcc", "PATH=", NULL, NULL));
+    assert_false(asked(&a, "cc", NULL, NULL, NULL));
+    ask_close(&a);
+    /* Everything it can mean is allowed: the guest may choose. */
+    ask_open(&a, HEAD RULE("all", "\"/**\"", "0"));
+    assert_true(asked(&a, "gcc", NULL, NULL, NULL));
+    assert_null(a.answer.exe);
+    /* Not by one rule: then what is run is what was decided. */
+    ask_close(&a);
+    ask_open(&a, HEAD RULE("one", "\"/usr/bin/*\"", "0") RULE("two", "\"/opt/*\"", "0"));
+    assert_true(asked(&a, "gcc", "PATH=/opt:/usr/bin", NULL, NULL));
+    assert_string_equal(a.answer.exe, "/opt/gcc");
+    ask_close(&a);
+}
+
+static void relative_names_are_below_the_working_directory(void **s)
+{
+    struct asking a;
+
+    (void)s;
+    ask_open(&a, HEAD RULE("tool", "/work/bin/tool", "0"));
+    assert_true(asked(&a, "./bin/tool", NULL, "/work", NULL));
+    assert_string_equal(a.answer.exe, "/work/bin/tool");
+    assert_true(asked(&a, "/work/./bin//tool", NULL, NULL, NULL));
+    assert_false(asked(&a, "bin/tool", NULL, NULL, NULL));
+    /* Where ".." leads is the guest's to say, so it is nobody's. */
+    assert_false(asked(&a, "/work/x/../bin/tool", NULL, NULL, NULL));
+    assert_int_equal(a.answer.decision.reason, REASON_MALFORMED);
+    ask_close(&a);
+}
+
+static void users_by_name_are_checked_by_number(void **s)
+{
+    struct asking a;
+
+    (void)s;
+    ask_open(&a, HEAD RULE("tool", "/t", "1000"));
+    assert_true(asked(&a, "/t", NULL, NULL, "agent"));
+    assert_int_equal(a.answer.uid, 1000);
+    assert_true(asked(&a, "/t", NULL, NULL, "1000:100"));
+    assert_false(asked(&a, "/t", NULL, NULL, NULL)); /* root */
+    assert_false(asked(&a, "/t", NULL, NULL, "root"));
+    assert_false(asked(&a, "/t", NULL, NULL, "0"));
+    assert_false(asked(&a, "/t", NULL, NULL, "1001"));
+    ask_close(&a);
+    /* A name that is not root's never means uid 0, even where a rule is for it. */
+    ask_open(&a, HEAD RULE("tool", "/t", "0"));
+    assert_false(asked(&a, "/t", NULL, NULL, "agent"));
+    assert_true(asked(&a, "/t", NULL, NULL, "root:staff"));
+    ask_close(&a);
+}
+
+static void the_environment_is_not_written_down(void **s)
+{
+    struct asking a;
+    struct request spoken;
+
+    (void)s;
+    ask_open(&a, HEAD RULE("tool", "/t", "0"));
+    assert_true(asked(&a, "/t", "KEY=hunter2", NULL, NULL));
+    spoken = exec_spoken(&a.arena, &a.answer.request);
+    assert_string_equal(spoken.v[EXEC_ENV].list.v[0], "KEY=");
+    assert_string_equal(a.answer.request.v[EXEC_ENV].list.v[0], "KEY=hunter2");
+    ask_close(&a);
+}
+
+/* ---- dossiers ---- */
+
+static void make(struct dossier *d)
+{
+    static const char text[] = "carrel: 1\nname: t\n";
+    struct policy *p;
+
+    *d = (struct dossier){ 0 };
+    assert_int_equal(dossier_add(d, NULL, strdup("t.yaml"), strdup(text), strlen(text), &e), 0);
+    assert_int_equal(dossier_amend(d, "memory.max", "1GiB", &e), 0);
+    assert_int_equal(dossier_ancestor(d, "0123456789ab", &e), 0);
+    d->cwd = strdup("/home/x");
+    p = dossier_policy(d, NULL);
+    assert_non_null(p);
+    assert_int_equal(p->memory.max, 1ull << 30);
+    policy_hash(p, d->hash);
+    policy_free(p);
+}
+
+static void a_dossier_comes_back_as_it_was(void **s)
+{
+    struct dossier d, back;
+
+    (void)s;
+    make(&d);
+    assert_int_equal(dossier_save(&d, dir, DOSSIER_FILE, &e), 0);
+    assert_int_equal(dossier_load(&back, dir, DOSSIER_FILE, &e), 0);
+    assert_int_equal(back.ndocs, 1);
+    assert_string_equal(back.doc[0].text, d.doc[0].text);
+    assert_string_equal(back.amend[0].value, "1GiB");
+    assert_string_equal(back.ancestor[0], "0123456789ab");
+    assert_string_equal(back.cwd, "/home/x");
+    assert_string_equal(back.hash, d.hash);
+    dossier_fini(&back);
+    dossier_fini(&d);
+}
+
+static void a_damaged_dossier_is_refused(void **s)
+{
+    struct dossier d, back;
+    char text[2048];
+    ssize_t n;
+    int fd;
+
+    (void)s;
+    make(&d);
+    assert_int_equal(dossier_save(&d, dir, DOSSIER_FILE, &e), 0);
+    dossier_fini(&d);
+    fd = openat(dir, DOSSIER_FILE, O_RDWR | O_CLOEXEC);
+    n = read(fd, text, sizeof(text));
+    assert_true(n > 0 && n < (ssize_t)sizeof(text));
+    for (ssize_t cut = 0; cut < n; cut++) {
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(pwrite(fd, text, (size_t)cut, 0), cut);
+        assert_true(dossier_load(&back, dir, DOSSIER_FILE, &e) < 0);
+        dossier_fini(&back);
+    }
+    close(fd);
+    assert_int_equal(dossier_ancestor(&back, "../../etc/xx", &e), -EINVAL);
+}
+
+static void amendments_are_numbers_of_the_document(void **s)
+{
+    static const char *const bad[][2] = { { "memory.max", "1" },       { "memory.max", "-1GiB" },
+                                          { "memory", "1GiB" },        { "memory.max.x", "1GiB" },
+                                          { "nothing", "1" },          { "", "" },
+                                          { "tools.commands", "1" },   { "allow", "UPPER.com" },
+                                          { "allow", "a.com:0" },      { "allow", "a.com:65536" },
+                                          { "allow", "169.254.1.1" },  { "allow", "a.com:" },
+                                          { "limits.wall", "999999d" } };
+
+    (void)s;
+    for (size_t i = 0; i < array_len(bad); i++) {
+        struct dossier d;
+        struct policy *p;
+
+        make(&d);
+        assert_int_equal(dossier_amend(&d, bad[i][0], bad[i][1], &e), 0);
+        p = dossier_policy(&d, NULL);
+        if (p)
+            fail_msg("%s=%s was taken", bad[i][0], bad[i][1]);
+        dossier_fini(&d);
+    }
+}
+
+/* ---- ledgers ---- */
+
+static void a_budget_is_spent_once(void **s)
+{
+    const uint64_t limit[LEDGER_ITEMS] = { 3, 100 };
+    struct ledger l = LEDGER_INIT;
+    uint64_t spent;
+    unsigned whose;
+
+    (void)s;
+    assert_int_equal(ledger_open(&l, &dir, 1, limit, &e), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ledger_spend(&l, LEDGER_CALLS, 1, false, &whose, &e), 0);
+    assert_int_equal(ledger_spend(&l, LEDGER_CALLS, 1, false, &whose, &e), -EDQUOT);
+    assert_int_equal(ledger_spent(&l, LEDGER_CALLS, &spent, &e), 0);
+    assert_int_equal(spent, 3);
+    /* What was used already counts all the same, and no sum wraps. */
+    assert_int_equal(ledger_spend(&l, LEDGER_CPU_MS, 150, true, &whose, &e), -EDQUOT);
+    assert_int_equal(ledger_spent(&l, LEDGER_CPU_MS, &spent, &e), 0);
+    assert_int_equal(spent, 150);
+    assert_int_equal(ledger_spend(&l, LEDGER_CPU_MS, UINT64_MAX, false, &whose, &e), -EDQUOT);
+    ledger_close(&l);
+    /* It outlives the keeper. */
+    assert_int_equal(ledger_open(&l, &dir, 1, limit, &e), 0);
+    assert_int_equal(ledger_spend(&l, LEDGER_CALLS, 1, false, &whose, &e), -EDQUOT);
+    ledger_close(&l);
+}
+
+static void children_spend_their_parents(void **s)
+{
+    const uint64_t three[LEDGER_ITEMS] = { 3, 0 }, ten[LEDGER_ITEMS] = { 10, 0 };
+    struct ledger p = LEDGER_INIT, c = LEDGER_INIT;
+    unsigned whose = 9;
+    uint64_t spent;
+    int fd[2];
+
+    (void)s;
+    fd[0] = subdir("parent");
+    fd[1] = subdir("child");
+    assert_int_equal(ledger_open(&c, fd, 2, ten, &e), -ENOENT); /* the parent never ran */
+    ledger_close(&c);
+    assert_int_equal(ledger_open(&p, fd, 1, three, &e), 0);
+    assert_int_equal(ledger_open(&c, fd, 2, ten, &e), 0);
+    assert_int_equal(ledger_spend(&p, LEDGER_CALLS, 1, false, &whose, &e), 0);
+    assert_int_equal(ledger_spend(&c, LEDGER_CALLS, 1, false, &whose, &e), 0);
+    assert_int_equal(ledger_spend(&c, LEDGER_CALLS, 1, false, &whose, &e), 0);
+    assert_int_equal(ledger_spend(&c, LEDGER_CALLS, 1, false, &whose, &e), -EDQUOT);
+    assert_int_equal(whose, 1);
+    assert_int_equal(ledger_spend(&p, LEDGER_CALLS, 1, false, &whose, &e), -EDQUOT);
+    assert_int_equal(whose, 0);
+    assert_int_equal(ledger_spent(&p, LEDGER_CALLS, &spent, &e), 0);
+    assert_int_equal(spent, 3);
+    assert_int_equal(ledger_spent(&c, LEDGER_CALLS, &spent, &e), 0);
+    assert_int_equal(spent, 2);
+    ledger_close(&c);
+    ledger_close(&p);
+    close(fd[0]);
+    close(fd[1]);
+}
+
+static void keepers_count_at_once(void **s)
+{
+    const uint64_t limit[LEDGER_ITEMS] = { 100000, 0 };
+    struct ledger l = LEDGER_INIT;
+    uint64_t spent;
+    pid_t pid[4];
+
+    (void)s;
+    for (size_t i = 0; i < array_len(pid); i++) {
+        pid[i] = fork();
+        if (pid[i] == 0) {
+            unsigned whose;
+            int bad = ledger_open(&l, &dir, 1, limit, NULL);
+
+            for (int k = 0; k < 500; k++)
+                bad |= ledger_spend(&l, LEDGER_CALLS, 1, false, &whose, NULL);
+            _exit(bad != 0);
+        }
+    }
+    for (size_t i = 0; i < array_len(pid); i++) {
+        int status = -1;
+
+        assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(ledger_open(&l, &dir, 1, limit, &e), 0);
+    assert_int_equal(ledger_spent(&l, LEDGER_CALLS, &spent, &e), 0);
+    assert_int_equal(spent, 2000);
+    ledger_close(&l);
+}
+
+static void a_damaged_account_is_not_an_empty_one(void **s)
+{
+    const uint64_t limit[LEDGER_ITEMS] = { 1, 1 };
+    struct ledger l = LEDGER_INIT;
+    int fd = openat(dir, LEDGER_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    (void)s;
+    assert_int_equal(write(fd, "xx", 2), 2);
+    close(fd);
+    assert_int_equal(ledger_open(&l, &dir, 1, limit, &e), -EBADMSG);
+    ledger_close(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_bare_name_is_what_path_can_make_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(relative_names_are_below_the_working_directory, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(users_by_name_are_checked_by_number, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_environment_is_not_written_down, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dossier_comes_back_as_it_was, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_dossier_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(amendments_are_numbers_of_the_document, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_budget_is_spent_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(children_spend_their_parents, setup, teardown),
+        cmocka_unit_test_setup_teardown(keepers_count_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_account_is_not_an_empty_one, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
