@@ -154,14 +154,12 @@ static bool reduce(struct ruleset *rs, bool number)
         for (uint32_t i = 0; i < c->n; i++) {
             bool own = rs->rules[c->v[i].rule].spot.line != 0; /* it has a place in the part */
 
-            if (c->v[i].deny ||
-                (number ? s == SPACE_RESOURCE || s == SPACE_FORK : s != SPACE_RESOURCE && own)) {
+            if (c->v[i].deny || (number ? s == SPACE_RESOURCE : s != SPACE_RESOURCE && own)) {
                 left = left || !c->v[i].deny;
                 c->v[kept++] = c->v[i];
             }
         }
         c->n = kept;
-        c->any_n = 0; /* the index is made anew */
     }
     index_make(rs);
     return left;

@@ -107,6 +107,7 @@ static void build(struct arena *a, struct clauses *c)
     uint64_t keys[KEYS_MAX];
     uint32_t total = 0, size = 4, at = 0;
 
+    c->any_n = 0; /* also when it is made anew, of fewer clauses */
     for (uint32_t i = 0; i < c->n; i++) {
         uint32_t n = keys_of(c->v[i].cell[0], keys, KEYS_MAX);
 

@@ -88,7 +88,7 @@ bool note_verify(const struct note *n, uint32_t i)
 
 bool note_sign(struct note *n, const uint8_t private_key[ED25519_KEY_BYTES])
 {
-    struct note_signature s;
+    struct note_signature s = { .key = { 0 } };
     uint32_t at = 0;
 
     ed25519_public(private_key, s.key);

@@ -133,8 +133,10 @@ static struct grants *checked(const struct grants *g, const struct trust *t, int
     grants_print(g, &file);
     read = grants_parse(file.p, file.len, "a.grant", &ps);
     problems_print(&ps, &why);
-    if (!read)
+    if (!read) {
         fail_msg("%s", text_str(&why));
+        return NULL;
+    }
     grants_print(read, &again);
     assert_string_equal(file.p, again.p);
     ok = grants_check(read, t, "agent", policy_sha256(), now, &ps);
@@ -269,7 +271,8 @@ static void grant_of_a_command(void **state)
 }
 
 static const char store[] =
-    "  - {id: store, keys: [alice], may_grant: {budget: {egress: 1GiB}, storage: {root: {quota: "
+    "  - {id: store, keys: [alice], may_grant: {cpu: {vcpus: 4, quota: 50%}, budget: {egress: "
+    "1GiB}, storage: {root: {quota: "
     "{bytes: 2GiB}}, mounts: [{id: a, source: /srv/a, target: /a}], memory: [{id: a, target: /m, "
     "access: read}]}}}\n";
 
@@ -291,6 +294,8 @@ static void grant_beside_mounts(void **state)
     storing("storage: {mounts: [{id: a, source: /srv/a, target: /a}]}", NULL);
     storing("storage: {memory: [{id: a, target: /m, access: read}]}", NULL);
     storing("budget: {egress: 1GiB}", NULL);
+    /* Of another number that the role may grant, the part says nothing: its default is no grant. */
+    storing("cpu: {vcpus: 3}", NULL);
     storing("storage: {root: {quota: {bytes: 2GiB}}}", NULL);
     storing("storage: {root: {quota: {bytes: 3GiB}}}", "wider than what role store may grant");
     storing("storage: {mounts: [{id: a, source: /srv/a, target: /b}]}", "which denies: ");

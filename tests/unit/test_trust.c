@@ -249,7 +249,7 @@ static int checked(struct one *o, enum trust_memory memory, const char *what)
 
 static void p09_rollback(void **state)
 {
-    struct one o;
+    struct one o = { .text = "" };
 
     (void)state;
     put_trust("trust.yaml", "");
@@ -278,7 +278,7 @@ static void p09_rollback(void **state)
 static void p09_damaged_record(void **state)
 {
     char file[SHA256_HEX], path[128];
-    struct one o;
+    struct one o = { .text = "" };
 
     (void)state;
     put_trust("trust.yaml", "");
@@ -302,7 +302,7 @@ static void p09_damaged_record(void **state)
 
 static void p09_signature_file(void **state)
 {
-    struct one o;
+    struct one o = { .text = "" };
 
     (void)state;
     put_trust("trust.yaml", "");
@@ -328,7 +328,7 @@ static void p09_signature_file(void **state)
 
 static void grants_come_from_files(void **state)
 {
-    struct one o;
+    struct one o = { .text = "" };
     struct trust *t;
     struct policy *p;
     struct grants *g = grants_new("x");
