@@ -70,9 +70,7 @@ static bool sticks_out(struct cover *c, enum space_id space, const struct clause
     uint32_t n = 0;
     bool out = true;
 
-    if (!spend(c, cs->n))
-        cs = &(const struct clauses){ .v = NULL };
-    for (uint32_t i = 0; i < cs->n; i++) {
+    for (uint32_t i = 0; i < cs->n && spend(c, 1); i++) {
         const struct clause *o = &cs->v[i];
 
         if (o->rule == clause->rule || c->gone[o->rule] || (!o->deny && !c->by[o->rule]) ||
