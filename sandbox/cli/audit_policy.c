@@ -161,13 +161,10 @@ void audit_policy_load(struct audit_policy *p, int dirfd, const char *hash)
         else if (!hash[0])
             absent(p, "the records name no policy");
         else if (strcmp(is, hash) != 0)
-            absent(p, "the policy on record is not the one that the records name");
+            absent(p, d.ngrants ? "the policy on record had grants for a time, which are not in it"
+                                : "the policy on record is not the one that the records name");
         else
             list_grants(p);
-        if (p->report.note) {
-            policy_free(p->policy);
-            p->policy = NULL;
-        }
     }
     problems_fini(&ps);
     dossier_fini(&d);

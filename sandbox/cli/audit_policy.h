@@ -6,7 +6,7 @@
 #include "sandbox/guard/dossier.h"
 
 struct audit_policy {
-    struct policy *policy; /* owned; NULL: see report.note */
+    struct policy *policy; /* owned; NULL: it did not load. Only without report.note is it proved */
     struct arena arena;    /* owned: the grants */
     struct report_policy report;
     char note[240];

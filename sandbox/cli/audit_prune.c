@@ -36,7 +36,7 @@ static int last_policy(void *arg, const struct audit_record *r)
 }
 
 /* How long the policy on record keeps it, 0 without one; false: there was one, and it is not what
- * is on record. */
+ * is on record. It need not be proved: whoever can change it can remove the log. */
 static bool retain_ns(int dirfd, const char *hash, uint64_t *ns)
 {
     struct audit_policy p;
