@@ -9,7 +9,7 @@
 
 #include "base/loop.h"
 
-#define INLET_BYTES 16384u
+#define INLET_BYTES 32768u /* half a pipe: one half is read while the other is written */
 
 struct inlet {
     struct loop_source source; /* owns source.fd; -1: nobody reads */

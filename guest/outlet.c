@@ -9,8 +9,8 @@
 #include <sys/epoll.h>
 
 #define CHUNK       MSG_MAX /* a pipe is as large: what a program wrote goes in one frame */
-#define ROOM        4096u  /* not read for less: many small frames cost more than they bring */
-#define DRAIN_BYTES 65536u /* pipe(7): the capacity of a pipe */
+#define ROOM        4096u   /* not read for less: many small frames cost more than they bring */
+#define DRAIN_BYTES 65536u  /* pipe(7): the capacity of a pipe */
 
 static bool has_room(const struct call *c)
 {

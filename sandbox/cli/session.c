@@ -16,7 +16,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define STDIN_CHUNK 32768u
+#define STDIN_CHUNK 61440u /* with keys held back before it still one message */
 
 struct session {
     struct cli *c;

@@ -88,7 +88,7 @@ int transfer_write(struct transfer *t, const void *buf, size_t len, struct err *
     const uint8_t *p = buf;
 
     while (len) {
-        size_t n = len < 32768 ? len : 32768;
+        size_t n = len < MSG_MAX ? len : MSG_MAX;
         int err;
 
         if (link_room(t->link) < n) {
