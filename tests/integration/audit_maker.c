@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "sandbox/guard/dossier.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -228,6 +229,21 @@ static int forge(int dir, const char *k, const char *text)
     return 0;
 }
 
+static int policy(int dir, const char *file, const char *hash)
+{
+    struct dossier d = { 0 };
+    struct err e = ERR_INIT;
+    size_t len = 0;
+    char *text = io_load(AT_FDCWD, file, 1 << 20, &len, &e);
+    int err = text ? dossier_add(&d, NULL, strdup(file), text, len, &e) : -e.code;
+
+    snprintf(d.hash, sizeof(d.hash), "%s", hash);
+    if (!err)
+        err = dossier_save(&d, dir, DOSSIER_FILE, &e);
+    dossier_fini(&d);
+    return err ? die("policy", &e) : 0;
+}
+
 static int make_dir(int at, const char *name)
 {
     if (mkdirat(at, name, 0700) && errno != EEXIST)
@@ -254,6 +270,8 @@ int main(int argc, char **argv)
         return die(argv[1], &e);
     if (!strcmp(argv[2], "forge"))
         return forge(dir, argv[4], argv[5]);
+    if (!strcmp(argv[2], "policy"))
+        return policy(dir, argv[4], argv[5]);
 
     struct audit_key *key = audit_key_own(logs, "key", &e);
     if (key && !strcmp(argv[2], "spread"))
