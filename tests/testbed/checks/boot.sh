@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# boot.sh - each kernel, with 1, 2 and 4 virtual CPUs, boots under carrel-vmm and runs a command.
+# boot.sh - each kernel, with 1, 2 and 4 virtual CPUs, boots under carrel-vmm and runs a command; the
+# lean one with 8, too. More: size.sh.
 # kernels: debian
 # kernels?: debian-6.12 lean
 # shellcheck source=tests/testbed/checks/check.sh
@@ -11,5 +12,11 @@ for kernel in $KERNELS; do
         same "$kernel with $cpus CPUs" "$version $cpus" "$got"
     done
 done
+case " $KERNELS " in
+*" lean "*)
+    got=$(carrel run --engine kvm --kernel lean -c 8 mini -- nproc 2>&1)
+    same "lean with 8 CPUs" 8 "$got"
+    ;;
+esac
 same "nothing is left" "" "$(carrel ls -q)$(pidof carrel-vmm)"
 finish
