@@ -191,13 +191,14 @@ void object_canonical(const struct table *t, const void *object, struct text *ou
     for (uint32_t done = 0; done < t->n; done++) {
         uint32_t next = t->n;
 
+        /* The smallest key of those that are there and not yet written. */
         for (uint32_t i = 0; i < t->n; i++)
-            if ((!last || strcmp(t->fields[i].key, last) > 0) &&
+            if (object_has(o, i) && (!last || strcmp(t->fields[i].key, last) > 0) &&
                 (next == t->n || strcmp(t->fields[i].key, t->fields[next].key) < 0))
                 next = i;
+        if (next == t->n)
+            break;
         last = t->fields[next].key;
-        if (!object_has(o, next))
-            continue;
         text_add(out, "%s", first ? "" : ",");
         first = false;
         text_json(out, last);

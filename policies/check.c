@@ -275,7 +275,7 @@ static bool check(const struct policy *p, bool part, struct problems *ps)
     if (c.failed)
         return false;
 
-    struct ruleset *rs = ruleset_make(p, NULL);
+    struct ruleset *rs = ruleset_network(p);
     struct problems own = PROBLEMS_INIT, *to = ps ? ps : &own;
     uint32_t errors = to->errors;
 

@@ -137,6 +137,25 @@ static void confinement(struct planner *x)
     x->out->core_sched = layer(x, "core_sched", r->core_sched, x->h->core_sched);
 }
 
+/* What carrel-init gives to no command (guest/profile.c): it reaches around the guest's kernel. */
+static void commands(struct planner *x)
+{
+    static const char *const never[] = { "cap_sys_module", "cap_sys_rawio", "cap_sys_ptrace",
+                                         "cap_sys_boot",   "cap_mknod",     "cap_bpf",
+                                         "cap_perfmon" };
+
+    for (uint32_t i = 0; i < x->p->tools.commands.n; i++) {
+        const struct command *c = x->p->tools.commands.v[i];
+
+        for (size_t k = 0; k < array_len(never); k++)
+            if (bits_has(&c->capabilities, (unsigned)capability_number(never[k])))
+                refuse(x, c->o.spot,
+                       arena_printf(&x->out->arena,
+                                    "tools/commands/%s: no command in a guest ever gets %s", c->id,
+                                    never[k]));
+    }
+}
+
 static void image(struct planner *x)
 {
     const struct policy_image *m = &x->p->image;
@@ -273,7 +292,7 @@ struct plan *plan_make(const struct policy *p, const struct plan_request *r,
     if (!o)
         abort();
 
-    struct ruleset *rs = ruleset_make(p, NULL);
+    struct ruleset *rs = ruleset_machine(p);
     struct planner x = { p, rs, r, h, ps, o, false };
 
     policy_hash(p, o->policy_hash);
@@ -281,6 +300,7 @@ struct plan *plan_make(const struct policy *p, const struct plan_request *r,
     o->engine = h->engine;
     machine(&x);
     confinement(&x);
+    commands(&x);
     image(&x);
     storage(&x);
     rest(&x);

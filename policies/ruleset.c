@@ -73,18 +73,42 @@ uint32_t rule_new(struct ruleset *rs, const char *section, const char *part, con
     return rs->nrules++;
 }
 
-struct ruleset *ruleset_make(const struct policy *p, const struct addr_set *own)
+static struct ruleset *make(const struct policy *p)
 {
     struct ruleset *rs = calloc(1, sizeof(*rs));
 
     if (!rs)
         abort();
     rs->policy = p;
+    return rs;
+}
+
+struct ruleset *ruleset_make(const struct policy *p, const struct addr_set *own)
+{
+    struct ruleset *rs = make(p);
+
     compile_rest(rs);
     compile_network(rs, own);
     compile_tools(rs);
     compile_storage(rs);
     index_make(rs);
+    return rs;
+}
+
+struct ruleset *ruleset_machine(const struct policy *p)
+{
+    struct ruleset *rs = make(p);
+
+    compile_rest(rs);
+    index_make(rs);
+    return rs;
+}
+
+struct ruleset *ruleset_network(const struct policy *p)
+{
+    struct ruleset *rs = make(p);
+
+    compile_network(rs, NULL);
     return rs;
 }
 

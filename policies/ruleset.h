@@ -56,6 +56,12 @@ struct ruleset {
  */
 struct ruleset *ruleset_make(const struct policy *p, const struct addr_set *own);
 
+/* Only numbers, images, snapshots, models and devices: for decide on those. */
+struct ruleset *ruleset_machine(const struct policy *p);
+
+/* Only what the network and its secrets are about, and no index: not for decide. */
+struct ruleset *ruleset_network(const struct policy *p);
+
 void ruleset_free(struct ruleset *rs);
 
 /* For ruleset.c and its parts. */

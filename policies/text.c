@@ -49,6 +49,10 @@ void text_add(struct text *t, const char *fmt, ...)
     va_list ap, again;
     char small[256];
 
+    if (!strchr(fmt, '%')) {
+        text_bytes(t, fmt, strlen(fmt));
+        return;
+    }
     va_start(ap, fmt);
     va_copy(again, ap);
 
@@ -84,7 +88,12 @@ void text_json(struct text *t, const char *s)
 
             text_bytes(t, two, 2);
         } else if (c >= 0x20) {
-            text_bytes(t, s, 1);
+            size_t n = 1;
+
+            while ((unsigned char)s[n] >= 0x20 && s[n] != '"' && s[n] != '\\')
+                n++;
+            text_bytes(t, s, n);
+            s += n - 1;
         } else if (c < array_len(shorts) && shorts[c]) {
             text_bytes(t, shorts[c], 2);
         } else {

@@ -97,9 +97,9 @@ static bool load_token(struct loader *l, const struct field *f, const struct nod
     const struct node *any = node_get(n, "any"), *max = node_get(n, "max");
 
     for (const struct node *c = n->first; c; c = c->next) {
-        const char *guess = did_you_mean(c->key, kinds, array_len(kinds));
-
         if (c != words && c != prefix && c != any && c != max) {
+            const char *guess = did_you_mean(c->key, kinds, array_len(kinds));
+
             load_error(l, c, "%s: unknown key \"%s\"%s%s%s", f->key, c->key,
                        guess ? " (did you mean \"" : "", guess ? guess : "", guess ? "\"?)" : "");
             return false;

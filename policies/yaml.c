@@ -1,5 +1,7 @@
 #include "policies/yaml.h"
 
+#include "policies/plain.h"
+
 #include <string.h>
 #include <yaml.h>
 
@@ -283,6 +285,14 @@ static const struct node *document(struct reader *r)
 
 const struct node *yaml_parse(struct arena *a, const char *text, size_t len, const char *file,
                               struct problems *ps)
+{
+    const struct node *root = plain_parse(a, text, len);
+
+    return root ? root : yaml_parse_any(a, text, len, file, ps);
+}
+
+const struct node *yaml_parse_any(struct arena *a, const char *text, size_t len, const char *file,
+                                  struct problems *ps)
 {
     struct reader r = { .arena = a, .file = file, .ps = ps };
 

@@ -38,6 +38,10 @@ struct node {
 const struct node *yaml_parse(struct arena *a, const char *text, size_t len, const char *file,
                               struct problems *ps);
 
+/* The same by libyaml alone: what yaml_parse does with a document that is not plain (plain.h). */
+const struct node *yaml_parse_any(struct arena *a, const char *text, size_t len, const char *file,
+                                  struct problems *ps);
+
 /* The child of a map with this key, or NULL. */
 const struct node *node_get(const struct node *map, const char *key);
 
