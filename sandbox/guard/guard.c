@@ -33,8 +33,7 @@ static bool is_wanted(const struct guard *g, enum audit_decision d)
 int guard_record(struct guard *g, enum audit_decision decision, const char *kind,
                  const struct rule *rule, char grade, const char *object, struct err *e)
 {
-    struct audit_record r = { .decision = decision,
-                              .grade = decision == AUDIT_EVENT ? '-' : grade };
+    struct audit_record r = { .decision = decision, .generation = g->generation, .grade = grade };
     struct err why = ERR_INIT;
     char actor[32];
 

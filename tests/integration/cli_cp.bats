@@ -14,7 +14,7 @@ tools:
       argv: [{allow: [{any: {count: 0..256}}]}]
       env: {allow: ["*"]}
       user: 0
-      capabilities: [cap_chown, cap_dac_override, cap_fowner, cap_fsetid, cap_mknod, cap_sys_admin]
+      capabilities: [cap_chown, cap_dac_override, cap_fowner, cap_fsetid, cap_sys_admin]
       syscalls: {base: all}
       paths: {ro: [/], rw: [/]}
 Y

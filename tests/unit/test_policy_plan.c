@@ -118,6 +118,16 @@ static void golden(void **state)
     free(json);
 }
 
+static void capabilities_that_nobody_gets(void **state)
+{
+    const struct plan_request r = { .image = "base" };
+
+    (void)state;
+    refused("carrel: 1\nname: x\ntools: {commands: [{id: a, exec: {path: /a}, capabilities: "
+            "[cap_chown, cap_mknod]}]}\n",
+            &r, &rich, "tools/commands/a: no command in a guest ever gets cap_mknod");
+}
+
 static void conflicts_name_both_lines(void **state)
 {
     static const char *const cases[][2] = {
@@ -279,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden),
+        cmocka_unit_test(capabilities_that_nobody_gets),
         cmocka_unit_test(conflicts_name_both_lines),
         cmocka_unit_test(what_cannot_be_enforced_is_refused),
         cmocka_unit_test(hosts_without_a_layer),
