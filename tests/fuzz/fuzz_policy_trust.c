@@ -40,6 +40,29 @@ static void signatures(const char *data, size_t size, const struct trust *trust)
     problems_fini(&ps);
 }
 
+/* What a stranger would be granted, were it signed: judged, and joined to a policy, without harm.
+ */
+static void granted(const struct grants *g, const struct trust *trust)
+{
+    static const char text[] = "carrel: 1\nname: x\nnetwork: {allow: [{id: a, hosts: [a.org]}]}\n";
+    const struct grant *last = &g->v[g->n - 1];
+    struct problems ps = PROBLEMS_INIT;
+    struct policy *part = policy_parse_part(last->widen, strlen(last->widen), "part", 0, &ps);
+    struct policy *p = policy_parse(text, strlen(text), "policy", &ps);
+    bool ok;
+
+    if (!part || !p)
+        abort();
+    ok = grant_within(part, &trust_role(trust, "base")->may_grant, "bound", &ps);
+    if (ok != (ps.errors == 0))
+        abort();
+    ok = grants_apply(g, p, NULL);
+    (void)ok;
+    policy_free(part);
+    policy_free(p);
+    problems_fini(&ps);
+}
+
 static void grants(const char *data, size_t size, const struct trust *trust)
 {
     struct problems ps = PROBLEMS_INIT;
@@ -53,6 +76,7 @@ static void grants(const char *data, size_t size, const struct trust *trust)
         same(&t, data, size);
         if (grants_check(g, trust, g->v[0].policy, g->v[0].sha256, g->v[0].from, &ps))
             abort();
+        granted(g, trust);
     }
     text_fini(&t);
     grants_free(g);
@@ -65,7 +89,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char known[] =
         "carrel: 1\nkeys: [{id: a, key: "
         "\"ed25519:PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=\"}]\n"
-        "roles: [{id: base, keys: [a], names: [\"*\"], may_grant: {budget: {egress: 1GiB}}}]\n";
+        "roles: [{id: base, keys: [a], names: [\"*\"], may_grant: {budget: {egress: 1GiB}, "
+        "network: {allow: [{id: any, hosts: [\"**.example.org\"]}]}, tools: {commands: [{id: any, "
+        "exec: {path: "
+        "/usr/bin/*}}]}, storage: {mounts: [{id: a, source: /srv, target: /data}]}}}]\n";
     const char *text = (const char *)data;
     struct problems ps = PROBLEMS_INIT;
     struct trust *t;
