@@ -33,6 +33,11 @@ const char *box_space_name(unsigned i)
     return i < BOX_SPACES ? spaces[i] : "?";
 }
 
+const char *box_layer_name(unsigned layer)
+{
+    return layer < JAIL_LAYERS ? layers[layer] : "?";
+}
+
 const char *box_outcome_name(unsigned outcome)
 {
     return outcome < array_len(outcomes) ? outcomes[outcome] : "?";

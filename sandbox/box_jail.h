@@ -34,6 +34,8 @@ struct box_jail {
 
 /* "user", "pid", "mnt", … as below /proc/PID/ns. */
 const char *box_space_name(unsigned i);
+/* "user", "pids", …: jail_layer. */
+const char *box_layer_name(unsigned layer);
 /* "applied", "absent", "not-asked"; "off", "preferred", "required". */
 const char *box_outcome_name(unsigned outcome);
 const char *box_level_name(unsigned level);

@@ -6,6 +6,7 @@
 #include "sandbox/cli/verbs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -257,6 +258,11 @@ static json_t *inspect_one(struct box *b, struct err *e)
     json_object_set_new(o, "name", json_string(b->config.name));
     add_dates(json_object_get(o, "config"));
     add_dates(json_object_get(o, "state"));
+    /* Written by its keeper; null before the first start. */
+    auto_fd int jail = openat(b->fd, "jail.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    json_t *locked = jail < 0 ? NULL : json_loadfd(jail, 0, NULL);
+
+    json_object_set_new(o, "jail", locked ? locked : json_null());
     return o;
 }
 

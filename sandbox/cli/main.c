@@ -26,6 +26,7 @@ static verb_function *const own[VERB_COUNT] = {
     [VERB_RM] = verb_rm,
     [VERB_WAIT] = verb_wait,
     [VERB_INSPECT] = verb_inspect,
+    [VERB_ATTEST] = verb_attest,
     [VERB_IMAGE_LS] = verb_image_ls,
     [VERB_IMAGE_RM] = verb_image_rm,
     [VERB_KERNEL_LS] = verb_kernel_ls,

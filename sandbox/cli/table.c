@@ -149,6 +149,9 @@ const struct verb verbs[VERB_COUNT] = {
         VERB_COUNT, 1, ANY_MANY, false, false, WORD_BOX, WORD_BOX, { OPT_NONE } },
     [VERB_INSPECT] = { VERB_INSPECT, "inspect", "NAME...", "show all that is known of sandboxes, as JSON", NULL,
         VERB_COUNT, 1, ANY_MANY, false, false, WORD_BOX, WORD_BOX, { OPT_NONE } },
+    [VERB_ATTEST] = { VERB_ATTEST, "attest", "NAME", "compare a machine's process with what it was locked into",
+        "Reads the living process back from the host's kernel: exit status 1 when anything differs.",
+        VERB_COUNT, 1, 1, false, false, WORD_BOX, WORD_BOX, { OPT_NONE } },
 
     [VERB_IMAGE] = { VERB_IMAGE, "image", "VERB ...", "images: what sandboxes boot from", NULL,
         VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },

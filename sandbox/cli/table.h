@@ -144,6 +144,7 @@ enum verb_id {
     VERB_RM,
     VERB_WAIT,
     VERB_INSPECT,
+    VERB_ATTEST,
     VERB_IMAGE,
     VERB_IMAGE_LS,
     VERB_IMAGE_IMPORT,

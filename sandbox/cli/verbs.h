@@ -19,6 +19,7 @@ int verb_kill(struct cli *c);
 int verb_rm(struct cli *c);
 int verb_wait(struct cli *c);
 int verb_inspect(struct cli *c);
+int verb_attest(struct cli *c);
 int verb_image_ls(struct cli *c);
 int verb_image_import(struct cli *c);
 int verb_image_build(struct cli *c);

@@ -45,25 +45,6 @@ void jail_fini(struct jail *j)
     j->uid = 0;
 }
 
-const char *jail_layer_name(unsigned layer)
-{
-    static const char *const names[] = {
-#define X(id, name, what) [JAIL_##id] = name,
-        JAIL_LAYERS_LIST(X)
-#undef X
-    };
-
-    return layer < JAIL_LAYERS ? names[layer] : "?";
-}
-
-int jail_layer_find(const char *name)
-{
-    for (unsigned i = 0; i < JAIL_LAYERS; i++)
-        if (strcmp(name, jail_layer_name(i)) == 0)
-            return (int)i;
-    return -1;
-}
-
 /* 1: it is ours; 0: somebody has it. A file that was removed while we waited is not the lock. */
 static int claim(struct jail *j, const char *path, struct err *e)
 {

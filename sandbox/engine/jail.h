@@ -45,8 +45,4 @@ size_t jail_take(struct engine_run *r, const char *bytes, size_t len);
 /* Why the engine was not started, or NULL: carrel-launch did not refuse. */
 const char *jail_refusal(const struct engine_run *r);
 
-/* "user", "pids", …; by number, and -1 when there is none of that name. */
-const char *jail_layer_name(unsigned layer);
-int jail_layer_find(const char *name);
-
 #endif

@@ -312,7 +312,9 @@ static void note(const struct spawn *s, struct engine_run *run)
     struct stat st;
 
     memcpy(run->limit, s->limit, sizeof(run->limit));
-    for (unsigned i = 0; i < s->nkeep; i++)
+    if (!fstat(s->log_fd, &st) && !S_ISFIFO(st.st_mode))
+        run->file[run->nfiles++] = (struct box_file){ st.st_dev, st.st_ino };
+    for (unsigned i = 0; i < s->nkeep && run->nfiles < JAIL_FDS_MAX; i++)
         if (s->keep[i].kinds & (JAIL_REG | JAIL_BLK | JAIL_CHR) && !fstat(s->keep[i].fd, &st))
             run->file[run->nfiles++] = (struct box_file){ st.st_dev, st.st_ino };
 }

@@ -45,9 +45,11 @@ void keeper_jail_prepare(struct keeper *k)
     jail_init(&k->jail);
     if (plan->landlock)
         k->jail.level[JAIL_LANDLOCK] = JAIL_REQUIRED;
-    if (plan->userns)
+    if (plan->userns && (geteuid() || !strcmp(k->engine->name, "kvm")))
         k->jail.level[JAIL_USER] = JAIL_REQUIRED;
-    if (geteuid() == 0 && jail_claim_uid(&k->jail, k->cfg.id, &e))
+    /* QEMU as root stays root without capabilities: see qemu.c. */
+    if (geteuid() == 0 && !strcmp(k->engine->name, "kvm") &&
+        jail_claim_uid(&k->jail, k->cfg.id, &e))
         keeper_log(k, "jail: %s", e.msg); /* the layer "user" will be absent, or refuse */
     if (take_cgroups(k, &e)) {
         keeper_log(k, "jail: %s", e.msg); /* and "cgroup" */
@@ -60,6 +62,7 @@ void keeper_jail_over(struct keeper *k)
     if (!box_sweep_jail(&k->jail_record))
         keeper_log(k, "jail: a cgroup could not be removed");
     k->jail_record.ncgroups = 0;
+    jail_fini(&k->jail); /* the uid is free for another */
 }
 
 /* Once, when the report is whole. */
@@ -90,7 +93,7 @@ void keeper_jail_told(struct keeper *k)
         b->space[i] = box_space_of(k->run.pid, i);
     for (unsigned i = 0; i < JAIL_LAYERS; i++)
         if (r->outcome[i] == JAIL_ABSENT)
-            keeper_log(k, "jail: without %s: %s", jail_layer_name(i), strerror(r->error[i]));
+            keeper_log(k, "jail: without %s: %s", box_layer_name(i), strerror(r->error[i]));
     if (box_save_jail(k->boxfd, b, &e))
         keeper_log(k, "jail: %s", e.msg);
 }

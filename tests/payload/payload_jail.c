@@ -5,10 +5,12 @@
 #include "payload.h"
 
 #include "base/fd.h"
+#include "sandbox/attest.h"
 #include "sandbox/confine/vmm.h"
 #include "sandbox/engine/cgroup.h"
 #include "sandbox/engine/jail.h"
 #include "sandbox/engine/spawn.h"
+#include "sandbox/proc.h"
 #include "tests/payload/attack.h"
 
 #include <dirent.h>
@@ -188,7 +190,7 @@ static void assert_layers(const struct prisoner *q, unsigned absent)
         enum jail_outcome want = absent & 1u << i ? JAIL_ABSENT : JAIL_APPLIED;
 
         if (q->run.jail.outcome[i] != want)
-            print_error("%s: %u, error %d\n", jail_layer_name(i), q->run.jail.outcome[i],
+            print_error("%s: %u, error %d\n", box_layer_name(i), q->run.jail.outcome[i],
                         q->run.jail.error[i]);
         assert_int_equal(q->run.jail.outcome[i], want);
     }
@@ -294,6 +296,81 @@ static void limits_by_a_cgroup_of_its_own(void **state)
     for (uint32_t i = 0; i < b.ncgroups; i++)
         assert_int_equal(access(b.cgroup[i], F_OK), -1);
     assert_true(box_sweep_jail(&b)); /* again */
+}
+
+static enum attest_answer answer_of(const struct box_jail *b, const char *what)
+{
+    struct attest_line lines[ATTEST_LINES];
+    struct err e = ERR_INIT;
+    int n = attest(b, lines, &e);
+
+    for (int i = 0; i < n; i++)
+        if (!strcmp(lines[i].what, what))
+            return lines[i].answer;
+    fail_msg("no line about %s", what);
+    return ATTEST_UNSEEN;
+}
+
+/* What is read back is what was recorded; each other record is a difference. */
+static void attest_sees_what_differs(void **state)
+{
+    struct attest_line lines[ATTEST_LINES];
+    struct prisoner q;
+    struct payload_result res;
+    struct box_jail b = { .engine = "kvm" }, other;
+    int n;
+
+    (void)state;
+    if (geteuid())
+        skip();
+    prisoner_init(&q, idle, (size_t)(idle_end - idle));
+    assert_int_equal(jail_claim_uid(&q.jail, "attest", &q.e), 0);
+    b.uid = q.jail.uid;
+    assert_int_equal(prisoner_start(&q), 0);
+    read_jail(&q);
+    assert_true(runs(&q));
+    b.pid = q.run.pid;
+    b.start = proc_start_time(b.pid);
+    memcpy(b.outcome, q.run.jail.outcome, sizeof(b.outcome));
+    b.outcome[JAIL_SECCOMP] = JAIL_APPLIED;
+    memcpy(b.limit, q.run.limit, sizeof(b.limit));
+    b.limit[JAIL_LIMIT_NOFILE] = 0;
+    b.nfiles = q.run.nfiles;
+    memcpy(b.file, q.run.file, sizeof(b.file));
+    for (unsigned i = 0; i < BOX_SPACES; i++)
+        b.space[i] = box_space_of(b.pid, i);
+
+    n = attest(&b, lines, &q.e);
+    assert_true(n > 20);
+    for (int i = 0; i < n; i++) {
+        if (lines[i].answer == ATTEST_DIFFERENT)
+            print_error("%s: %s, %s\n", lines[i].what, lines[i].recorded, lines[i].found);
+        assert_true(lines[i].answer == ATTEST_SAME || !strcmp(lines[i].what, "landlock"));
+    }
+    /* Ourselves in its place: nothing that a jail gives is there. */
+    other = b;
+    other.pid = getpid();
+    other.start = proc_start_time(getpid());
+    assert_int_equal(answer_of(&other, "uid"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "CapBnd"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "CapEff"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "no-new-privs"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "seccomp"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "pids"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "ns/net"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "ns/mnt"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "root"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "limit nofile"), ATTEST_DIFFERENT);
+    assert_int_equal(answer_of(&other, "files"), ATTEST_DIFFERENT);
+    other = b;
+    other.file[0].ino++;
+    assert_int_equal(answer_of(&other, "files"), ATTEST_DIFFERENT);
+    other = b;
+    other.start++;
+    assert_int_equal(attest(&other, lines, &q.e), -ESRCH);
+    kill(q.run.pid, SIGTERM);
+    prisoner_end(&q, &res);
+    assert_int_equal(attest(&b, lines, &q.e), -ESRCH);
 }
 
 /* A record that was tampered with removes nothing else. */
@@ -570,6 +647,7 @@ int main(void)
         cmocka_unit_test(uids_are_one_sandbox_s_at_a_time),
         cmocka_unit_test(as_root_every_layer_is_there),
         cmocka_unit_test(limits_by_a_cgroup_of_its_own),
+        cmocka_unit_test(attest_sees_what_differs),
         cmocka_unit_test(only_leaves_of_ours_are_removed),
         cmocka_unit_test(the_hierarchy_is_found),
         cmocka_unit_test(a_user_has_every_layer_by_a_user_namespace),
