@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "sandbox/engine/cmdline.h"
+#include "sandbox/engine/jail.h"
 #include "sandbox/engine/monitor.h"
 #include "sandbox/engine/spawn.h"
 
@@ -163,12 +164,28 @@ static int make_args(struct args *a, struct spawn *s, const struct engine_spec *
     return a->overflow ? err_set(e, E2BIG, "the engine's command line is too long") : 0;
 }
 
+/*
+ * QEMU opens its kernel by a path below /proc/self/fd, and its firmware by name: it keeps the
+ * host's root, where Landlock lets it read and execute but change nothing, and as root also root's
+ * uid, without its capabilities. The descriptors are the caller's.
+ */
+static struct jail jail_for_qemu(const struct engine_spec *spec)
+{
+    struct jail j = *spec->jail;
+
+    j.level[JAIL_ROOT] = JAIL_OFF;
+    if (geteuid() == 0)
+        j.level[JAIL_USER] = JAIL_OFF;
+    return j;
+}
+
 static int start(const struct engine_spec *spec, struct engine_run *run, struct err *e)
 {
     static const char hello[] = MONITOR_HELLO;
     char path[PATH_MAX], hint[240];
     struct args a = { 0 };
     struct spawn s;
+    struct jail jail;
     int pair[2];
 
     engine_run_init(run);
@@ -176,6 +193,11 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     s.path = path;
     s.argv = a.argv;
     s.log_fd = spec->log_fd;
+    if (spec->jail) {
+        jail = jail_for_qemu(spec);
+        s.jail = &jail;
+        run->jailed = true;
+    }
     if (!find_program(path))
         return check(hint, e);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
@@ -183,6 +205,9 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     run->report_fd = pair[0];
 
     auto_fd int theirs = pair[1];
+
+    s.report_fd = theirs;
+
     int err = make_args(&a, &s, spec, theirs, e);
 
     if (err)
@@ -199,9 +224,11 @@ static bool report(struct engine_run *run)
     for (;;) {
         ssize_t n = recv(run->report_fd, buf, sizeof(buf), MSG_DONTWAIT);
 
-        if (n > 0)
-            monitor_feed(&run->words, buf, (size_t)n);
-        else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+        if (n > 0) {
+            size_t at = jail_take(run, buf, (size_t)n);
+
+            monitor_feed(&run->words, buf + at, (size_t)n - at);
+        } else if (n == 0 || (errno != EINTR && errno != EAGAIN))
             return false;
         else if (errno == EAGAIN)
             return true;
@@ -213,7 +240,10 @@ static void end(struct engine_run *run, int wait_status, struct engine_end *out)
     if (run->report_fd >= 0)
         report(run);
     out->text[0] = '\0';
-    if (WIFSIGNALED(wait_status)) {
+    if (jail_refusal(run)) {
+        snprintf(out->reason, sizeof(out->reason), "refused");
+        snprintf(out->text, sizeof(out->text), "%s", jail_refusal(run));
+    } else if (WIFSIGNALED(wait_status)) {
         snprintf(out->reason, sizeof(out->reason), "vmm-crash");
         snprintf(out->text, sizeof(out->text), PROGRAM " was killed by signal %d",
                  WTERMSIG(wait_status));

@@ -82,6 +82,7 @@ void keeper_free(struct keeper *k)
     fd_closep(&k->listener.fd);
     fd_closep(&k->signals.fd);
     engine_run_fini(&k->run);
+    jail_fini(&k->jail);
     guard_close(k->guard, *k->state.reason ? k->state.reason : "refused");
     box_config_fini(&k->cfg);
     loop_fini(&k->loop);

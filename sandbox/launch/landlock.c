@@ -70,7 +70,8 @@ int layer_landlock(const struct jail_record *r, struct err *e)
         return err_sys(e, "landlock");
     err = allow(rules, r->program_fd, /* the kernel reads what it executes */
                 LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE, e);
-    if (!err && r->nbinds) { /* the root holds what the program needs, and nothing else */
+    /* The root holds what the program needs, and nothing else; or it is the host's, to be read. */
+    if (!err && (r->nbinds || r->level[JAIL_ROOT] == JAIL_OFF)) {
         auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         err = root < 0 ? err_sys(e, "root")
