@@ -334,7 +334,7 @@ $OTHER" ]
     writes $ID quiet-otter 50
     answers 0 carrel audit tail -n 2 $ID
     [ "$(grep -c "sandbox\|exec\|file\|http\|connect\|mcp\|model" <<<"$output")" -ge 2 ]
-    carrel audit tail -f -n 1 --json $ID >followed 2>said 7>&- 8<&- &
+    timeout 60 carrel audit tail -f -n 1 --json $ID >followed 2>said 7>&- 8<&- &
     tail=$!
     until [ -s followed ]; do sleep 0.05; done
     line $'bell\001 and \033[31m escape'
@@ -355,7 +355,7 @@ $OTHER" ]
 
 @test "tail says when a line that comes is not one" {
     writes $ID quiet-otter 5
-    carrel audit tail -f -n 1 $ID >followed 2>said 7>&- 8<&- &
+    timeout 60 carrel audit tail -f -n 1 $ID >followed 2>said 7>&- 8<&- &
     tail=$!
     until grep -q sandbox followed || [ -s followed ]; do sleep 0.05; done
     # A record as it should be, but for what it follows.
