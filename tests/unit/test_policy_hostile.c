@@ -1,6 +1,8 @@
 /* P01: whatever 256 KiB say, a document is loaded or refused in less than 50 ms of processor time,
  * by limits that are counted. */
+#include "policies/addrs.h"
 #include "policies/layers.h"
+#include "policies/load.h"
 #include "policies/yaml.h"
 
 #include <stdio.h>
@@ -275,12 +277,46 @@ static void p01_limits_are_where_they_are_said(void **state)
     load("16385 items", "hosts: more than 16384 entries in all sets of the document");
 }
 
+static void sets_are_sorted_and_disjoint(void **state)
+{
+    struct arena a = ARENA_INIT;
+    struct ranges r = { NULL, 0 };
+    struct addr_range v[4];
+    struct addr_set s;
+
+    (void)state;
+    ranges_add(&a, &r, 82, 82);
+    ranges_add(&a, &r, 80, 80);
+    assert_int_equal(r.n, 2);
+    ranges_add(&a, &r, 81, 81);
+    assert_int_equal(r.n, 1);
+    ranges_add(&a, &r, 90, 99);
+    ranges_add(&a, &r, 83, 85);
+    assert_int_equal(r.n, 2);
+    assert_int_equal(r.v[0].lo, 80);
+    assert_int_equal(r.v[0].hi, 85);
+    ranges_add(&a, &r, 84, 95);
+    assert_int_equal(r.n, 1);
+    assert_int_equal(r.v[0].hi, 99);
+
+    assert_null(cidr_parse("10.0.0.1", &v[0]));
+    assert_null(cidr_parse("9.0.0.0/8", &v[1]));
+    assert_null(cidr_parse("9.1.0.0/16", &v[2]));
+    assert_null(cidr_parse("10.0.0.1", &v[3]));
+    addr_set_make(&a, &s, v, 4);
+    assert_int_equal(s.n, 2);
+    assert_null(cidr_parse("9.0.0.0/8", &v[0]));
+    assert_int_equal(addr_cmp(&s.v[0].hi, &v[0].hi), 0);
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(p01_hostile_documents_take_less_than_50_ms),
         cmocka_unit_test(p01_reading_stops_after_64_problems),
         cmocka_unit_test(p01_limits_are_where_they_are_said),
+        cmocka_unit_test(sets_are_sorted_and_disjoint),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,7 @@ static const struct {
     { "CR116", NET("hosts: [upload.pypi.org], methods: [POST]"), NET("hosts: [upload.pypi.org], methods: [POST], paths: [/other]") },
     { "CR117", NET("hosts: [x.org]"), NET("hosts: [x.org], limits: {up_per_request: 0B}") },
     { "CR117", NET("hosts: [x.org], methods: [GET]"), NET("hosts: [x.org], methods: [GET, POST]") },
+    { "CR117", NET("hosts: [x.org], methods: [HEAD]"), NET("hosts: [x.org], methods: [GET, DELETE]") },
     { "CR118", NET("hosts: [webhook.site]"), NET("hosts: [webhook.example.org]") },
     { "CR118", NET("hosts: [abc.ngrok.io]"), NET("hosts: [ngrok.example.org]") },
     { "CR119", NET("hosts: [dns.google]"), NET("hosts: [dns.example.org]") },
@@ -201,6 +202,8 @@ static const struct {
     { "CR613", MODEL("endpoint: \"https://x.org\", names: [a], budget: {per_minute: 1M}"), MODEL("endpoint: \"https://x.org\", names: [a], budget: {per_minute: 999999}") },
     { "CR614", MODEL("endpoint: \"https://x.org\", names: [a], budget: {input_tokens: 2M}"), "budget: {tokens: 2M}\n" MODEL("endpoint: \"https://x.org\", names: [a], budget: {input_tokens: 2M}") },
     { "CR615", MODEL("endpoint: \"https://x.org/v1\", names: [a]") NET("hosts: [\"x.org\"]"), MODEL("endpoint: \"https://x.org:8443/v1\", names: [a]") NET("hosts: [\"x.org\"]") },
+
+    { "CR615", MODEL("endpoint: \"http://x.org/v1\", names: [a]") NET("hosts: [x.org], ports: [80]"), MODEL("endpoint: \"http://x.org/v1\", names: [a]") NET("hosts: [x.org], ports: [443]") },
 
     { "CR701", "network: {allow: [{id: a, hosts: [x.org]}], deny: [{id: d, hosts: [x.org]}]}\n", "network: {allow: [{id: a, hosts: [x.org]}], deny: [{id: d, hosts: [x.org], methods: [GET]}]}\n" },
     { "CR701", NET("hosts: [x.org], methods: []"), NET("hosts: [x.org], methods: [GET]") },
