@@ -12,7 +12,8 @@ void help_print(FILE *to, const struct verb *v);
 /*
  * Copies a page's scdoc source, replacing lines of the form "@SYNOPSIS run@", "@OPTIONS run@" and
  * "@VERBS@" by what the table says; "image ls" names a verb below another. Any other "@WORD@" is
- * part's, which may be NULL; false: it has no such part. 0, or -EINVAL for a line that names nothing.
+ * part's, which may be NULL; false: it has no such part. 0, or -EINVAL for a line that names
+ * nothing.
  */
 typedef bool help_part_fn(const char *word, FILE *to);
 int help_expand_page(FILE *from, FILE *to, help_part_fn *part);
