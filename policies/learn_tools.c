@@ -49,7 +49,7 @@ static struct groups groups_of(const struct learner *l, struct arena *a, const s
             *g = (struct group){ .path = s->r.v[EXEC_PATH].s, .user = s->r.v[EXEC_USER].n };
         }
         g = &gs.v[i];
-        *(struct seen **)arena_push(a, (void **)&g->v, g->n, sizeof(*g->v)) = s;
+        *(struct seen **)arena_push(a, (void **)&g->v, g->n, sizeof(void *)) = s;
         g->n++;
     }
     return gs;

@@ -247,7 +247,7 @@ static void rule_cells(struct bench *b, uint32_t rule)
 
                 if (!c->cell[d] || !is_written(s, d) || was_there(seen, nseen, c->cell[d]))
                     continue;
-                *(const struct cell **)arena_push(b->arena, (void **)&seen, nseen, sizeof(*seen)) =
+                *(const struct cell **)arena_push(b->arena, (void **)&seen, nseen, sizeof(void *)) =
                     c->cell[d];
                 nseen++;
                 cell_narrower(b, &ch, &spaces[s].dims[d], c->cell[d]);

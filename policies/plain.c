@@ -42,7 +42,9 @@ static bool at_end(const struct scan *s)
 
 static char peek(const struct scan *s)
 {
-    return at_end(s) ? '\n' : *s->p;
+    static const char line_end = '\n';
+
+    return *(at_end(s) ? &line_end : s->p);
 }
 
 static void next_line(struct scan *s)

@@ -18,7 +18,7 @@ static void read_event(struct arena *a, const struct event *e, struct request *r
 
 static void keep(struct arena *a, const struct event ***list, uint32_t *n, const struct event *e)
 {
-    *(const struct event **)arena_push(a, (void **)list, *n, sizeof(**list)) = e;
+    *(const struct event **)arena_push(a, (void **)list, *n, sizeof(void *)) = e;
     (*n)++;
 }
 
