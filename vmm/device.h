@@ -1,10 +1,10 @@
 /*
  * device.h - anything the guest reaches by an address: what it is, and the bus that finds it.
  *
- * The bus checks that an access lies inside a device; a device sees no other. An access is of 1 to 8
- * bytes and need not be aligned: KVM cuts what crosses a page or is longer in two, so that 3, 5, 6
- * or 7 arrive as well (1, 2 or 4 on the I/O bus). Reads of nothing are all-ones; writes to nothing
- * are dropped and counted.
+ * The bus checks that an access lies inside a device; a device sees no other. An access is of 1 to
+ * 8 bytes and need not be aligned: KVM cuts what crosses a page or is longer in two, so that 3, 5,
+ * 6 or 7 arrive as well (1, 2 or 4 on the I/O bus). Reads of nothing are all-ones; writes to
+ * nothing are dropped and counted.
  */
 #ifndef VMM_DEVICE_H
 #define VMM_DEVICE_H

@@ -1,6 +1,6 @@
 /*
- * tree.h - what is below a directory of this host, entry by entry, in an order that depends on names
- * only: the same tree makes the same image, whatever file system it lies on.
+ * tree.h - what is below a directory of this host, entry by entry, in an order that depends on
+ * names only: the same tree makes the same image, whatever file system it lies on.
  *
  * Nothing is followed: no symbolic link, no mount.
  */
