@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +107,7 @@ char *io_load(int dirfd, const char *path, size_t max, size_t *len, struct err *
 }
 
 static int store_in(int dirfd, const char *tmp, const char *path, const void *buf, size_t len,
-                    mode_t mode, struct err *e)
+                    mode_t mode, bool durable, struct err *e)
 {
     auto_fd int fd =
         openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
@@ -117,7 +118,7 @@ static int store_in(int dirfd, const char *tmp, const char *path, const void *bu
     err = io_write_full(fd, buf, len);
     if (err)
         return err_set(e, -err, "%s: %s", tmp, strerror(-err));
-    if (fsync(fd) || renameat(dirfd, tmp, dirfd, path))
+    if ((durable && fsync(fd)) || renameat(dirfd, tmp, dirfd, path))
         return err_sys(e, "%s", path);
     return 0;
 }
@@ -142,7 +143,8 @@ static int open_parent(int dirfd, const char *path)
     return openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-int io_store(int dirfd, const char *path, const void *buf, size_t len, mode_t mode, struct err *e)
+static int replace(int dirfd, const char *path, const void *buf, size_t len, mode_t mode,
+                   bool durable, struct err *e)
 {
     char tmp[4096];
     auto_fd int parent = open_parent(dirfd, path);
@@ -152,13 +154,23 @@ int io_store(int dirfd, const char *path, const void *buf, size_t len, mode_t mo
     if (snprintf(tmp, sizeof(tmp), "%s.%d.tmp", path, (int)getpid()) >= (int)sizeof(tmp))
         return err_set(e, ENAMETOOLONG, "%s: name too long", path);
 
-    int err = store_in(dirfd, tmp, path, buf, len, mode, e);
+    int err = store_in(dirfd, tmp, path, buf, len, mode, durable, e);
 
     if (err) {
         unlinkat(dirfd, tmp, 0);
         return err;
     }
-    if (fsync(parent))
+    if (durable && fsync(parent))
         return err_sys(e, "%s: sync of its directory", path);
     return 0;
+}
+
+int io_store(int dirfd, const char *path, const void *buf, size_t len, mode_t mode, struct err *e)
+{
+    return replace(dirfd, path, buf, len, mode, true, e);
+}
+
+int io_replace(int dirfd, const char *path, const void *buf, size_t len, mode_t mode, struct err *e)
+{
+    return replace(dirfd, path, buf, len, mode, false, e);
 }

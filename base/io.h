@@ -33,4 +33,8 @@ char *io_load(int dirfd, const char *path, size_t max, size_t *len, struct err *
 must_check int io_store(int dirfd, const char *path, const void *buf, size_t len, mode_t mode,
                         struct err *e);
 
+/* As io_store, for what nobody wants back after a power cut: atomic for readers, not durable. */
+must_check int io_replace(int dirfd, const char *path, const void *buf, size_t len, mode_t mode,
+                          struct err *e);
+
 #endif

@@ -466,11 +466,14 @@ int box_load_state(int dirfd, struct box_state *out, struct err *e)
     return box_state_parse(text, len, out, e) ? err_wrap(e, "state.json") : 0;
 }
 
-int box_save_state(int dirfd, const struct box_state *st, struct err *e)
+int box_save_state(int dirfd, const struct box_state *st, bool durable, struct err *e)
 {
     cleanup_with(freep) char *text = box_state_to_json(st, e);
 
-    return text ? io_store(dirfd, "state.json", text, strlen(text), 0600, e) : -EIO;
+    if (!text)
+        return -EIO;
+    return durable ? io_store(dirfd, "state.json", text, strlen(text), 0600, e)
+                   : io_replace(dirfd, "state.json", text, strlen(text), 0600, e);
 }
 
 int box_save_config(int dirfd, const struct box_config *c, struct err *e)

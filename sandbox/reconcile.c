@@ -124,7 +124,7 @@ static int record_loss(int dir, struct box_state *st, struct err *e)
     st->keeper_start = st->vmm_start = 0;
     snprintf(st->reason, sizeof(st->reason), "keeper-lost");
     snprintf(st->text, sizeof(st->text), "its keeper died; what was left of it has been ended");
-    return box_save_state(dir, st, e);
+    return box_save_state(dir, st, true, e);
 }
 
 /* What is to be done about a sandbox in this state that nobody holds. */
@@ -143,6 +143,9 @@ static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct
 
     int err = box_load_state(dir, &st, e); /* again: it may have ended in order meanwhile */
 
+    /* Not written to the end before a power cut: nothing of it runs. */
+    if (err == -EBADMSG && ephemeral)
+        return store_remove_locked(s, id, dir, e) ? -e->code : 1;
     if (err || !needs_mending(&st, ephemeral, dir))
         return err;
     if (is_alive(st.phase)) {
@@ -176,7 +179,7 @@ int store_reconcile(struct store *s, const char *id, struct err *e)
     box_config_fini(&c);
     err = box_load_state(dir, &st, e);
     /* No lock before there is a need: a keeper may be about to take it. */
-    if (!err && needs_mending(&st, ephemeral, dir))
+    if ((!err && needs_mending(&st, ephemeral, dir)) || (err == -EBADMSG && ephemeral))
         err = mend(s, id, dir, ephemeral, e);
     return err < 0 ? err_wrap(e, "sandbox %s", id) : err;
 }

@@ -192,7 +192,7 @@ static int prepare(struct store *s, int dir, const struct box_config *cfg, struc
     int err = box_save_config(dir, cfg, e);
 
     if (!err)
-        err = box_save_state(dir, &first, e);
+        err = box_save_state(dir, &first, !cfg->ephemeral, e);
     if (!err && symlinkat(cfg->id, s->names, cfg->name))
         err = err_sys(e, "name \"%s\"", cfg->name);
     return err;

@@ -42,7 +42,7 @@ struct box_config {
     char *engine;                /* "kvm", "qemu", or NULL = choose */
     char *policy;                /* its name, for people; what is enforced is policy.json */
     char policy_hash[65];
-    uint64_t mem_bytes;          /* whole MiB */
+    uint64_t mem_bytes; /* whole MiB */
     uint32_t vcpus;
     uint64_t disk_bytes; /* writable layer on disk; 0 = in guest memory */
     char **argv;         /* main command; NULL = none, the sandbox idles */
@@ -92,7 +92,8 @@ must_check int store_find(struct store *s, const char *what, char id[BOX_ID_LEN 
 
 must_check int box_load_config(int dirfd, struct box_config *out, struct err *e);
 must_check int box_load_state(int dirfd, struct box_state *out, struct err *e);
-must_check int box_save_state(int dirfd, const struct box_state *st, struct err *e);
+/* durable: to be found again after a power cut; nobody wants that of an ephemeral sandbox. */
+must_check int box_save_state(int dirfd, const struct box_state *st, bool durable, struct err *e);
 
 must_check int box_save_config(int dirfd, const struct box_config *c, struct err *e);
 

@@ -39,7 +39,7 @@ static int hand_over(struct cli *c, struct policy_source *s, struct box *b, char
     err = s->policy ? policy_in_force(c, s, e) : 0;
     if (err && s->problems.errors == 0)
         return err;
-    err = dossier_save(&s->dossier, b->fd, DOSSIER_NEXT, e);
+    err = dossier_save(&s->dossier, b->fd, DOSSIER_NEXT, true, e);
     return err ? err : tell_keeper(b, hint, e);
 }
 

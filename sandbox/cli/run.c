@@ -173,7 +173,7 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
     if (err)
         return err;
     b->fd = store_find(b->store, b->cfg.id, id, e);
-    return b->fd < 0 ? b->fd : run_policy_save(&b->policy, b->fd, e);
+    return b->fd < 0 ? b->fd : run_policy_save(&b->policy, b->fd, !b->cfg.ephemeral, e);
 }
 
 static int fail(struct cli *c, struct birth *b, const struct err *e)

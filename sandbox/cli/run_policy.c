@@ -191,9 +191,9 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
     return cfg->policy ? 0 : err_set(e, ENOMEM, "out of memory");
 }
 
-int run_policy_save(const struct run_policy *rp, int boxfd, struct err *e)
+int run_policy_save(const struct run_policy *rp, int boxfd, bool durable, struct err *e)
 {
-    return dossier_save(&rp->source.dossier, boxfd, DOSSIER_FILE, e);
+    return dossier_save(&rp->source.dossier, boxfd, DOSSIER_FILE, durable, e);
 }
 
 int run_policy_print(struct cli *c, const struct run_policy *rp)

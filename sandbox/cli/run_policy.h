@@ -25,7 +25,7 @@ must_check int run_policy_make(struct cli *c, struct run_policy *rp, struct box_
                                char hint[HINT_MAX], struct err *e);
 
 /* Into the sandbox's directory, for its keeper. */
-must_check int run_policy_save(const struct run_policy *rp, int boxfd, struct err *e);
+must_check int run_policy_save(const struct run_policy *rp, int boxfd, bool durable, struct err *e);
 
 /* --dry-run: prints the plan. The exit status. */
 int run_policy_print(struct cli *c, const struct run_policy *rp);

@@ -151,7 +151,7 @@ static json_t *to_json(const struct dossier *d)
     return NULL;
 }
 
-int dossier_save(const struct dossier *d, int dirfd, const char *file, struct err *e)
+int dossier_save(const struct dossier *d, int dirfd, const char *file, bool durable, struct err *e)
 {
     cleanup_with(drop) json_t *o = to_json(d);
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
@@ -159,7 +159,8 @@ int dossier_save(const struct dossier *d, int dirfd, const char *file, struct er
 
     if (!text)
         return err_set(e, EILSEQ, "policy: a file name or directory is not UTF-8");
-    err = io_store(dirfd, file, text, strlen(text), 0600, e);
+    err = durable ? io_store(dirfd, file, text, strlen(text), 0600, e)
+                  : io_replace(dirfd, file, text, strlen(text), 0600, e);
     free(text);
     return err;
 }

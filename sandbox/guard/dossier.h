@@ -52,7 +52,8 @@ must_check int dossier_ancestor(struct dossier *d, const char *id, struct err *e
 struct policy *dossier_policy(const struct dossier *d, struct problems *ps);
 
 /* Under dirfd; d->hash must be right. */
-must_check int dossier_save(const struct dossier *d, int dirfd, const char *file, struct err *e);
+must_check int dossier_save(const struct dossier *d, int dirfd, const char *file, bool durable,
+                            struct err *e);
 
 /* Strict; -EBADMSG when the file is not what dossier_save writes. dossier_fini in either case. */
 must_check int dossier_load(struct dossier *d, int dirfd, const char *file, struct err *e);

@@ -14,16 +14,26 @@ struct maker {
     struct err *e;
 };
 
-/* What the caller may change by options nobody has signed for. */
+/* What somebody signed for, or had to, the caller does not change by options: not the document, not
+ * what stands above it. */
 static int refuse_amendments(const struct maker *m, const struct trust_report *r)
 {
-    const struct judgement *j = &r->judgement[0];
+    if (!m->d->namends)
+        return 0;
+    if (m->trust->required.n)
+        return err_set(m->e, EACCES,
+                       "this host runs signed policies only: options cannot change one (a grant "
+                       "can)");
+    for (unsigned k = 0; k < r->n; k++) {
+        const struct judgement *j = &r->judgement[k];
 
-    for (uint32_t i = 0; r->n && m->d->namends && i < j->nroles; i++)
-        if (j->roles[i].governs)
-            return err_set(m->e, EACCES,
-                           "%s is signed by the role %s: options cannot change it (a grant can)",
-                           m->d->doc[0].file, j->roles[i].role->id);
+        for (uint32_t i = 0; i < j->nroles; i++)
+            if (j->roles[i].governs)
+                return err_set(
+                    m->e, EACCES,
+                    "%s is signed by the role %s: options cannot change it (a grant can)",
+                    m->d->doc[k].file, j->roles[i].role->id);
+    }
     return 0;
 }
 

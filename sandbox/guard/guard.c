@@ -158,7 +158,7 @@ static int open_records(struct guard *g, const char *audit, struct err *e)
         return err_set(e, ENOMEM, "out of memory");
     g->dir = places_open_dir(path, e);
     free(path);
-    err = g->dir < 0 ? g->dir : dossier_save(&g->dossier, g->dir, DOSSIER_FILE, e);
+    err = g->dir < 0 ? g->dir : dossier_save(&g->dossier, g->dir, DOSSIER_FILE, true, e);
     if (!err)
         err = family_open(&g->family, &g->dossier, audit, g->dir, limit, e);
     if (!err && g->family.parent >= 0)

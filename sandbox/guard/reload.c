@@ -102,9 +102,9 @@ int guard_reload(struct guard *g, int boxfd, struct err *e)
         g->dossier = next;
         next = (struct dossier){ 0 };
         take_over(g, &f);
-        err = dossier_save(&g->dossier, boxfd, DOSSIER_FILE, e);
+        err = dossier_save(&g->dossier, boxfd, DOSSIER_FILE, true, e);
         if (!err) /* where its children look */
-            err = dossier_save(&g->dossier, g->dir, DOSSIER_FILE, e);
+            err = dossier_save(&g->dossier, g->dir, DOSSIER_FILE, true, e);
         guard_note(g, "policy.change", g->policy->name);
     }
     dossier_fini(&next);

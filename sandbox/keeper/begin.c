@@ -204,7 +204,7 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
         .exit_code = -1,
     };
     snprintf(k->state.engine, sizeof(k->state.engine), "%s", k->engine->name);
-    err = box_save_state(k->boxfd, &k->state, e);
+    err = box_save_state(k->boxfd, &k->state, !k->cfg.ephemeral, e);
     return err ? err : engine_release(&k->run, e);
 }
 

@@ -24,7 +24,7 @@ void keeper_save(struct keeper *k)
     struct err e = ERR_INIT;
 
     k->state.phase = life_phase(k->life);
-    if (box_save_state(k->boxfd, &k->state, &e))
+    if (box_save_state(k->boxfd, &k->state, !k->cfg.ephemeral, &e))
         keeper_log(k, "state: %s", e.msg);
 }
 

@@ -71,7 +71,7 @@ static int fail(struct keeper *k, int readyfd, const struct err *e, const char *
             st = (struct box_state){ .phase = BOX_ENDED, .exit_code = -1 };
             snprintf(st.reason, sizeof(st.reason), "refused");
             snprintf(st.text, sizeof(st.text), "%s", e->msg);
-            if (box_save_state(k->boxfd, &st, NULL))
+            if (box_save_state(k->boxfd, &st, true, NULL))
                 keeper_log(k, "state could not be written");
         }
         fd_closep(&k->lock);

@@ -239,7 +239,7 @@ static int policy(int dir, const char *file, const char *hash)
 
     snprintf(d.hash, sizeof(d.hash), "%s", hash);
     if (!err)
-        err = dossier_save(&d, dir, DOSSIER_FILE, &e);
+        err = dossier_save(&d, dir, DOSSIER_FILE, true, &e);
     dossier_fini(&d);
     return err ? die("policy", &e) : 0;
 }

@@ -216,7 +216,7 @@ static void a_dossier_comes_back_as_it_was(void **s)
 
     (void)s;
     make(&d);
-    assert_int_equal(dossier_save(&d, dir, DOSSIER_FILE, &e), 0);
+    assert_int_equal(dossier_save(&d, dir, DOSSIER_FILE, true, &e), 0);
     assert_int_equal(dossier_load(&back, dir, DOSSIER_FILE, &e), 0);
     assert_int_equal(back.ndocs, 1);
     assert_string_equal(back.doc[0].text, d.doc[0].text);
@@ -237,7 +237,7 @@ static void a_damaged_dossier_is_refused(void **s)
 
     (void)s;
     make(&d);
-    assert_int_equal(dossier_save(&d, dir, DOSSIER_FILE, &e), 0);
+    assert_int_equal(dossier_save(&d, dir, DOSSIER_FILE, true, &e), 0);
     dossier_fini(&d);
     fd = openat(dir, DOSSIER_FILE, O_RDWR | O_CLOEXEC);
     n = read(fd, text, sizeof(text));

@@ -438,7 +438,7 @@ static void keep_policy(void)
     assert_non_null(p);
     policy_hash(p, d.hash);
     policy_free(p);
-    assert_int_equal(dossier_save(&d, box, DOSSIER_FILE, &e), 0);
+    assert_int_equal(dossier_save(&d, box, DOSSIER_FILE, true, &e), 0);
     dossier_fini(&d);
 }
 
@@ -1329,7 +1329,7 @@ static void h02_a_lost_sandbox_is_not_claimed(void **s)
     assert_int_equal(store_create(store, &cfg, &e), 0);
     box = store_find(store, cfg.id, id, &e);
     assert_true(box >= 0);
-    assert_int_equal(box_save_state(box, &lost, &e), 0);
+    assert_int_equal(box_save_state(box, &lost, true, &e), 0);
     k = keeper_new(box, false, &e);
     assert_non_null(k);
     assert_int_equal(keeper_claim(k, &e), -EBUSY);

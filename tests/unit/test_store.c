@@ -73,7 +73,7 @@ static void set_state(const char *id, const struct box_state *st)
     int dir = store_find(store, id, found, &e);
 
     assert_true(dir >= 0);
-    assert_int_equal(box_save_state(dir, st, &e), 0);
+    assert_int_equal(box_save_state(dir, st, true, &e), 0);
     close(dir);
 }
 
