@@ -103,19 +103,9 @@ static bool is_named(const struct jail_record *r, int fd)
     return false;
 }
 
-/* close_range, or the same by hand where the kernel is older than 5.9. */
 static int close_from(unsigned first, unsigned last)
 {
-    if (!syscall(SYS_close_range, first, last, 0u))
-        return 0;
-    if (errno != ENOSYS)
-        return -errno;
-
-    long max = sysconf(_SC_OPEN_MAX);
-
-    for (unsigned fd = first; fd <= last && (long)fd < max; fd++)
-        close((int)fd);
-    return 0;
+    return syscall(SYS_close_range, first, last, 0u) ? -errno : 0;
 }
 
 int record_close_others(const struct jail_record *r, struct err *e)
