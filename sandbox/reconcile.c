@@ -5,7 +5,9 @@
  * it dies. Everything here may be repeated, also after dying half-way.
  */
 #include "base/fd.h"
+#include "sandbox/audit/lost.h"
 #include "sandbox/box_jail.h"
+#include "sandbox/places.h"
 #include "sandbox/proc.h"
 #include "sandbox/store_dirs.h"
 
@@ -13,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -113,6 +116,19 @@ static bool is_alive(enum box_phase p)
     return p != BOX_CREATED && p != BOX_ENDED;
 }
 
+/* A log that cannot be closed stays open: `audit verify` says so. */
+static void close_log(int dir)
+{
+    char *state = places_state_dir(NULL);
+    struct box_config c;
+
+    if (state && box_load_config(dir, &c, NULL) == 0) {
+        (void)!audit_log_lost(state, c.id, c.policy_hash, NULL);
+        box_config_fini(&c);
+    }
+    free(state);
+}
+
 static int record_loss(int dir, struct box_state *st, struct err *e)
 {
     struct timespec t;
@@ -124,6 +140,7 @@ static int record_loss(int dir, struct box_state *st, struct err *e)
     st->keeper_start = st->vmm_start = 0;
     snprintf(st->reason, sizeof(st->reason), "keeper-lost");
     snprintf(st->text, sizeof(st->text), "its keeper died; what was left of it has been ended");
+    close_log(dir);
     return box_save_state(dir, st, true, e);
 }
 

@@ -33,7 +33,10 @@ static bool is_wanted(const struct guard *g, enum audit_decision d)
 int guard_record(struct guard *g, enum audit_decision decision, const char *kind,
                  const struct rule *rule, char grade, const char *object, struct err *e)
 {
-    struct audit_record r = { .decision = decision, .generation = g->generation, .grade = grade };
+    struct audit_record r = { .decision = decision,
+                              .generation = g->generation,
+                              .grade = grade,
+                              .untrusted = g->unsure };
     struct err why = ERR_INIT;
     char actor[32];
 

@@ -26,6 +26,7 @@ struct guard {
     uint64_t generation; /* of the policy: raised by every change */
     int64_t until;       /* seconds since 1970: a grant ends then */
     bool lost;           /* the log failed, and the policy says to stop */
+    bool unsure;           /* the guest's PATH chose what is run: the record says so */
     bool changed;        /* by itself, since it was last asked */
     bool quarantined;    /* no sound policy is in force: nothing is allowed */
     struct text asked;   /* the last request, as a point */

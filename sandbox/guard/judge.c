@@ -100,7 +100,9 @@ static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
     if (!err) {
         const struct request spoken = exec_spoken(&a, &answer.request);
 
+        g->unsure = answer.decision.allowed && !answer.exe;
         err = conclude(g, "exec", &spoken, &answer.decision, e);
+        g->unsure = false;
     }
     if (!err && answer.decision.allowed) {
         const struct tool_profile *t = tool_of(g, answer.decision.rule, e);
