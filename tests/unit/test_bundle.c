@@ -282,6 +282,28 @@ static void p13_no_byte_changes_unseen(void **s)
     unmake(&m);
 }
 
+/* One spelling only: no text with a NUL, no truth but 0 and 1. */
+static void other_spellings_are_none(void **s)
+{
+    static const char program[] = "/usr/bin/python3";
+    struct made m;
+    struct err e = ERR_INIT;
+    char *at;
+
+    (void)s;
+    make_from(one_tool, sizeof(one_tool) - 1, "t", &m);
+    at = memmem(m.bytes.p, m.bytes.len, program, sizeof(program) - 1);
+    assert_non_null(at);
+    at[3] = '\0';
+    assert_null(bundle_parse(m.bytes.p, m.bytes.len, &e));
+    assert_non_null(strstr(e.msg, "a text with a NUL"));
+    at[3] = program[3];
+    at[sizeof(program) - 1] = 2; /* shell */
+    assert_null(bundle_parse(m.bytes.p, m.bytes.len, &e));
+    assert_non_null(strstr(e.msg, "a truth value that is none"));
+    unmake(&m);
+}
+
 /* The first thing that differs is named. */
 static void mismatches_are_named(void **s)
 {
@@ -415,6 +437,7 @@ int main(void)
         cmocka_unit_test(conditions_go_with_what_gets_around_them),
         cmocka_unit_test(landlock_masks),
         cmocka_unit_test(p13_no_byte_changes_unseen),
+        cmocka_unit_test(other_spellings_are_none),
         cmocka_unit_test(mismatches_are_named),
         cmocka_unit_test(every_part_is_checked),
         cmocka_unit_test(random_policies_compile_and_verify),
