@@ -20,7 +20,7 @@ loads_none() { # PROGRAM LIBRARY...: also not through another library
         fi
     done
 }
-loads_none carrel archive xml2 icu crypto
+loads_none carrel archive xml2 icu
 loads_none carrel-keeper archive xml2 icu
 for program in carrel-vmm carrel-init; do
     [ -x "$bin/$program" ] || skip tools "$bin/$program is not built"
