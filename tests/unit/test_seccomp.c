@@ -333,18 +333,47 @@ static struct bpf_insn random_insn(uint32_t room)
     return in;
 }
 
+/* Other architectures and x32, as every filter begins. */
+static const struct bpf_insn head[] = {
+    { BPF_LD | BPF_W | BPF_ABS, 0, 0, 4 },
+    { BPF_JMP | BPF_JEQ | BPF_K, 0, 3, AUDIT_ARCH_X86_64 },
+    { BPF_LD | BPF_W | BPF_ABS, 0, 0, 0 },
+    { BPF_JMP | BPF_JGE | BPF_K, 0, 2, 0x40000000 },
+    { BPF_JMP | BPF_JEQ | BPF_K, 1, 0, UINT32_MAX },
+    { BPF_RET | BPF_K, 0, 0, FOREIGN },
+};
+
+/* One comparison of one word, which lets through what it is true for: never nothing, but for the
+ * two that nothing satisfies. */
+static void the_proof_sees_the_last_word_of_a_range(void **s)
+{
+    static const uint16_t ops[] = { BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET };
+    const struct seccomp_model m = { DENY, FOREIGN, NULL, 0 };
+    const uint32_t n = array_len(head);
+
+    (void)s;
+    memcpy(prog, head, sizeof(head));
+    for (size_t op = 0; op < array_len(ops); op++)
+        for (size_t i = 0; i < array_len(edges); i++) {
+            bool never = (ops[op] == BPF_JGT && edges[i] == UINT32_MAX) ||
+                         (ops[op] == BPF_JSET && edges[i] == 0);
+            struct seccomp_witness w;
+
+            prog[n] = (struct bpf_insn){ BPF_LD | BPF_W | BPF_ABS, 0, 0, 16 };
+            prog[n + 1] =
+                (struct bpf_insn){ (uint16_t)(BPF_JMP | ops[op] | BPF_K), 0, 1, edges[i] };
+            prog[n + 2] = (struct bpf_insn){ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
+            prog[n + 3] = (struct bpf_insn){ BPF_RET | BPF_K, 0, 0, DENY };
+            assert_int_equal(seccomp_prove(&m, prog, n + 4, &w, NULL, NULL), never ? 0 : -EILSEQ);
+            if (!never)
+                assert_int_equal(bpf_run(prog, n + 4, &w.call), SECCOMP_RET_ALLOW);
+        }
+}
+
 /* Programs that no compiler here writes, against a model that allows nothing: where the proof sees
  * a difference, its witness shows it; where it sees none, no edge of any comparison does. */
 static void the_proof_runs_what_the_interpreter_runs(void **s)
 {
-    static const struct bpf_insn head[] = {
-        { BPF_LD | BPF_W | BPF_ABS, 0, 0, 4 },
-        { BPF_JMP | BPF_JEQ | BPF_K, 0, 3, AUDIT_ARCH_X86_64 },
-        { BPF_LD | BPF_W | BPF_ABS, 0, 0, 0 },
-        { BPF_JMP | BPF_JGE | BPF_K, 0, 2, 0x40000000 },
-        { BPF_JMP | BPF_JEQ | BPF_K, 1, 0, UINT32_MAX },
-        { BPF_RET | BPF_K, 0, 0, FOREIGN },
-    };
     const struct seccomp_model m = { DENY, FOREIGN, NULL, 0 };
     unsigned differ = 0, equal = 0;
 
@@ -417,6 +446,7 @@ int main(void)
         cmocka_unit_test(p13_known_range_miscompilation),
         cmocka_unit_test(p12_more_than_the_kernel_takes),
         cmocka_unit_test(a_call_may_have_its_own_errno),
+        cmocka_unit_test(the_proof_sees_the_last_word_of_a_range),
         cmocka_unit_test(the_proof_runs_what_the_interpreter_runs),
         cmocka_unit_test(unsound_models_are_refused),
     };
