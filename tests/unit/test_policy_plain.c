@@ -65,8 +65,8 @@ static void shapes(void **state)
         "a: b\n",
         "a: b",
         "# c\na: b # d\n\n  # e\nc: 'd e'\n",
-        "a:\n  b: c\n  d:\n  - e\n  - f: g\n    h: i\n  -   j: k\nl: {m: [n, \"o p\", {q: r}], s: "
-        "{}}\n",
+        "a:\n  b: c\n  d:\n  - e\n  - f: g\n    h: i\n  -   j: k\n",
+        "l: {m: [n, \"o p\", {q: r}], s: {}}\n",
         "a:\n- b\n- c\nd: [\n  e,\n  f\n  ]\n",
         "{\"a\":{\"b\":[1,2],\"c\":\"d\"}}",
         "a: http://x.y/z\n",
@@ -138,14 +138,14 @@ static size_t change(struct rng *r, char *text, size_t len, size_t room)
             memmove(text + at, text + at + 1, len - at - 1);
             len--;
             break;
-        case 2:
-            while (at && text[at - 1] != '\n')
-                at--;
-            c = ' ';
-            /* fallthrough */
         default:
             if (len + 1 >= room)
                 break;
+            if (rng_below(r, 2)) { /* a line moves in */
+                while (at && text[at - 1] != '\n')
+                    at--;
+                c = ' ';
+            }
             memmove(text + at + 1, text + at, len - at);
             text[at] = c;
             len++;
