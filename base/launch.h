@@ -45,7 +45,7 @@ enum {
 enum { VMM_FILTER_VCPU, VMM_FILTER_IO, VMM_FILTERS };
 
 struct vmm_filters {
-    uint32_t magic, version; /* as the launch record's */
+    uint32_t magic, version;   /* as the launch record's */
     uint32_t len[VMM_FILTERS]; /* instructions, at least 1 */
 };
 

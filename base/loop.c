@@ -45,7 +45,8 @@ void loop_remove(struct loop *l, struct loop_source *s)
 int loop_once(struct loop *l, int timeout_ms, struct err *e)
 {
     struct epoll_event got[LOOP_BATCH];
-    /* This form by name: what epoll_wait becomes depends on the C library, and filters must know. */
+    /* This form by name: what epoll_wait becomes depends on the C library, and filters must know.
+     */
     int n = epoll_pwait(l->epfd, got, LOOP_BATCH, timeout_ms, NULL);
 
     if (n < 0)

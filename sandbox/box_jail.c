@@ -20,7 +20,7 @@ static const char *const spaces[BOX_SPACES] = {
     "user", "pid", "mnt", "ipc", "uts", "net", "cgroup"
 };
 static const char *const layers[] = {
-#define X(id, name, what) [JAIL_##id] = name,
+#define X(id, name, what) [JAIL_##id] = (name),
     JAIL_LAYERS_LIST(X)
 #undef X
 };

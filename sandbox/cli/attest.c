@@ -55,7 +55,7 @@ static int show(struct cli *c, const struct box_jail *j, const struct attest_lin
 
 int verb_attest(struct cli *c)
 {
-    struct attest_line lines[ATTEST_LINES];
+    struct attest_line lines[ATTEST_LINES] = { 0 };
     char hint[HINT_MAX] = "";
     struct box_jail j;
     struct err e = ERR_INIT;

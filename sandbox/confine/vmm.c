@@ -5,9 +5,7 @@
 #include "base/io.h"
 #include "sandbox/confine/profile.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -31,22 +29,15 @@ unsigned vmm_uses(const struct vmm_launch *l)
     return uses;
 }
 
-static void freep(struct bpf_insn **p)
-{
-    free(*p);
-}
-
 int vmm_filters_open(const struct vmm_launch *l, struct err *e)
 {
     static const char *const names[VMM_FILTERS] = {
         [VMM_FILTER_VCPU] = "vmm-vcpu", [VMM_FILTER_IO] = "vmm-io"
     };
     struct vmm_filters head = { .magic = VMM_FILTERS_MAGIC, .version = VMM_LAUNCH_VERSION };
-    cleanup_with(freep) struct bpf_insn *prog = malloc(BPF_INSNS_MAX * sizeof(*prog));
+    struct bpf_insn prog[BPF_INSNS_MAX];
     auto_fd int fd = memfd_create("filters", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-    if (!prog)
-        return err_set(e, ENOMEM, "filters: no memory");
     if (fd < 0 || lseek(fd, sizeof(head), SEEK_SET) < 0)
         return err_sys(e, "filters");
     for (unsigned i = 0; i < VMM_FILTERS; i++) {

@@ -45,7 +45,7 @@ static const struct {
 static const char *layer_name(enum jail_layer l)
 {
     static const char *const names[] = {
-#define X(id, name, what) [JAIL_##id] = name,
+#define X(id, name, what) [JAIL_##id] = (name),
         JAIL_LAYERS_LIST(X)
 #undef X
     };
