@@ -141,10 +141,14 @@ for image in mini base; do
     esac
     quietly "carrel image build $image" as_user "$carrel" image build "$image"
 done
-if [ -n "$lean" ] && ! has kernel lean; then
-    say "building the lean kernel (ten minutes)"
+if [ -n "$lean" ]; then
     lists_for linux-source-6.12
+    as_user guest/kernel/build -n >/dev/null 2>&1 || say "building the lean kernel (ten minutes)"
     quietly "guest/kernel/build" as_user sh -c "guest/kernel/build >build/lean.path"
-    quietly "carrel kernel add" as_user "$carrel" kernel add lean "$(cat build/lean.path)"
+    # Again when its recipe has changed.
+    path=$(cat build/lean.path)
+    if ! as_user "$carrel" kernel ls --json | grep -q "$(sha256sum <"$path" | cut -d' ' -f1)"; then
+        quietly "carrel kernel add" as_user "$carrel" kernel add lean "$path"
+    fi
 fi
 say "ready: $carrel run base"
