@@ -116,7 +116,8 @@ host_root() { # ROOT
     done
     mkdir "$r/opt/carrel/share/carrel/guest"
     cp -a "$source_dir/guest/image" "$source_dir/guest/kernel" "$r/opt/carrel/share/carrel/guest/"
-    cp -a "$source_dir/policies/library" "$r/opt/carrel/share/carrel/policies"
+    mkdir "$r/opt/carrel/share/carrel/policies"
+    cp -a "$source_dir/policies/library" "$r/opt/carrel/share/carrel/policies/"
     for a in "${adds[@]}"; do
         src=${a%%:*} dest=${a#*:}
         case $src in */*) ;; *) src=$(command -v "$src") || die "$src: not found"; [ "$dest" != "$a" ] || dest=$src ;; esac
