@@ -39,7 +39,7 @@ same "a trap in the guest" 33 $?
 
 CARREL_CONSOLE=1 carrel run --engine kvm -d --name tty mini -- sleep 1000 >/dev/null || not_ok "run with a console"
 same "user space on the serial port" "0 16550A irq:0" \
-    "$(timeout 60 carrel exec tty -- sh -c 'echo from user space >/dev/ttyS0; echo $? $(sed -n "s/^0: uart:\([^ ]*\) .*\(irq:[0-9]*\) .*/\1 \2/p" /proc/tty/driver/serial)')"
+    "$(timeout 60 carrel exec tty -- sh -c 'echo from user space >/dev/ttyS0; echo $? $(sed -n "s/^0: uart:\([^ ]*\) .*\(irq:[0-9]*\).*/\1 \2/p" /proc/tty/driver/serial)')"
 until_ 20 sh -c 'carrel logs --source console tty | grep -q "from user space"' || not_ok "the serial port's words arrive"
 carrel rm -f tty >/dev/null
 
