@@ -45,7 +45,72 @@ static bool word_number(struct word *w, uint64_t *out)
     return v != 0;
 }
 
-enum option { TRACE = 1, OVERLAY = 2, TMP = 4, ROOT = 8 };
+static int hex(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The rest of the word: an absolute path without empty, "." or ".." components. */
+static bool word_target(struct word w, char out[CMDLINE_TARGET])
+{
+    size_t n = 0, begin = 0;
+
+    for (size_t i = 0; i < w.len; i++) {
+        int c = (unsigned char)w.at[i];
+
+        if (c == '%') {
+            int hi = i + 2 < w.len ? hex(w.at[i + 1]) : -1;
+            int lo = i + 2 < w.len ? hex(w.at[i + 2]) : -1;
+
+            if (hi < 0 || lo < 0 || (c = hi << 4 | lo) == 0)
+                return false;
+            i += 2;
+        }
+        if (n + 1 >= CMDLINE_TARGET)
+            return false;
+        out[n++] = (char)c;
+    }
+    out[n] = '\0';
+    if (n < 2 || out[0] != '/' || out[n - 1] == '/')
+        return false;
+    for (size_t i = 1; i <= n; i++) {
+        const char *part = out + begin + 1;
+        size_t len = i - begin - 1;
+
+        if (out[i] != '/' && out[i] != '\0')
+            continue;
+        if (len == 0 || (part[0] == '.' && (len == 1 || (len == 2 && part[1] == '.'))))
+            return false;
+        begin = i;
+    }
+    return true;
+}
+
+static bool word_mount(struct word w, struct cmdline *c)
+{
+    struct cmdline_mount *m = &c->mounts[c->nmounts];
+    const char *comma = memchr(w.at, ',', w.len);
+    size_t n = comma ? (size_t)(comma - w.at) : 0;
+
+    if (c->nmounts == CMDLINE_MOUNTS || n == 0 || n >= sizeof(m->serial))
+        return false;
+    memcpy(m->serial, w.at, n);
+    m->serial[n] = '\0';
+    w.at += n + 1;
+    w.len -= n + 1;
+    m->read_only = word_cut(&w, "ro,");
+    if (!m->read_only && !word_cut(&w, "rw,"))
+        return false;
+    for (unsigned i = 0; i < c->nmounts; i++)
+        if (strcmp(c->mounts[i].serial, m->serial) == 0)
+            return false;
+    if (!word_target(w, m->target))
+        return false;
+    c->nmounts++;
+    return true;
+}
+
+enum option { TRACE = 1, OVERLAY = 2, TMP = 4, ROOT = 8, MOUNT = 16 };
 
 /* Which option it is; 0: none that is known, or its value is not. */
 static enum option take(struct word w, struct cmdline *c)
@@ -58,6 +123,8 @@ static enum option take(struct word w, struct cmdline *c)
         c->read_only = true;
         return ROOT;
     }
+    if (word_cut(&w, "mount="))
+        return word_mount(w, c) ? MOUNT : 0;
     if (word_cut(&w, "tmp="))
         return word_number(&w, &c->tmp_bytes) && w.len == 0 ? TMP : 0;
     if (!word_cut(&w, "overlay="))
@@ -87,7 +154,7 @@ int cmdline_parse(const char *text, struct cmdline *out, struct err *e)
         if (o == 0)
             return err_set(e, EINVAL, "kernel command line: \"%.*s\" is not known", shown,
                            w.at - strlen("carrel."));
-        if (seen & o)
+        if (o != MOUNT && (seen & o))
             return err_set(e, EINVAL, "kernel command line: \"%.*s\" comes a second time", shown,
                            w.at - strlen("carrel."));
         seen |= o;

@@ -1,6 +1,6 @@
 /*
  * cmdline.h - what the kernel command line says to carrel-init: words that begin with "carrel.",
- * each at most once. All others are the kernel's.
+ * each at most once, but for carrel.mount. All others are the kernel's.
  */
 #ifndef GUEST_CMDLINE_H
 #define GUEST_CMDLINE_H
@@ -10,6 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CMDLINE_MOUNTS 6u
+#define CMDLINE_TARGET 256u /* bytes with the NUL */
+
+/* carrel.mount=SERIAL,ro|rw,TARGET: a disk, by its serial number, and where it belongs; the target
+ * is absolute, what a word cannot hold is %XX. As often as there are volumes. */
+struct cmdline_mount {
+    char serial[21]; /* virtio-blk: at most 20 bytes */
+    char target[CMDLINE_TARGET];
+    bool read_only;
+};
+
 enum overlay_kind { OVERLAY_TMPFS, OVERLAY_VDB };
 
 struct cmdline {
@@ -18,6 +29,8 @@ struct cmdline {
     uint64_t tmp_bytes;                     /* carrel.tmp=BYTES: /tmp, and as much again /dev/shm */
     bool read_only;                         /* carrel.root=ro: no overlay */
     bool trace;                             /* carrel.trace */
+    struct cmdline_mount mounts[CMDLINE_MOUNTS];
+    unsigned nmounts;
 };
 
 /* Pure; text is what /proc/cmdline holds. -EINVAL for an option or value that is not

@@ -94,6 +94,8 @@ static int boot(struct err *e)
     err = mounts_root(&c, uevents, &guest.layer, e);
     if (!err)
         err = mounts_switch(&c, e);
+    if (!err)
+        err = mounts_volumes(&c, uevents, e);
     if (err)
         return err;
     kmsg_trace("root");

@@ -20,6 +20,12 @@ must_check int mounts_root(const struct cmdline *c, int uevents, int *layer, str
 /* Makes that root the only one and mounts what belongs into it, with the flags of a container. */
 must_check int mounts_switch(const struct cmdline *c, struct err *e);
 
+/* In that root: each volume of the command line at its target, which is made where it can be. */
+must_check int mounts_volumes(const struct cmdline *c, int uevents, struct err *e);
+
+/* The volumes are written to no more; before the power goes. */
+void mounts_rest(void);
+
 /* The parts of /proc that steer the kernel become read-only, for root too; what was opened before
  * is not. */
 must_check int mounts_close(struct err *e);

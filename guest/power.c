@@ -2,6 +2,7 @@
 #include "guest/power.h"
 
 #include "guest/kmsg.h"
+#include "guest/mounts.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -69,6 +70,7 @@ static void rest(int layer)
     char path[32];
 
     sync();
+    mounts_rest();
     if (layer < 0)
         return;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", layer);

@@ -21,6 +21,37 @@
 static const char common[] = "quiet panic=-1 reboot=a random.trust_cpu=on tsc=reliable "
                              "no_timer_check cryptomgr.notests i8042.noaux i8042.nokbd pci=noearly";
 
+/* What a word of the line can hold stands for itself; the rest is written %XX. */
+static void add_target(char *out, size_t room, const char *target)
+{
+    size_t n = 0;
+
+    for (const char *p = target; *p && n + 4 < room; p++) {
+        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+                     (*p >= '0' && *p <= '9') || strchr("/._-", *p);
+
+        n += (size_t)snprintf(out + n, room - n, plain ? "%c" : "%%%02x", (unsigned char)*p);
+    }
+}
+
+/* Appends a word for each volume; what does not fit is refused. */
+static int add_volumes(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
+{
+    for (unsigned i = 0; i < spec->nvolumes; i++) {
+        const struct engine_volume *v = &spec->volumes[i];
+        size_t used = strlen(out), room = VMM_CMDLINE_MAX - used;
+        char target[3 * 256 + 4] = "";
+
+        if (v->target[0] != '/' || strlen(v->target) > 255)
+            return err_set(e, EINVAL, "the target of a mount is no absolute path: %s", v->target);
+        add_target(target, sizeof(target), v->target);
+        if ((size_t)snprintf(out + used, room, " carrel.mount=vol%u,%s,%s", i,
+                             v->readonly ? "ro" : "rw", target) >= room)
+            return err_set(e, E2BIG, "the kernel command line is too long");
+    }
+    return 0;
+}
+
 int cmdline_make(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
 {
     const char *serial = spec->console_fd >= 0 ? "console=ttyS0" : "8250.nr_uarts=0";
@@ -42,5 +73,7 @@ int cmdline_make(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], stru
         snprintf(layer, sizeof(layer), "carrel.overlay=tmpfs");
     n = snprintf(out, VMM_CMDLINE_MAX, "%s %s %s%s%s", common, serial, layer, *extra ? " " : "",
                  extra);
-    return n < (int)VMM_CMDLINE_MAX ? 0 : err_set(e, E2BIG, "the kernel command line is too long");
+    if (n >= (int)VMM_CMDLINE_MAX)
+        return err_set(e, E2BIG, "the kernel command line is too long");
+    return add_volumes(spec, out, e);
 }

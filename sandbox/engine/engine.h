@@ -5,9 +5,10 @@
  * carrel-init cannot tell them apart:
  *     disk 0   /dev/vda  the image, read-only squashfs
  *     disk 1   /dev/vdb  the writable layer, ext4, when there is one
+ *     then     "vol0" …  volumes, ext4, found by these serial numbers
  *     port 0   "carrel.control"
  *     cmdline  "console=ttyS0 ..."-free by default; "carrel.root=ro",
- * "carrel.overlay=tmpfs|vdb|BYTES,INODES", "carrel.trace"
+ * "carrel.overlay=tmpfs|vdb|BYTES,INODES", "carrel.mount=SERIAL,ro|rw,TARGET", "carrel.trace"
  *
  * engine_start makes the process but holds it at a gate, before it has executed anything: the
  * keeper writes down that it exists, then opens the gate. If the keeper dies in between, the gate
@@ -24,6 +25,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define ENGINE_VOLUMES 6u /* VMM_DISKS_MAX, less the image and the writable layer */
+
+/* A file system of its own at a place of its own. */
+struct engine_volume {
+    int fd;
+    bool readonly;
+    const char *target; /* absolute, in the guest; borrowed */
+};
+
 /* Everything an engine needs; descriptors are borrowed during engine_start. */
 struct engine_spec {
     uint64_t mem_bytes;
@@ -31,6 +41,8 @@ struct engine_spec {
     int kernel_fd, initrd_fd;
     int image_fd; /* read-only disk */
     int disk_fd;  /* writable disk, -1 = none */
+    struct engine_volume volumes[ENGINE_VOLUMES];
+    unsigned nvolumes;
     int port_fds[8];
     const char *port_names[8];
     unsigned nports;

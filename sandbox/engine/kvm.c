@@ -84,6 +84,13 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
     add_disk(l, s, spec->image_fd, "image", VMM_DISK_READONLY);
     if (spec->disk_fd >= 0)
         add_disk(l, s, spec->disk_fd, "disk", 0);
+    for (unsigned i = 0; i < spec->nvolumes; i++) {
+        char serial[16];
+
+        snprintf(serial, sizeof(serial), "vol%u", i);
+        add_disk(l, s, spec->volumes[i].fd, serial,
+                 spec->volumes[i].readonly ? VMM_DISK_READONLY : 0);
+    }
     for (unsigned i = 0; i < spec->nports; i++) {
         l->ports[i].fd = spawn_keep(s, spec->port_fds[i], JAIL_SOCK);
         snprintf(l->ports[i].name, sizeof(l->ports[i].name), "%s", spec->port_names[i]);
@@ -101,17 +108,31 @@ static int write_record(const struct vmm_launch *l, struct err *e)
     return fd_steal(&fd);
 }
 
-/* Descriptors: 3 a vCPU and a device at most. Files: as long as its disk is, so no log of ours can
- * be filled. Threads: where the user is its own, nobody else's count. */
-static void set_limits(struct spawn *s, const struct engine_spec *spec)
+/* The longest file that it may write to decides how long one may get. */
+static void admit(struct spawn *s, int fd)
 {
+    uint64_t *most = &s->limit[JAIL_LIMIT_FSIZE], size = UINT64_MAX;
     struct stat st;
 
+    if (fstat(fd, &st))
+        return;
+    if (S_ISREG(st.st_mode))
+        size = (uint64_t)st.st_size;
+    *most = size > *most ? size : *most;
+}
+
+/* Descriptors: 3 a vCPU and a device at most. Files: as long as its disks are, so no log of ours
+ * can be filled. Threads: where the user is its own, nobody else's count. */
+static void set_limits(struct spawn *s, const struct engine_spec *spec)
+{
     s->limit[JAIL_LIMIT_NOFILE] = 512;
     s->limit[JAIL_LIMIT_MEMLOCK] = 0;
     s->limit[JAIL_LIMIT_FSIZE] = 0;
-    if (spec->disk_fd >= 0 && !fstat(spec->disk_fd, &st))
-        s->limit[JAIL_LIMIT_FSIZE] = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : UINT64_MAX;
+    if (spec->disk_fd >= 0)
+        admit(s, spec->disk_fd);
+    for (unsigned i = 0; i < spec->nvolumes; i++)
+        if (!spec->volumes[i].readonly)
+            admit(s, spec->volumes[i].fd);
     if (spec->jail && spec->jail->uid)
         s->limit[JAIL_LIMIT_NPROC] = KVM_THREADS(spec->vcpus);
 }

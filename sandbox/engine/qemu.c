@@ -115,10 +115,9 @@ static void add_disk(struct args *a, struct spawn *s, int fd, const char *id, bo
 {
     spawn_keep(s, fd, JAIL_REG | JAIL_BLK);
     OPT(a, "-add-fd", "fd=%d,set=%d", fd, fd);
-    OPT(a, "-blockdev", "driver=file,node-name=%s-file,filename=/dev/fdset/%d,locking=off,%s", id,
-        fd, readonly ? "read-only=on" : "read-only=off,discard=unmap");
-    OPT(a, "-blockdev", "driver=raw,node-name=%s,file=%s-file,%s", id, id,
-        readonly ? "read-only=on" : "read-only=off,discard=unmap");
+    OPT(a, "-blockdev",
+        "driver=raw,node-name=%s,%s,file.driver=file,file.filename=/dev/fdset/%d,file.locking=off",
+        id, readonly ? "read-only=on" : "read-only=off,discard=unmap,file.discard=unmap", fd);
     OPT(a, "-device", "virtio-blk-pci,disable-legacy=on,drive=%s,serial=%s", id, id);
 }
 
@@ -148,6 +147,12 @@ static int make_args(struct args *a, struct spawn *s, const struct engine_spec *
     add_disk(a, s, spec->image_fd, "image", true);
     if (spec->disk_fd >= 0)
         add_disk(a, s, spec->disk_fd, "disk", false);
+    for (unsigned i = 0; i < spec->nvolumes; i++) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "vol%u", i);
+        add_disk(a, s, spec->volumes[i].fd, id, spec->volumes[i].readonly);
+    }
     add_ports(a, s, spec);
     OPT(a, "-device", "pvpanic"); /* as carrel-vmm's: tells a panic from a restart */
     OPT(a, "-device", "virtio-rng-pci,disable-legacy=on");
