@@ -13,8 +13,8 @@ cd "$(dirname "$0")"
 
 # The one list of what Carrel needs from Debian.
 build_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-tools
-    libarchive-dev libjansson-dev libssl-dev libseccomp-dev libcap-dev libyaml-dev libcmocka-dev"
-run_packages="qemu-system-x86 squashfs-tools mmdebstrap busybox-static kmod ca-certificates"
+    libarchive-dev libext2fs-dev libjansson-dev libssl-dev libseccomp-dev libcap-dev libyaml-dev libcmocka-dev"
+run_packages="qemu-system-x86 e2fsprogs squashfs-tools mmdebstrap busybox-static kmod ca-certificates"
 lean_packages="make bc bison flex libelf-dev libssl-dev xz-utils perl"
 dev_packages="git clang clang-format clang-tidy libclang-rt-14-dev llvm cppcheck
     shellcheck bats jq expect tmux acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps"

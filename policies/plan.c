@@ -184,26 +184,38 @@ static void image(struct planner *x)
 }
 
 /* ${name}/rest becomes the caller's directory; the rest is canonical already. */
-static const char *resolve(struct planner *x, const struct mount *m)
+const char *plan_source(struct arena *a, const struct mount *m, const struct pair *vars,
+                        uint32_t nvars)
 {
     size_t n = strncmp(m->source, "${", 2) == 0 ? strcspn(m->source, "}") : 0;
 
     if (!n)
         return m->source;
-    for (uint32_t i = 0; i < x->r->nvars; i++) {
-        const struct pair *v = &x->r->vars[i];
+    for (uint32_t i = 0; i < nvars; i++) {
+        const struct pair *v = &vars[i];
+        const char *rest = m->source + n + 1;
 
         if (strlen(v->key) != n - 2 || strncmp(v->key, m->source + 2, n - 2) != 0)
             continue;
         if (!path_is_canonical(v->value, strlen(v->value)))
             break;
-        return arena_printf(&x->out->arena, "%s%s", strcmp(v->value, "/") == 0 ? "" : v->value,
-                            m->source + n + 1);
+        if (strcmp(v->value, "/") == 0)
+            return *rest ? rest : "/";
+        return arena_printf(a, "%s%s", v->value, rest);
     }
+    return NULL;
+}
+
+static const char *resolve(struct planner *x, const struct mount *m)
+{
+    const char *source = plan_source(&x->out->arena, m, x->r->vars, x->r->nvars);
+
+    if (source)
+        return source;
     refuse(x, m->o.spot,
            arena_printf(&x->out->arena,
                         "storage/%s: source: %.*s} is not a directory that the caller gave", m->id,
-                        (int)n, m->source));
+                        (int)strcspn(m->source, "}"), m->source));
     return m->source;
 }
 

@@ -49,7 +49,7 @@ struct host_facts {
 /* What was asked for at start; 0 and NULL: whatever the policy says. */
 struct plan_request {
     uint64_t vcpus, memory, wall_ms, idle_ms;
-    uint64_t disk; /* bytes of a writable layer on disk */
+    uint64_t disk;            /* bytes of a writable layer on disk */
     bool restore, save, fork; /* features that will be used in this run */
     const char *image, *image_sha256, *kernel_sha256;
     const struct pair *vars; /* of the caller, for ${name} in sources; "cwd" is always wanted */
@@ -93,6 +93,11 @@ struct plan *plan_make(const struct policy *p, const struct plan_request *r,
                        const struct host_facts *h, struct problems *ps);
 
 void plan_free(struct plan *plan);
+
+/* Where a mount comes from, with the caller's variables in place; NULL when it speaks of one that
+ * the caller did not give. In the arena, or the mount's own text. */
+const char *plan_source(struct arena *a, const struct mount *m, const struct pair *vars,
+                        uint32_t nvars);
 
 void plan_print(const struct plan *plan, struct text *out);
 void plan_json(const struct plan *plan, struct text *out);

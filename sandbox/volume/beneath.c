@@ -1,0 +1,39 @@
+/* beneath.c - see beneath.h. */
+#include "sandbox/volume/beneath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int beneath_open(int dirfd, const char *path, int flags, mode_t mode)
+{
+    /* No O_NOFOLLOW: with O_PATH it would let a last link through. */
+    const struct open_how how = {
+        .flags = (uint64_t)flags | O_CLOEXEC,
+        .mode = flags & O_CREAT ? mode : 0,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+
+    return fd < 0 ? -errno : fd;
+}
+
+int beneath_parent(int dirfd, const char *path, const char **last)
+{
+    const char *slash = strrchr(path, '/');
+    char above[PATH_MAX];
+
+    *last = slash ? slash + 1 : path;
+    if (!slash)
+        return beneath_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+    if ((size_t)(slash - path) >= sizeof(above))
+        return -ENAMETOOLONG;
+    memcpy(above, path, (size_t)(slash - path));
+    above[slash - path] = '\0';
+    return beneath_open(dirfd, above, O_RDONLY | O_DIRECTORY, 0);
+}
