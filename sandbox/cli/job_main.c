@@ -3,6 +3,7 @@
 #include "sandbox/cli/dispatch.h"
 #include "sandbox/cli/parts.h"
 #include "sandbox/cli/verbs.h"
+#include "sandbox/cli/volumes.h"
 
 #include <errno.h>
 #include <string.h>
@@ -54,5 +55,8 @@ int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], PARTS_OPTION) == 0) /* from parts.c, not from a person */
         return parts_serve(argv[2], argv[3]);
+    if ((argc == 2 || argc == 3) && /* from volumes.c */
+        (strcmp(argv[1], VOLUMES_PREPARE) == 0 || strcmp(argv[1], VOLUMES_CHANGES) == 0))
+        return volumes_serve(argv[1], argc == 3);
     return dispatch(argc, argv, own, not_here);
 }

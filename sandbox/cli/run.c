@@ -9,6 +9,7 @@
 #include "sandbox/cli/size.h"
 #include "sandbox/cli/suggest.h"
 #include "sandbox/cli/verbs.h"
+#include "sandbox/cli/volumes.h"
 #include "sandbox/engine/engine.h"
 #include "sandbox/image/image.h"
 #include "sandbox/image/kernel.h"
@@ -19,13 +20,15 @@
 #include <unistd.h>
 
 /* The sandbox's keeper, with what its machine is made of. */
-static int start_keeper(const struct box_config *cfg, int boxfd, bool for_main, char hint[HINT_MAX],
-                        struct err *e)
+static int start_keeper(struct cli *c, const struct box_config *cfg, int boxfd, bool for_main,
+                        char hint[HINT_MAX], struct err *e)
 {
     struct client_parts p;
     int err = parts_open(cfg, &p, e);
 
     hint[0] = '\0';
+    if (!err && volumes_wanted(boxfd))
+        err = volumes_prepare(c, boxfd, hint, e);
     if (!err)
         err =
             for_main ? client_start_for_main(boxfd, &p, hint, e) : client_start(boxfd, &p, hint, e);
@@ -251,7 +254,7 @@ static int run_attached(struct cli *c, struct birth *b)
     detach_keys(c, b, &ask.detach);
     b->room = "engine";
     tell_start(c, b);
-    err = start_keeper(&b->cfg, b->fd, true, b->hint, &e);
+    err = start_keeper(c, &b->cfg, b->fd, true, b->hint, &e);
     if (err)
         return fail(c, b, &e);
     b->room = "keeper";
@@ -283,7 +286,7 @@ static int run_detached(struct cli *c, struct birth *b)
 
     b->room = "engine";
     tell_start(c, b);
-    if (start_keeper(&b->cfg, b->fd, false, b->hint, &e))
+    if (start_keeper(c, &b->cfg, b->fd, false, b->hint, &e))
         return fail(c, b, &e);
     cli_progress_end(c);
 
@@ -343,7 +346,7 @@ static int start_one(struct cli *c, struct store *s, const char *what)
     if (!err && box_lives(&b.state))
         err = err_set(&e, EBUSY, "%s is already %s", b.config.name, box_phase_name(b.state.phase));
     if (!err)
-        err = start_keeper(&b.config, b.fd, false, hint, &e);
+        err = start_keeper(c, &b.config, b.fd, false, hint, &e);
     if (err)
         status = cli_fail(c, "sandbox", &e, hint);
     else if (c->json)

@@ -131,6 +131,30 @@ static int load(struct cli *c, struct run_policy *rp, const char *name, char hin
     return err;
 }
 
+static bool is_root(const char *user)
+{
+    return strcmp(user, "root") == 0 || strcmp(user, "0") == 0;
+}
+
+/* What an image says for want of anything better, root and "/", gives way to what the policy is
+ * about: the keeper then takes the user of its rule, and the first mount. */
+static void prefer_policy(struct cli *c, const struct policy *p, struct box_config *cfg)
+{
+    bool rooted = p->tools.commands.n == 0;
+
+    for (uint32_t i = 0; i < p->tools.commands.n; i++)
+        rooted = rooted || ((const struct command *)p->tools.commands.v[i])->user == 0;
+    if (!args_has(c->args, OPT_USER) && cfg->user && is_root(cfg->user) && !rooted) {
+        free(cfg->user);
+        cfg->user = NULL;
+    }
+    if (!args_has(c->args, OPT_WORKDIR) && cfg->cwd && strcmp(cfg->cwd, "/") == 0 &&
+        p->storage.mounts.n) {
+        free(cfg->cwd);
+        cfg->cwd = NULL;
+    }
+}
+
 int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg,
                     char hint[HINT_MAX], struct err *e)
 {
@@ -182,6 +206,7 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
         snprintf(hint, HINT_MAX, "carrel policy show %s", name);
         return no(c, &rp->source.problems, name, e);
     }
+    prefer_policy(c, rp->source.policy, cfg);
     cfg->mem_bytes = rp->plan->memory;
     cfg->vcpus = (uint32_t)rp->plan->vcpus;
     cfg->wall_ms = rp->plan->wall_ms;

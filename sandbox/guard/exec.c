@@ -117,7 +117,8 @@ static uint32_t paths_of(struct arena *a, const struct exec_ask *ask, const char
     return n;
 }
 
-/* Who may be meant by the user of the request. */
+/* Who may be meant by the user of the request. Nobody in particular: root, and whom else a rule
+ * speaks of. */
 static uint32_t uids_of(const struct policy *p, const char *user, uint32_t out[UIDS_MAX])
 {
     size_t len = user ? strcspn(user, ":") : 0;
@@ -126,11 +127,13 @@ static uint32_t uids_of(const struct policy *p, const char *user, uint32_t out[U
     unsigned long number;
 
     if (len == 0 || (len == 4 && strncmp(user, "root", 4) == 0)) {
-        out[0] = 0;
-        return 1;
+        out[n++] = 0;
+        if (len)
+            return n;
     }
-    number = strtoul(user, &end, 10);
-    if (*user >= '0' && *user <= '9' && (*end == '\0' || *end == ':') && number < UINT32_MAX) {
+    number = len ? strtoul(user, &end, 10) : 0;
+    if (len && *user >= '0' && *user <= '9' && (*end == '\0' || *end == ':') &&
+        number < UINT32_MAX) {
         out[0] = (uint32_t)number;
         return 1;
     }

@@ -64,6 +64,10 @@ bool guard_has_changed(struct guard *g);
 /* Something that happened to the sandbox, e.g. "limit", "limits.wall 30m". */
 void guard_note(struct guard *g, const char *kind, const char *object);
 
+/* Records what the sandbox's volumes were filled with and what was left out, once: mounts.notes of
+ * its directory is gone then. */
+must_check int guard_take_notes(struct guard *g, int boxfd, struct err *e);
+
 /* Processor time that the machine has used since the last call. *over: a budget is used up, its own
  * or one of those on whose behalf it runs. */
 must_check int guard_use_cpu(struct guard *g, uint64_t ms, bool *over, struct err *e);

@@ -6,6 +6,7 @@
 #include "sandbox/confine/compile.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Writes down what was decided; a denial is an error with the sentence everybody gets. */
@@ -86,6 +87,31 @@ static struct tool_profile *tool_of(struct guard *g, const struct rule *rule, st
     return t;
 }
 
+/* Where a command starts that was not told: in the first directory that was mounted for it. */
+static void complete_cwd(const struct policy *p, struct msg_builder *b, struct exec_ask *ask)
+{
+    for (uint32_t i = 0; !ask->cwd && i < p->storage.mounts.n; i++) {
+        const struct mount *m = p->storage.mounts.v[i];
+
+        if (m->access != ACCESS_NONE) {
+            ask->cwd = m->target;
+            msg_add_text(b, MSG_CWD, ask->cwd);
+        }
+    }
+}
+
+/* Who runs a command that was not told: the user of the rule that lets it. */
+static void complete_user(const struct exec_ask *ask, const struct exec_answer *answer,
+                          struct msg_builder *b)
+{
+    char user[32];
+
+    if (ask->user || answer->uid == 0)
+        return;
+    snprintf(user, sizeof(user), "%u:%u", answer->uid, answer->uid);
+    msg_add_text(b, MSG_USER, user);
+}
+
 static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
 {
     struct arena a = ARENA_INIT;
@@ -94,6 +120,7 @@ static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
     int err = exec_read(&a, b, &ask, e);
 
     if (!err) {
+        complete_cwd(g->policy, b, &ask);
         exec_decide(&a, g->rules, &ask, &answer);
         err = answer.decision.allowed ? count_call(g, e) : 0;
     }
@@ -107,6 +134,7 @@ static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
     if (!err && answer.decision.allowed) {
         const struct tool_profile *t = tool_of(g, answer.decision.rule, e);
 
+        complete_user(&ask, &answer, b);
         err = t ? exec_complete(t, &answer, g->policy->require.landlock != REQUIRE_REQUIRED, b, e)
                 : -e->code;
     }

@@ -166,7 +166,7 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
 {
     const struct plan *plan = guard_plan(k->guard);
     uint64_t half = k->cfg.mem_bytes / 2; /* a layer in memory leaves the guest the other half */
-    const struct engine_spec spec = {
+    struct engine_spec spec = {
         .mem_bytes = k->cfg.mem_bytes,
         .vcpus = k->cfg.vcpus,
         .kernel_fd = p->kernel,
@@ -187,6 +187,8 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
     };
     struct timespec t;
 
+    memcpy(spec.volumes, p->volumes, sizeof(spec.volumes));
+    spec.nvolumes = p->nvolumes;
     keeper_jail_prepare(k);
 
     int err = k->engine->start(&spec, &k->run, e);
@@ -279,6 +281,8 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
 {
     int err = open_guard(k, p, hint, e);
 
+    if (!err)
+        err = keeper_open_volumes(k, p, e);
     if (!err)
         err = open_engine_log(k, p, e);
     if (!err)

@@ -57,7 +57,7 @@ void keeper_broken(struct keeper *k, const char *why)
 
 bool keeper_is_volatile(const struct keeper *k)
 {
-    return k->cfg.ephemeral || k->cfg.disk_bytes == 0;
+    return !k->has_volumes && (k->cfg.ephemeral || k->cfg.disk_bytes == 0);
 }
 
 /* ---- actions ---- */

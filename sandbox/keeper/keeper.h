@@ -138,7 +138,8 @@ struct keeper {
     struct box_config cfg;
     struct box_state state;
     bool await_main, trace;
-    int64_t t0; /* ms, monotonic; start of this process */
+    bool has_volumes; /* that are written to: it ends in order, whatever else it has */
+    int64_t t0;       /* ms, monotonic; start of this process */
 
     /* life */
     enum life_state life;
@@ -219,16 +220,24 @@ void keeper_jail_over(struct keeper *k);
 /* After the engine has said something: what it is locked into goes on record. */
 void keeper_jail_told(struct keeper *k);
 
+/* ---- volumes.c ---- */
+
+struct keeper_parts;
+/* Opens what the plan mounts, and has the log say what is in it. */
+must_check int keeper_open_volumes(struct keeper *k, struct keeper_parts *p, struct err *e);
+
 /* ---- begin.c ---- */
 
 /* What the engine borrows while it is started; -1: none. The caller's. */
 struct keeper_parts {
-    int kernel, initrd, image; /* handed over by whoever started the keeper */
-    int disk;                  /* opened by keeper_launch */
-    int port, console, log;    /* by keeper_begin */
+    int kernel, initrd, image;                    /* handed over by whoever started the keeper */
+    int disk;                                     /* opened by keeper_launch */
+    int port, console, log;                       /* by keeper_begin */
+    struct engine_volume volumes[ENGINE_VOLUMES]; /* by keeper_begin; their fds: owned */
+    unsigned nvolumes;
 };
 
-#define KEEPER_PARTS_INIT ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1 })
+#define KEEPER_PARTS_INIT ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1, { { 0 } }, 0 })
 
 /* boxfd is borrowed, outlives it. */
 struct keeper *keeper_new(int boxfd, bool await_main, struct err *e);

@@ -16,6 +16,8 @@ static void parts_close(struct keeper_parts *p)
 
     for (size_t i = 0; i < array_len(all); i++)
         fd_closep(all[i]);
+    while (p->nvolumes)
+        fd_closep(&p->volumes[--p->nvolumes].fd);
 }
 
 int keeper_launch(struct keeper *k, struct keeper_parts *given, char hint[240], struct err *e)

@@ -165,7 +165,8 @@ static void users_by_name_are_checked_by_number(void **s)
     assert_true(asked(&a, "/t", NULL, NULL, "agent"));
     assert_int_equal(a.answer.uid, 1000);
     assert_true(asked(&a, "/t", NULL, NULL, "1000:100"));
-    assert_false(asked(&a, "/t", NULL, NULL, NULL)); /* root */
+    assert_true(asked(&a, "/t", NULL, NULL, NULL)); /* whom the rule speaks of */
+    assert_int_equal(a.answer.uid, 1000);
     assert_false(asked(&a, "/t", NULL, NULL, "root"));
     assert_false(asked(&a, "/t", NULL, NULL, "0"));
     assert_false(asked(&a, "/t", NULL, NULL, "1001"));
@@ -174,6 +175,10 @@ static void users_by_name_are_checked_by_number(void **s)
     ask_open(&a, HEAD RULE("tool", "/t", "0"));
     assert_false(asked(&a, "/t", NULL, NULL, "agent"));
     assert_true(asked(&a, "/t", NULL, NULL, "root:staff"));
+    ask_close(&a);
+    ask_open(&a, HEAD RULE("tool", "/t", "1000") RULE("rooted", "/t", "0"));
+    assert_true(asked(&a, "/t", NULL, NULL, NULL)); /* root, where it may */
+    assert_int_equal(a.answer.uid, 0);
     ask_close(&a);
 }
 

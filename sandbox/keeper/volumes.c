@@ -1,0 +1,57 @@
+/*
+ * volumes.c - the disks that the plan puts at a place of their own. They were made before this
+ * process was started (sandbox/volume/prepare.h); here they are opened and measured, nothing more:
+ * a file system that a guest has written is not for a keeper to read.
+ */
+#include "sandbox/keeper/keeper.h"
+
+#include "base/fd.h"
+#include "policies/words.h"
+#include "sandbox/volume/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int open_one(struct keeper *k, const struct plan_mount *m, struct engine_volume *v,
+                    struct err *e)
+{
+    char name[VOLUME_NAME];
+    auto_fd int fd = -1;
+    struct stat st;
+
+    snprintf(name, sizeof(name), VOLUME_IMAGE, m->id);
+    fd = openat(k->boxfd, name,
+                (m->access == ACCESS_RW ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st))
+        return err_sys(e, "storage/%s: %s", m->id, name);
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid() ||
+        (uint64_t)st.st_size > m->bytes)
+        return err_set(e, EINVAL, "storage/%s: %s is no volume of at most %llu bytes", m->id, name,
+                       (unsigned long long)m->bytes);
+    *v = (struct engine_volume){ .fd = fd_steal(&fd),
+                                 .readonly = m->access != ACCESS_RW,
+                                 .target = m->target };
+    return 0;
+}
+
+int keeper_open_volumes(struct keeper *k, struct keeper_parts *p, struct err *e)
+{
+    const struct plan *plan = guard_plan(k->guard);
+    int err = 0;
+
+    for (uint32_t i = 0; !err && i < plan->nmounts; i++) {
+        const struct plan_mount *m = &plan->mounts[i];
+
+        if (m->volume || m->access == ACCESS_NONE)
+            continue;
+        if (p->nvolumes == ENGINE_VOLUMES)
+            return err_set(e, E2BIG, "a machine has at most %u volumes", ENGINE_VOLUMES);
+        err = open_one(k, m, &p->volumes[p->nvolumes], e);
+        if (!err && !p->volumes[p->nvolumes++].readonly)
+            k->has_volumes = true;
+    }
+    return err ? err : guard_take_notes(k->guard, k->boxfd, e);
+}
