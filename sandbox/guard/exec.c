@@ -91,29 +91,32 @@ static const char *path_variable(const struct exec_ask *ask)
     return DEFAULT_PATH;
 }
 
-/* Every file that the first argument can mean. */
-static uint32_t paths_of(struct arena *a, const struct exec_ask *ask, const char *out[PATHS_MAX])
+/* Every file that the first argument can mean. *whole: these are all; more than PATHS_MAX are not
+ * looked at. As in the guest, a part of PATH that is empty or relative is below the directory in
+ * which the command starts. */
+static uint32_t paths_of(struct arena *a, const struct exec_ask *ask, const char *out[PATHS_MAX],
+                         bool *whole)
 {
-    const char *name = ask->argv[0], *dir = path_variable(ask);
+    const char *name = ask->argv[0], *dir = path_variable(ask), *cwd = ask->cwd ? ask->cwd : "/";
     uint32_t n = 0;
 
+    *whole = true;
     if (strchr(name, '/')) {
-        const char *cwd = *name == '/' ? "" : ask->cwd ? ask->cwd : "/";
-
-        out[0] = path_clean(a, arena_printf(a, "%s/%s", cwd, name));
+        out[0] = path_clean(a, arena_printf(a, "%s/%s", *name == '/' ? "" : cwd, name));
         return 1;
     }
     for (;;) {
         size_t len = strcspn(dir, ":");
 
-        if (len && n < PATHS_MAX)
-            out[n++] = path_clean(a, arena_printf(a, "%.*s/%s", (int)len, dir, name));
+        *whole = n < PATHS_MAX;
+        if (!*whole)
+            break;
+        out[n++] = path_clean(
+            a, arena_printf(a, "%s/%.*s/%s", *dir == '/' ? "" : cwd, (int)len, dir, name));
         if (!dir[len])
             break;
         dir += len + 1;
     }
-    if (n == 0)
-        out[n++] = name; /* an empty PATH finds nothing; the answer says so */
     return n;
 }
 
@@ -165,9 +168,9 @@ void exec_decide(struct arena *a, const struct ruleset *rs, const struct exec_as
                  struct exec_answer *out)
 {
     const char *path[PATHS_MAX];
-    uint32_t uid[UIDS_MAX], npaths = paths_of(a, ask, path);
+    bool first = true, whole;
+    uint32_t uid[UIDS_MAX], npaths = paths_of(a, ask, path, &whole);
     uint32_t nuids = uids_of(rs->policy, ask->user, uid), allowed = 0;
-    bool first = true;
 
     *out = (struct exec_answer){ 0 };
     for (uint32_t u = 0; u < nuids && !out->decision.allowed; u++) {
@@ -188,7 +191,7 @@ void exec_decide(struct arena *a, const struct ruleset *rs, const struct exec_as
             }
         }
     }
-    if (out->decision.allowed && (npaths == 1 || allowed < npaths))
+    if (out->decision.allowed && (npaths == 1 || allowed < npaths || !whole))
         out->exe = out->request.v[EXEC_PATH].s;
 }
 
@@ -246,10 +249,24 @@ static void add_profile(struct msg_builder *b, const struct tool_profile *t)
     msg_add(b, MSG_FILTER, t->filter.prog, t->filter.len * sizeof(*t->filter.prog));
 }
 
+/* Is the variable one that the rule has a value for? The guest takes the first of a name. */
+static bool is_set(const struct tool_profile *t, const uint8_t *env, size_t len)
+{
+    const uint8_t *end = memchr(env, '=', len);
+    size_t name = end ? (size_t)(end - env) : len;
+
+    for (uint32_t i = 0; i < t->set.n; i++)
+        if (strlen(t->set.v[i].key) == name && memcmp(t->set.v[i].key, env, name) == 0)
+            return true;
+    return false;
+}
+
 int exec_complete(const struct tool_profile *t, const struct exec_answer *answer, bool loose,
                   struct msg_builder *b, struct err *e)
 {
     struct msg_builder *old = malloc(sizeof(*old));
+    const uint8_t path[] = { 'P', 'A', 'T', 'H' };
+    const char *exe = answer->exe;
     struct msg_frame m;
     struct msg_field f;
     uint32_t pos = 0, flags = 0;
@@ -260,6 +277,8 @@ int exec_complete(const struct tool_profile *t, const struct exec_answer *answer
     m = payload(old);
     msg_begin(b, MSG_EXEC);
     while (msg_next_field(&m, &pos, &f) > 0) {
+        if (f.tag == MSG_ENV && is_set(t, f.at, f.len))
+            continue;
         if (f.tag != MSG_FLAGS)
             msg_add(b, (enum msg_tag)f.tag, f.at, f.len);
         else if (!msg_field_u32(&f, &flags))
@@ -267,8 +286,10 @@ int exec_complete(const struct tool_profile *t, const struct exec_answer *answer
     }
     free(old);
     msg_add_u32(b, MSG_FLAGS, flags | (loose ? MSG_F_LOOSE : 0u));
-    if (answer->exe)
-        msg_add_text(b, MSG_EXE, answer->exe);
+    if (!exe && is_set(t, path, sizeof(path))) /* a PATH that was not asked about */
+        exe = answer->request.v[EXEC_PATH].s;
+    if (exe)
+        msg_add_text(b, MSG_EXE, exe);
     msg_add_u32(b, MSG_UID, answer->uid);
     add_profile(b, t);
     return b->overflow ? err_set(e, E2BIG,

@@ -140,6 +140,90 @@ static void a_bare_name_is_what_path_can_make_of_it(void **s)
     ask_close(&a);
 }
 
+/* C06: the guest looks where PATH says; each of these places must have been asked about. */
+static void c06_path_has_no_corner_that_was_not_asked_about(void **s)
+{
+    char many[2048] = "PATH=";
+    struct asking a;
+
+    (void)s;
+    ask_open(&a, HEAD RULE("tools", "\"/opt/**\"", "0"));
+    assert_true(asked(&a, "x", "PATH=/opt/a:/opt/b", "/tmp", NULL));
+    assert_null(a.answer.exe);
+    /* An empty part, at the end, in the middle or first, is the working directory. */
+    assert_true(asked(&a, "x", "PATH=/opt/a:/opt/b:", "/tmp", NULL));
+    assert_string_equal(a.answer.exe, "/opt/a/x");
+    assert_true(asked(&a, "x", "PATH=/opt/a::/opt/b", "/tmp", NULL));
+    assert_string_equal(a.answer.exe, "/opt/a/x");
+    assert_true(asked(&a, "x", "PATH=:/opt/a:/opt/b", "/tmp", NULL));
+    assert_string_equal(a.answer.exe, "/opt/a/x");
+    assert_true(asked(&a, "x", "PATH=/opt/a::/opt/b", "/opt", NULL));
+    assert_null(a.answer.exe);
+    /* A relative one is below it. */
+    assert_true(asked(&a, "x", "PATH=opt/a:opt/b", "/", NULL));
+    assert_false(asked(&a, "x", "PATH=opt/a:opt/b", "/tmp", NULL));
+    /* There are more of them than are looked at. */
+    for (unsigned i = 0; i < 40; i++)
+        snprintf(many + strlen(many), sizeof(many) - strlen(many), "/opt/%u:", i);
+    strcat(many, "/bin"); /* NOLINT */
+    assert_true(asked(&a, "x", many, "/tmp", NULL));
+    assert_string_equal(a.answer.exe, "/opt/0/x");
+    ask_close(&a);
+}
+
+/* What the guest would get for a request with these variables; NULL: not there. */
+static const char *sent(struct asking *a, const char *env, const char *also, uint16_t tag,
+                        const char *begins, struct tool_profile *t)
+{
+    struct msg_builder *b = malloc(sizeof(*b));
+    struct msg_frame m;
+    struct msg_field f;
+    struct exec_ask ask;
+    uint32_t pos = 0;
+    const char *found = NULL;
+
+    assert_non_null(b);
+    msg_begin(b, MSG_EXEC);
+    msg_add_text(b, MSG_ARG, "x");
+    msg_add_text(b, MSG_ENV, env);
+    if (also)
+        msg_add_text(b, MSG_ENV, also);
+    assert_int_equal(exec_read(&a->arena, b, &ask, &e), 0);
+    exec_decide(&a->arena, a->rules, &ask, &a->answer);
+    assert_true(a->answer.decision.allowed);
+    assert_int_equal(exec_complete(t, &a->answer, false, b, &e), 0);
+    m = (struct msg_frame){ .type = MSG_EXEC, .len = b->len, .body = b->bytes + MSG_HEADER };
+    while (!found && msg_next_field(&m, &pos, &f) > 0)
+        if (f.tag == tag && f.len >= strlen(begins) && !memcmp(f.at, begins, strlen(begins)))
+            found = arena_copy(&a->arena, (const char *)f.at, f.len);
+    free(b);
+    return found;
+}
+
+static void what_a_rule_sets_is_not_the_callers(void **s)
+{
+    struct pair set[] = { { "MODE", "safe" }, { "PATH", "/usr/bin" } };
+    struct bpf_insn none = { 0 };
+    struct tool_profile t = { .id = "tools" };
+    struct asking a;
+
+    (void)s;
+    t.filter.prog = &none;
+    t.filter.len = 1;
+    t.set.v = set;
+    t.set.n = 1;
+    ask_open(&a, HEAD RULE("tools", "\"/opt/**\"", "0"));
+    assert_string_equal(sent(&a, "PATH=/opt/a:/opt/b", "MODE=wild", MSG_ENV, "MODE=", &t),
+                        "MODE=safe");
+    assert_string_equal(sent(&a, "PATH=/opt/a:/opt/b", "MODES=x", MSG_ENV, "MODES=", &t),
+                        "MODES=x");
+    assert_null(sent(&a, "PATH=/opt/a:/opt/b", NULL, MSG_EXE, "", &t));
+    /* Another PATH than the one that was asked about does not choose the program. */
+    t.set.n = 2;
+    assert_string_equal(sent(&a, "PATH=/opt/a:/opt/b", NULL, MSG_EXE, "", &t), "/opt/a/x");
+    ask_close(&a);
+}
+
 static void relative_names_are_below_the_working_directory(void **s)
 {
     struct asking a;
@@ -389,6 +473,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_bare_name_is_what_path_can_make_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(c06_path_has_no_corner_that_was_not_asked_about, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_a_rule_sets_is_not_the_callers, setup, teardown),
         cmocka_unit_test_setup_teardown(relative_names_are_below_the_working_directory, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(users_by_name_are_checked_by_number, setup, teardown),
