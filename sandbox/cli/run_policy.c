@@ -184,7 +184,7 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
     if (err)
         return rp->source.problems.errors ? no(c, &rp->source.problems, name, e) : err;
     if (rp->parent >= 0 && family_within(rp->source.policy, rp->parent, rp->parent_name, time(NULL),
-                                         &rp->source.problems, e))
+                                         NULL, &rp->source.problems, e))
         return -e->code;
     if (getcwd(cwd, sizeof(cwd))) {
         d->cwd = strdup(cwd);

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 int family_within(const struct policy *child, int dir, const char *parent, int64_t now,
-                  struct problems *ps, struct err *e)
+                  int64_t *until, struct problems *ps, struct err *e)
 {
     struct dossier d;
     struct force f = { 0 };
@@ -24,59 +24,73 @@ int family_within(const struct policy *child, int dir, const char *parent, int64
         err = force_make(&d, TRUST_LOOK, true, now, &f, hash, ps, e);
     if (!err && !policy_must_narrow(child, f.policy, parent, ps))
         err = err_set(e, EACCES, "%s", ps->n ? ps->v[ps->n - 1].text : "wider than its parent");
+    if (!err && until && f.until < *until)
+        *until = f.until;
     policy_free(f.policy);
     dossier_fini(&d);
     return err ? err_wrap(e, "the sandbox %s, on whose behalf this is", parent) : 0;
 }
 
+int family_check(const struct family *f, const struct dossier *d, const struct policy *child,
+                 int64_t now, int64_t *until, struct problems *ps, struct err *e)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < f->nelders && !err; i++)
+        err = family_within(child, f->elder[i].dir, d->ancestor[i], now, until, ps, e);
+    return err;
+}
+
 int family_open(struct family *f, const struct dossier *d, const char *audit, int own,
                 const uint64_t limit[LEDGER_ITEMS], struct err *e)
 {
-    int dirs[LEDGER_ANCESTORS + 1], err = 0;
-    unsigned n = 0;
+    int dirs[LEDGER_ANCESTORS + 1];
 
-    for (; n < d->nancestors && !err; n++) {
+    for (f->nelders = 0; f->nelders < d->nancestors; f->nelders++) {
+        const char *id = d->ancestor[f->nelders];
         char *path = NULL;
+        int fd;
 
-        dirs[n] = -1;
-        if (asprintf(&path, "%s/%s", audit, d->ancestor[n]) < 0) {
-            err = err_set(e, ENOMEM, "out of memory");
-            break;
-        }
-        dirs[n] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        err = dirs[n] < 0 ? err_sys(e, "the sandbox %s", d->ancestor[n]) : 0;
+        if (asprintf(&path, "%s/%s", audit, id) < 0)
+            return err_set(e, ENOMEM, "out of memory");
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         free(path);
+        if (fd < 0)
+            return err_sys(e, "the sandbox %s", id);
+        f->elder[f->nelders].dir = dirs[f->nelders] = fd;
     }
-    if (!err) {
-        dirs[n] = own;
-        err = ledger_open(&f->ledger, dirs, n + 1, limit, e);
-    }
-    if (!err && n) {
-        f->parent = dirs[n - 1];
-        dirs[n - 1] = -1;
-        (void)family_has_changed(f);
-    }
-    for (unsigned i = 0; i < n && i < d->nancestors; i++)
-        fd_closep(&dirs[i]);
-    return err;
+    dirs[f->nelders] = own;
+    (void)family_has_changed(f);
+    return ledger_open(&f->ledger, dirs, f->nelders + 1, limit, e);
 }
 
 void family_close(struct family *f)
 {
     ledger_close(&f->ledger);
-    fd_closep(&f->parent);
+    while (f->nelders)
+        fd_closep(&f->elder[--f->nelders].dir);
+}
+
+/* Two in one tick of the clock are two files: each is written anew and put in its place. */
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 bool family_has_changed(struct family *f)
 {
-    struct stat st = { 0 };
-    bool changed;
+    bool changed = false;
 
-    if (f->parent < 0)
-        return false;
-    if (fstatat(f->parent, DOSSIER_FILE, &st, AT_SYMLINK_NOFOLLOW))
-        st.st_mtim = (struct timespec){ -1, 0 }; /* gone: that is a change */
-    changed = st.st_mtim.tv_sec != f->seen.tv_sec || st.st_mtim.tv_nsec != f->seen.tv_nsec;
-    f->seen = st.st_mtim;
+    for (unsigned i = 0; i < f->nelders; i++) {
+        struct stat st = { 0 };
+
+        /* One that is gone is all zeros: that is a change. */
+        if (fstatat(f->elder[i].dir, DOSSIER_FILE, &st, AT_SYMLINK_NOFOLLOW))
+            st = (struct stat){ 0 };
+        changed = changed || !same_file(&st, &f->elder[i].seen);
+        f->elder[i].seen = st;
+    }
     return changed;
 }

@@ -33,10 +33,9 @@ static bool is_wanted(const struct guard *g, enum audit_decision d)
 int guard_record(struct guard *g, enum audit_decision decision, const char *kind,
                  const struct rule *rule, char grade, const char *object, struct err *e)
 {
-    struct audit_record r = { .decision = decision,
-                              .generation = g->generation,
-                              .grade = grade,
-                              .untrusted = g->unsure };
+    struct audit_record r = {
+        .decision = decision, .generation = g->generation, .grade = grade, .untrusted = g->unsure
+    };
     struct err why = ERR_INIT;
     char actor[32];
 
@@ -75,12 +74,19 @@ static int first_problem(const struct problems *ps, int code, char hint[240], st
              : err_set(e, code, "the policy is not sound");
 }
 
-int64_t guard_now(void)
+static int64_t seconds(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(clock, &t);
     return t.tv_sec;
+}
+
+int64_t guard_now(const struct guard *g)
+{
+    int64_t now = seconds(CLOCK_REALTIME), least = seconds(CLOCK_BOOTTIME) + g->ahead;
+
+    return now > least ? now : least;
 }
 
 static int load(struct guard *g, const struct guard_sandbox *s, char hint[240], struct err *e)
@@ -92,7 +98,7 @@ static int load(struct guard *g, const struct guard_sandbox *s, char hint[240], 
 
     if (err)
         return err;
-    err = force_make(&g->dossier, TRUST_RECORD, false, guard_now(), &f, hash, &ps, e);
+    err = force_make(&g->dossier, TRUST_RECORD, false, guard_now(g), &f, hash, &ps, e);
     g->policy = f.policy;
     g->until = f.until;
     if (err && ps.errors)
@@ -164,52 +170,57 @@ static int open_records(struct guard *g, const char *audit, struct err *e)
     err = g->dir < 0 ? g->dir : dossier_save(&g->dossier, g->dir, DOSSIER_FILE, true, e);
     if (!err)
         err = family_open(&g->family, &g->dossier, audit, g->dir, limit, e);
-    if (!err && g->family.parent >= 0)
-        err = family_within(g->policy, g->family.parent,
-                            g->dossier.ancestor[g->dossier.nancestors - 1], guard_now(), &ps, e);
+    if (!err)
+        err = family_check(&g->family, &g->dossier, g->policy, guard_now(g), &g->elders_until, &ps,
+                           e);
     problems_fini(&ps);
     return err;
 }
 
-static int open_log(struct guard *g, const char *audit, struct err *e)
+/* Of all logs; the caller's. */
+static char *audit_path(struct err *e)
 {
-    auto_fd int top = places_open_dir(audit, e);
+    char *state = places_state_dir(e), *audit = NULL;
 
+    if (state && asprintf(&audit, "%s/audit", state) < 0) {
+        audit = NULL;
+        err_set(e, ENOMEM, "out of memory");
+    }
+    free(state);
+    return audit;
+}
+
+int guard_open_log(struct guard *g, struct err *e)
+{
+    char *audit = g->log ? NULL : audit_path(e);
+    auto_fd int top = audit ? places_open_dir(audit, e) : -1;
+
+    free(audit);
+    if (g->log)
+        return 0;
     if (top < 0)
-        return top;
-    g->key = audit_key_own(top, "key", e);
+        return -e->code;
+    if (!g->key)
+        g->key = audit_key_own(top, "key", e);
     if (!g->key)
         return -e->code;
     g->log = audit_log_open(g->dir, g->sandbox, g->key, e);
     return g->log ? 0 : err_wrap(e, "audit log");
 }
 
-static int open_audit(struct guard *g, struct err *e)
+static int open_audit(struct guard *g, const struct guard_sandbox *s, struct err *e)
 {
-    char *state = places_state_dir(e), *audit = NULL;
-    int err = state ? 0 : -e->code;
+    char *audit = audit_path(e);
+    int err = audit ? open_records(g, audit, e) : -e->code;
 
-    if (!err && asprintf(&audit, "%s/audit", state) < 0) {
-        audit = NULL;
-        err = err_set(e, ENOMEM, "out of memory");
-    }
-    if (!err)
-        err = open_records(g, audit, e);
-    if (!err && g->plan->audit_level != LEVEL_OFF)
-        err = open_log(g, audit, e);
     free(audit);
-    free(state);
-    return err;
-}
-
-static int record_start(struct guard *g, const struct guard_sandbox *s, struct err *e)
-{
-    char text[AUDIT_OBJECT_MAX];
-
-    snprintf(text, sizeof(text), "%s image %s engine %s policy %s memory %llu vcpus %llu",
-             s->cfg->name, s->cfg->image, s->engine, g->policy->name,
-             (unsigned long long)g->plan->memory, (unsigned long long)g->plan->vcpus);
-    return guard_record(g, AUDIT_EVENT, "sandbox.start", NULL, '-', text, e);
+    text_add(&g->start, "%s image %s engine %s policy %s memory %llu vcpus %llu", s->cfg->name,
+             s->cfg->image, s->engine, g->policy->name, (unsigned long long)g->plan->memory,
+             (unsigned long long)g->plan->vcpus);
+    if (!err && g->plan->audit_level != LEVEL_OFF)
+        err = guard_open_log(g, e);
+    return err ? err
+               : guard_record(g, AUDIT_EVENT, "sandbox.start", NULL, '-', text_str(&g->start), e);
 }
 
 struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct err *e)
@@ -223,14 +234,14 @@ struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct e
     }
     g->dir = -1;
     g->family = FAMILY_INIT;
+    g->until = g->elders_until = INT64_MAX;
+    g->ahead = seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME);
     snprintf(g->sandbox, sizeof(g->sandbox), "%s", s->cfg->id);
     err = load(g, s, hint, e);
     if (!err)
         err = make_plan(g, s, hint, e);
     if (!err)
-        err = open_audit(g, e);
-    if (!err)
-        err = record_start(g, s, e);
+        err = open_audit(g, s, e);
     if (!err)
         return g;
     guard_close(g, "refused");
@@ -253,6 +264,7 @@ void guard_close(struct guard *g, const char *reason)
     policy_free(g->policy);
     dossier_fini(&g->dossier);
     text_fini(&g->asked);
+    text_fini(&g->start);
     free(g);
 }
 
@@ -291,7 +303,7 @@ uint64_t guard_cpu_used(const struct guard *g)
 
 bool guard_has_parent(const struct guard *g)
 {
-    return g->family.parent >= 0;
+    return g->family.nelders > 0;
 }
 
 bool guard_is_lost(const struct guard *g)
@@ -302,16 +314,18 @@ bool guard_is_lost(const struct guard *g)
 int guard_tick(struct guard *g)
 {
     uint64_t ns = UINT64_MAX, log = UINT64_MAX;
+    int64_t left;
 
-    if (g->until != INT64_MAX && guard_now() >= g->until)
+    if (g->until != INT64_MAX && guard_now(g) >= g->until)
         guard_expire(g);
-    if (family_has_changed(&g->family))
+    if (family_has_changed(&g->family) || guard_now(g) >= g->elders_until)
         guard_follow_parent(g);
-    if (g->family.parent >= 0)
+    if (g->family.nelders)
         ns = PARENT_LOOK_NS;
     if (g->log && !audit_log_tick(g->log, &log, NULL) && log < ns)
         ns = log;
-    if (g->until != INT64_MAX && ns > (uint64_t)(g->until - guard_now()) * 1000000000)
-        ns = (uint64_t)(g->until - guard_now()) * 1000000000;
+    left = g->until - guard_now(g);
+    if (g->until != INT64_MAX && left < 3600 && ns > (uint64_t)left * 1000000000)
+        ns = left > 0 ? (uint64_t)left * 1000000000 : 0;
     return ns == UINT64_MAX ? -1 : ns / 1000000 < 3600000 ? (int)(ns / 1000000) + 1 : 3600000;
 }

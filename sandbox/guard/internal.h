@@ -23,13 +23,17 @@ struct guard {
     struct audit_log *log; /* NULL: the policy wants none */
     int dir;               /* of the log */
     struct family family;
-    uint64_t generation; /* of the policy: raised by every change */
-    int64_t until;       /* seconds since 1970: a grant ends then */
-    bool lost;           /* the log failed, and the policy says to stop */
-    bool unsure;           /* the guest's PATH chose what is run: the record says so */
-    bool changed;        /* by itself, since it was last asked */
-    bool quarantined;    /* no sound policy is in force: nothing is allowed */
-    struct text asked;   /* the last request, as a point */
+    uint64_t generation;  /* of the policy: raised by every change */
+    int64_t until;        /* seconds since 1970: a grant ends then */
+    int64_t elders_until; /* a grant of one of those it runs for ends then */
+    int64_t ahead;        /* of CLOCK_BOOTTIME, the time of day at its beginning, in seconds */
+    bool lost;            /* the log failed, and the policy says to stop */
+    bool unsure;          /* the guest's PATH chose what is run: the record says so */
+    bool changed;         /* by itself, since it was last asked */
+    bool quarantined;     /* no sound policy is in force: nothing is allowed */
+    bool outgrown;        /* so without a word from its user: what runs is ended too */
+    struct text asked;    /* the last request, as a point */
+    struct text start;    /* of what kind the sandbox is, for the log */
     char sandbox[BOX_ID_LEN + 1];
     char hint[240];
     char denial[GUARD_DENIAL_MAX];
@@ -39,11 +43,14 @@ struct guard {
 must_check int guard_record(struct guard *g, enum audit_decision decision, const char *kind,
                             const struct rule *rule, char grade, const char *object, struct err *e);
 
-/* Seconds since 1970. */
-int64_t guard_now(void);
+/* Seconds since 1970, by a clock that nobody sets back while the guard lives. */
+int64_t guard_now(const struct guard *g);
 
-/* The parent has another policy: the sandbox is still within it, or nothing is allowed any more. */
+/* A parent has another policy: the sandbox is still within it, or nothing is allowed any more. */
 void guard_follow_parent(struct guard *g);
+
+/* When there is none yet. */
+must_check int guard_open_log(struct guard *g, struct err *e);
 
 /* A grant's time is over. */
 void guard_expire(struct guard *g);

@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct decision quarantine = { .reason = REASON_DEFAULT, .failed = -1, .grade = 'H' };
+
 /* Writes down what was decided; a denial is an error with the sentence everybody gets. */
 static int conclude(struct guard *g, const char *kind, const struct request *q,
-                    const struct decision *d, struct err *e)
+                    const struct decision *decided, struct err *e)
 {
+    const struct decision *d = g->quarantined ? &quarantine : decided;
     struct text says = TEXT_INIT, hint = text_fixed(g->hint, sizeof(g->hint));
     struct text json = text_fixed(g->denial, sizeof(g->denial));
     bool enforced = g->policy->mode == MODE_ENFORCE;
@@ -23,7 +26,9 @@ static int conclude(struct guard *g, const char *kind, const struct request *q,
     point_print(q, &g->asked);
     err = guard_record(g, d->allowed ? AUDIT_ALLOW : AUDIT_DENY, kind, d->rule, d->grade,
                        text_str(&g->asked), e);
-    if (!err && !d->allowed && enforced) {
+    if (!err && g->quarantined) {
+        err = err_set(e, EACCES, "denied: no sound policy is in force (carrel policy apply)");
+    } else if (!err && !d->allowed && enforced) {
         decision_line(g->rules, q, d, &says);
         decision_hint(g->rules, q, d, &hint);
         decision_json(g->rules, q, d, &json);
@@ -122,7 +127,7 @@ static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
     if (!err) {
         complete_cwd(g->policy, b, &ask);
         exec_decide(&a, g->rules, &ask, &answer);
-        err = answer.decision.allowed ? count_call(g, e) : 0;
+        err = answer.decision.allowed && !g->quarantined ? count_call(g, e) : 0;
     }
     if (!err) {
         const struct request spoken = exec_spoken(&a, &answer.request);
@@ -163,7 +168,7 @@ static int judge_copy(struct guard *g, struct msg_builder *b, bool in, struct er
     request_text(&q, FILE_PATH, path);
     request_number(&q, FILE_OP, in ? FILE_CREATE : FILE_READ);
     d = decide(g->rules, &q);
-    err = d.allowed ? count_call(g, e) : 0;
+    err = d.allowed && !g->quarantined ? count_call(g, e) : 0;
     if (!err)
         err = conclude(g, "file", &q, &d, e);
     arena_fini(&a);
@@ -173,8 +178,6 @@ static int judge_copy(struct guard *g, struct msg_builder *b, bool in, struct er
 int guard_judge(struct guard *g, struct msg_builder *b, struct err *e)
 {
     g->hint[0] = g->denial[0] = '\0';
-    if (g->quarantined)
-        return err_set(e, EACCES, "denied: no sound policy is in force (carrel policy apply)");
     switch (b->bytes[0]) {
     case MSG_EXEC: return judge_exec(g, b, e);
     case MSG_PUT: return judge_copy(g, b, true, e);
@@ -193,15 +196,15 @@ bool guard_still(struct guard *g, const char *asked)
     struct arena a = ARENA_INIT;
     struct request q;
     struct decision d = { 0 };
-    bool still = !point_parse_line(&a, asked, &q);
+    bool still = !g->outgrown && !point_parse_line(&a, asked, &q);
 
     if (still) {
         d = decide(g->rules, &q);
         still = d.allowed || g->policy->mode != MODE_ENFORCE;
     }
     if (!d.allowed)
-        (void)!guard_record(g, AUDIT_DENY, q.space == SPACE_FILE ? "file" : "exec", d.rule, d.grade,
-                            asked, NULL);
+        (void)!guard_record(g, AUDIT_DENY, strncmp(asked, "file", 4) ? "exec" : "file", d.rule,
+                            d.rule ? d.grade : 'H', asked, NULL);
     arena_fini(&a);
     return still;
 }

@@ -35,7 +35,6 @@ static void take_over(struct guard *g, struct force *f)
     follow(g->plan, g->policy);
     g->profile = profile_make(g->policy, g->plan);
     g->generation++;
-    g->quarantined = false;
     limit[LEDGER_CALLS] = g->plan->budget_tool_calls;
     limit[LEDGER_CPU_MS] = g->plan->budget_cpu_ms;
     (void)!ledger_limit(&g->family.ledger, limit, NULL);
@@ -48,26 +47,28 @@ static int quarantine(struct guard *g, const char *why, struct err *e)
     return err_set(e, EINVAL, "everything is denied from now on: %s", why);
 }
 
-/* Is the policy that the documents alone make within what is in force? */
+/* Is the policy that the documents alone make within what those in force make? What a grant adds
+ * for a time is no reason to let a document have it for ever. */
 static int compare(struct guard *g, const struct dossier *next, struct err *e)
 {
     struct problems ps = PROBLEMS_INIT;
-    struct policy *p = dossier_policy(next, &ps);
+    struct policy *p = dossier_policy(next, &ps), *now = dossier_policy(&g->dossier, NULL);
     char why[200] = "it is not sound";
     int err = 0;
 
-    if (p && !policy_must_narrow(p, g->policy, "what is in force", &ps)) {
+    if (p && now && !policy_must_narrow(p, now, "what is in force", &ps)) {
         if (ps.n)
             snprintf(why, sizeof(why), "%s", ps.v[ps.n - 1].text);
-        err = policy_must_narrow(g->policy, p, "the new policy", &ps) ? -EACCES : -EINVAL;
+        err = policy_must_narrow(now, p, "the new policy", &ps) ? -EACCES : -EINVAL;
     }
     if (err == -EACCES) {
         guard_note(g, "policy.refused", why);
         err_set(e, EACCES, "it is wider, so what is in force stays: %s", why);
-    } else if (err || !p) {
+    } else if (err || !p || !now) {
         err = quarantine(g, why, e);
     }
     policy_free(p);
+    policy_free(now);
     problems_fini(&ps);
     return err;
 }
@@ -81,11 +82,33 @@ static bool same_family(const struct dossier *a, const struct dossier *b)
     return same;
 }
 
+/* With its grants it is still what those it runs for may, and there is a log if it wants one. */
+static int fits(struct guard *g, const struct force *f, int64_t *until, struct problems *ps,
+                struct err *e)
+{
+    int err = family_check(&g->family, &g->dossier, f->policy, guard_now(g), until, ps, e);
+
+    if (err)
+        guard_note(g, "policy.refused", e->msg);
+    return !err && f->policy->audit.level != LEVEL_OFF ? guard_open_log(g, e) : err;
+}
+
+/* Where a keeper that starts again looks, and where its children do. Both, whatever one says. */
+static int save(struct guard *g, int boxfd, struct err *e)
+{
+    int err = dossier_save(&g->dossier, g->dir, DOSSIER_FILE, true, e);
+    int also = dossier_save(&g->dossier, boxfd, DOSSIER_FILE, true, err ? NULL : e);
+
+    return err ? err : also;
+}
+
 int guard_reload(struct guard *g, int boxfd, struct err *e)
 {
     struct problems ps = PROBLEMS_INIT;
     struct dossier next;
     struct force f = { 0 };
+    int64_t until = INT64_MAX;
+    bool had_log = g->log != NULL;
     int err = dossier_load(&next, boxfd, DOSSIER_NEXT, e);
 
     if (err) {
@@ -95,18 +118,25 @@ int guard_reload(struct guard *g, int boxfd, struct err *e)
     err = compare(g, &next, e);
     if (!err && !same_family(&g->dossier, &next))
         err = err_set(e, EINVAL, "a policy does not change on whose behalf a sandbox runs");
-    if (!err && force_make(&next, TRUST_RECORD, false, guard_now(), &f, next.hash, &ps, e))
+    if (!err && force_make(&next, TRUST_RECORD, false, guard_now(g), &f, next.hash, &ps, e))
         err = quarantine(g, ps.n ? ps.v[0].text : e->msg, e);
+    if (!err)
+        err = fits(g, &f, &until, &ps, e);
     if (!err) {
         dossier_fini(&g->dossier);
         g->dossier = next;
         next = (struct dossier){ 0 };
         take_over(g, &f);
-        err = dossier_save(&g->dossier, boxfd, DOSSIER_FILE, true, e);
-        if (!err) /* where its children look */
-            err = dossier_save(&g->dossier, g->dir, DOSSIER_FILE, true, e);
+        f.policy = NULL;
+        g->quarantined = g->outgrown = false;
+        g->elders_until = until;
+        g->changed = true;
+        if (!had_log && g->log)
+            guard_note(g, "sandbox.start", text_str(&g->start));
+        err = save(g, boxfd, e);
         guard_note(g, "policy.change", g->policy->name);
     }
+    policy_free(f.policy);
     dossier_fini(&next);
     problems_fini(&ps);
     return err;
@@ -117,10 +147,10 @@ void guard_follow_parent(struct guard *g)
     struct problems ps = PROBLEMS_INIT;
     struct err e = ERR_INIT;
 
-    if (family_within(g->policy, g->family.parent, g->dossier.ancestor[g->dossier.nancestors - 1],
-                      guard_now(), &ps, &e)) {
+    g->elders_until = INT64_MAX;
+    if (family_check(&g->family, &g->dossier, g->policy, guard_now(g), &g->elders_until, &ps, &e)) {
         (void)quarantine(g, e.msg, &e);
-        g->changed = true;
+        g->outgrown = g->changed = true;
     }
     problems_fini(&ps);
 }
@@ -133,8 +163,9 @@ void guard_expire(struct guard *g)
     struct err e = ERR_INIT;
 
     g->until = INT64_MAX;
-    if (force_make(&g->dossier, TRUST_LOOK, true, guard_now(), &f, g->dossier.hash, &ps, &e)) {
+    if (force_make(&g->dossier, TRUST_LOOK, true, guard_now(g), &f, g->dossier.hash, &ps, &e)) {
         (void)quarantine(g, e.msg, &e);
+        g->outgrown = true; /* what the grant alone allowed is not to go on */
     } else {
         take_over(g, &f);
         guard_note(g, "policy.change", "a grant has expired");

@@ -219,12 +219,14 @@ static void ask_policy(struct link *l)
     struct err e = ERR_INIT;
     int err = guard_reload(l->k->guard, l->k->boxfd, &e);
 
-    if (err) {
-        link_fail(l, e.code, e.msg); /* what runs goes on; nothing new may begin */
-        return;
-    }
-    keeper_decide_again(l->k);
-    put_done(l);
+    /* In force already when only its saving failed. Otherwise what runs goes on; nothing new may
+     * begin. */
+    if (guard_has_changed(l->k->guard))
+        keeper_decide_again(l->k);
+    if (err)
+        link_fail(l, e.code, e.msg);
+    else
+        put_done(l);
 }
 
 /* The policy said no, or nothing could be recorded. */
