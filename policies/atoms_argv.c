@@ -95,8 +95,9 @@ static const char *leaving(struct arena *a, const char *prefix, unsigned char c,
     size_t n = strlen(prefix);
     char *s = arena_get(a, len + 1);
 
-    memcpy(s, prefix, n);
-    memset(s + n, c, len - n);
+    memset(s, c, len);
+    for (size_t i = 0; i < n && i < len; i++)
+        s[i] = prefix[i];
     return s;
 }
 

@@ -178,10 +178,10 @@ static void place(const struct ruleset *rs, const struct decision *d, struct tex
 
 static const char *rule_id(const struct request *r, const struct decision *d, struct text *buf)
 {
-    if (d->reason == REASON_MALFORMED || (!d->rule && d->reason == REASON_DEFAULT))
-        text_add(buf, "%s/default", r->space < SPACES ? spaces[r->space].section : "?");
-    else if (d->reason == REASON_ADDRESS)
+    if (d->reason == REASON_ADDRESS)
         text_add(buf, "network/never");
+    else if (d->reason == REASON_MALFORMED || !d->rule)
+        text_add(buf, "%s/default", r->space < SPACES ? spaces[r->space].section : "?");
     else
         text_add(buf, "%s", d->rule->id);
     return text_str(buf);

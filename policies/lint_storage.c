@@ -87,9 +87,9 @@ static void credentials(struct linter *l, const void *object)
 
     for (size_t i = 0; i < array_len(names); i++) {
         const char *at = strstr(m->source, names[i]);
-        char next = at ? at[strlen(names[i])] : 'x';
+        const char *next = at ? at + strlen(names[i]) : "x";
 
-        if (at && (next == '/' || next == '\0')) {
+        if (*next == '/' || *next == '\0') {
             lint_say(l, "source", "%s holds credentials", m->source);
             return;
         }

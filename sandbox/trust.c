@@ -212,8 +212,7 @@ void trust_report_fini(struct trust_report *r)
 }
 
 int trust_widen(const struct trust *t, const char *grant_file, const struct document *top,
-                struct policy *p, int64_t now, int64_t *until, struct problems *ps,
-                struct err *e)
+                struct policy *p, int64_t now, int64_t *until, struct problems *ps, struct err *e)
 {
     struct arena a = ARENA_INIT;
     struct signed_document doc = { .name = NULL };
@@ -235,8 +234,7 @@ int trust_widen(const struct trust *t, const char *grant_file, const struct docu
         g = grants_parse(text, len, grant_file, ps);
         if (!g || !grants_check(g, t, doc.name, doc.sha256, now, ps) || !grants_apply(g, p, ps))
             err = refused(ps, e);
-        /* Each link is inside the one before, in time as well. */
-        if (!err && until)
+        else if (until) /* each link is inside the one before, in time as well */
             *until = g->v[g->n - 1].expires;
     }
     grants_free(g);

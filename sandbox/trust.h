@@ -44,9 +44,9 @@ must_check int trust_check_policy(const struct trust *t, const struct document *
 void trust_report_fini(struct trust_report *r);
 
 /*
- * Widens p, which the documents made, by the grant in a file. top is the named document. until, when
- * not NULL, gets the moment from which it is granted no more. Errors as above; p is then good for
- * nothing.
+ * Widens p, which the documents made, by the grant in a file. top is the named document. until,
+ * when not NULL, gets the moment from which it is granted no more. Errors as above; p is then good
+ * for nothing.
  */
 must_check int trust_widen(const struct trust *t, const char *grant_file,
                            const struct document *top, struct policy *p, int64_t now,

@@ -1,11 +1,11 @@
 /*
  * serial.h - the transmit half of a 16550, for early kernel messages; nothing can be typed into it.
  *
- * It has no interrupt line, and the DSDT declares none: Linux then polls, a few bytes a tick (1.8 KB/s
- * were seen), and user space on the port neither hangs nor fails. A kernel that takes its ports from
- * a table of old (no SERIAL_8250_PNP) insists on interrupt 4 and fails every write with EIO.
- * Output is passed on a line at a time, never waits for its reader, and is cut above a rate: what is
- * lost is counted, never silent (C01).
+ * It has no interrupt line, and the DSDT declares none: Linux then polls, a few bytes a tick (1.8
+ * KB/s were seen), and user space on the port neither hangs nor fails. A kernel that takes its
+ * ports from a table of old (no SERIAL_8250_PNP) insists on interrupt 4 and fails every write with
+ * EIO. Output is passed on a line at a time, never waits for its reader, and is cut above a rate:
+ * what is lost is counted, never silent (C01).
  */
 #ifndef VMM_SERIAL_H
 #define VMM_SERIAL_H

@@ -43,7 +43,7 @@ static int reserve_ram(struct vm *vm, uint64_t mem, struct err *e)
 
     if (mprotect(ram, mem, PROT_READ | PROT_WRITE))
         return err_sys(e, "memory: %llu MiB", (unsigned long long)(mem >> 20));
-    madvise(ram, mem, MADV_HUGEPAGE); /* a host without huge pages is slower, not wrong */
+    madvise(ram, mem, MADV_HUGEPAGE);     /* a host without huge pages is slower, not wrong */
     if (madvise(ram, mem, MADV_DONTDUMP)) /* no core file of anybody has it */
         return err_sys(e, "memory");
 

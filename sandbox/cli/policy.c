@@ -159,8 +159,8 @@ static int percent(struct cli *c, enum opt_id id, int *status)
 
     if (!s)
         return 0;
-    if (n >= 1 && n <= 3 && (!s[n] || !strcmp(s + n, "%")) && atoi(s) <= 100)
-        return atoi(s);
+    if (n >= 1 && n <= 3 && (!s[n] || !strcmp(s + n, "%")) && strtol(s, NULL, 10) <= 100)
+        return (int)strtol(s, NULL, 10);
     err_set(&e, EINVAL, "--%s %s: wanted a percentage", opt_by_id(id)->name, s);
     *status = cli_fail_usage(c, &e, "0 to 100");
     return -1;

@@ -106,7 +106,8 @@ static void one(struct lint_run *r, const char *name)
 
 static int answer(struct lint_run *r, enum lint_severity fail_on)
 {
-    const struct findings **list = calloc(r->n + 1, sizeof(*list));
+    const struct findings **list =
+        calloc(r->n + 1, sizeof(const struct findings *)); /* NOLINT(bugprone-sizeof-expression) */
     struct text t = TEXT_INIT;
     struct err e = ERR_INIT;
     int status = r->failed ? EXIT_NO : 0;

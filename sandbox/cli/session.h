@@ -41,7 +41,7 @@ struct session_result {
     int signo;
     struct err why;
     char hint[HINT_MAX]; /* SESSION_DENIED: what would change it */
-    bool has_state; /* what ENDED said */
+    bool has_state;      /* what ENDED said */
     struct box_state state;
 };
 

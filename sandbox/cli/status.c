@@ -94,9 +94,7 @@ int session_finish(struct cli *c, const struct session_ask *ask, const struct se
         status = refusal_status(r->why.code);
         (void)cli_fail(c, "exec", &r->why, "");
         return status;
-    case SESSION_DENIED:
-        (void)cli_fail(c, "policy", &r->why, r->hint);
-        return EXIT_NOT_EXECUTED;
+    case SESSION_DENIED: (void)cli_fail(c, "policy", &r->why, r->hint); return EXIT_NOT_EXECUTED;
     case SESSION_LOST: break;
     }
     return cli_fail(c, "keeper", &r->why, "");

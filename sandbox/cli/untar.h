@@ -15,9 +15,9 @@
 #include <sys/types.h>
 
 struct untar_ask {
-    int dirfd;         /* borrowed: everything is made below */
-    const char *root;  /* the archive's first component becomes this; "." = dirfd itself */
-    const char *shown; /* how messages call dirfd */
+    int dirfd;          /* borrowed: everything is made below */
+    const char *root;   /* the archive's first component becomes this; "." = dirfd itself */
+    const char *shown;  /* how messages call dirfd */
     uint64_t max_bytes; /* of disk that may be filled */
     /* The next bytes, as transfer_read. */
     ssize_t (*read)(void *arg, const void **bytes, struct err *e);

@@ -50,10 +50,10 @@ struct prisoner {
     struct err e;
 };
 
-static void prisoner_init(struct prisoner *q, const char *code, size_t len)
+static void prisoner_init(struct prisoner *q, const char *code, const char *end)
 {
     memset(q, 0, sizeof(*q));
-    payload_init(&q->p, code, code + len, true);
+    payload_init(&q->p, code, end, true);
     engine_run_init(&q->run);
     jail_init(&q->jail);
 }
@@ -233,7 +233,7 @@ static void as_root_every_layer_is_there(void **state)
     (void)state;
     if (geteuid())
         skip();
-    prisoner_init(&q, idle, (size_t)(idle_end - idle));
+    prisoner_init(&q, idle, idle_end);
     assert_int_equal(jail_claim_uid(&q.jail, "0123456789ab", &q.e), 0);
     assert_true(q.jail.uid >= 0x70000000u);
     assert_int_equal(prisoner_start(&q), 0);
@@ -269,7 +269,7 @@ static void limits_by_a_cgroup_of_its_own(void **state)
     char path[256];
 
     (void)state;
-    prisoner_init(&q, idle, (size_t)(idle_end - idle));
+    prisoner_init(&q, idle, idle_end);
     if (cgroup_plan(&b, "0123456789ab", &q.e)) {
         print_message("%s\n", q.e.msg);
         skip();
@@ -324,7 +324,7 @@ static void attest_sees_what_differs(void **state)
     (void)state;
     if (geteuid())
         skip();
-    prisoner_init(&q, idle, (size_t)(idle_end - idle));
+    prisoner_init(&q, idle, idle_end);
     assert_int_equal(jail_claim_uid(&q.jail, "attest", &q.e), 0);
     b.uid = q.jail.uid;
     assert_int_equal(prisoner_start(&q), 0);
@@ -438,7 +438,7 @@ static void a_user_has_every_layer_by_a_user_namespace(void **state)
     (void)state;
     if (geteuid())
         skip();
-    prisoner_init(&q, idle, (size_t)(idle_end - idle));
+    prisoner_init(&q, idle, idle_end);
     pid = fork();
     if (pid == 0) {
         struct payload_result res;
@@ -541,7 +541,7 @@ static void attacks_that_the_jail_alone_refuses(void **state)
         uint8_t code[32];
         size_t len = attack_code(code, walls[i], ATTACK_VCPU);
 
-        prisoner_init(&q, (const char *)code, len);
+        prisoner_init(&q, (const char *)code, (const char *)code + len);
         q.p.vmm = "carrel-vmm-attack";
         q.p.bare = true;
         assert_int_equal(jail_claim_uid(&q.jail, "attack", &q.e), 0);
@@ -589,7 +589,7 @@ static void how_long_the_jail_takes(void **state)
         struct prisoner q;
         double from;
 
-        prisoner_init(&q, idle, (size_t)(idle_end - idle));
+        prisoner_init(&q, idle, idle_end);
         assert_int_equal(jail_claim_uid(&q.jail, "cost", &q.e), 0);
         from = now_ms();
         assert_int_equal(prisoner_start(&q), 0);
@@ -629,12 +629,12 @@ static void a_required_layer_that_is_absent_refuses(void **state)
     struct prisoner q;
 
     (void)state;
-    prisoner_init(&q, idle, (size_t)(idle_end - idle));
+    prisoner_init(&q, idle, idle_end);
     q.jail.level[JAIL_CGROUP] = JAIL_REQUIRED; /* none is given */
     assert_refused(&q, "\"cgroup\" is required");
     if (geteuid())
         return;
-    prisoner_init(&q, idle, (size_t)(idle_end - idle));
+    prisoner_init(&q, idle, idle_end);
     q.jail.level[JAIL_USER] = JAIL_REQUIRED; /* root, and no uid was claimed */
     assert_refused(&q, "\"user\" is required");
 }

@@ -195,7 +195,7 @@ static void every_document_and_its_changes(void **state)
         assert_non_null(f);
         len = fread(text, 1, 65535, f);
         fclose(f);
-        if (!check(text, len) && !strchr(text, '\\') && !memchr(text, '\xe2', len))
+        if (!check(text, len) && !strchr(text, '\\') && !memchr(text, 0xe2, len))
             print_message("%s is not plain\n", e->d_name);
         changed(&r, text, len, rounds / 60);
         files++;
