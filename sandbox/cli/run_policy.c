@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "sandbox/cli/box.h"
 #include "sandbox/cli/size.h"
+#include "sandbox/engine/cgroup.h"
 #include "sandbox/engine/engine.h"
 #include "sandbox/guard/facts.h"
 #include "sandbox/guard/family.h"
@@ -164,6 +165,7 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
     char why[240], cwd[4096];
     struct pair here = { "cwd", cwd };
     const struct engine *engine;
+    struct box_jail leaf;
     bool own = !name && !args_has(c->args, OPT_ON_BEHALF);
     int err;
 
@@ -199,7 +201,7 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
         return -e->code;
     hint[0] = '\0';
 
-    const struct host_facts facts = facts_of(engine->name);
+    const struct host_facts facts = facts_of(engine->name, cgroup_plan(&leaf, "plan", NULL) == 0);
 
     rp->plan = plan_make(rp->source.policy, &r, &facts, &rp->source.problems);
     if (!rp->plan) {

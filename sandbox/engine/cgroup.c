@@ -222,7 +222,7 @@ static int set(const char *dir, const char *name, uint64_t value, const char *mo
 
 static int set_limits(const char *dir, const struct cgroup_limits *l, struct err *e)
 {
-    const uint64_t quota = (uint64_t)l->cpus * PERIOD;
+    const uint64_t quota = l->cpu_percent * PERIOD / 100;
     const struct {
         const char *name, *more;
         uint64_t value;

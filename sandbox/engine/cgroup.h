@@ -17,7 +17,7 @@
 struct cgroup_limits {
     uint64_t memory; /* bytes */
     uint64_t pids;
-    uint32_t cpus; /* whole CPUs' time */
+    uint64_t cpu_percent; /* of one CPU's time */
 };
 
 /* Where the leaves of sandbox id would be: fills b->cgroup and b->ncgroups, changes nothing on the

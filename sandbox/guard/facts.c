@@ -9,7 +9,7 @@
 
 #define BIT(f) (1ull << FEATURE_##f)
 
-struct host_facts facts_of(const char *engine)
+struct host_facts facts_of(const char *engine, bool cgroups)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     struct sysinfo si = { 0 };
@@ -21,7 +21,8 @@ struct host_facts facts_of(const char *engine)
          * policy; carrel-init makes the overlay and applies what the keeper
          * decided about a command; the keeper decides, and writes the log. */
         .features =
-            BIT(BALLOON) | BIT(COMMANDS) | BIT(BROKER) | BIT(OVERLAY) | BIT(MOUNTS) | BIT(AUDIT),
+            BIT(BALLOON) | BIT(COMMANDS) | BIT(BROKER) | BIT(OVERLAY) | BIT(MOUNTS) | BIT(AUDIT) |
+            (cgroups ? BIT(CPU_QUOTA) : 0),
         .landlock = host_has_landlock(),
         .userns = host_has_users(),
         .seccomp = true, /* QEMU's own filter, or ours in carrel-vmm */

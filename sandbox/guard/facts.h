@@ -8,7 +8,7 @@
 
 #include "policies/plan.h"
 
-/* engine: "kvm" or "qemu"; borrowed by the facts. */
-struct host_facts facts_of(const char *engine);
+/* engine: "kvm" or "qemu"; borrowed by the facts. cgroups: the user may make one with limits. */
+struct host_facts facts_of(const char *engine, bool cgroups);
 
 #endif

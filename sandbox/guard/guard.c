@@ -127,7 +127,7 @@ static int measure(const struct guard *g, const struct guard_sandbox *s, char im
 static int make_plan(struct guard *g, const struct guard_sandbox *s, char hint[240], struct err *e)
 {
     const struct pair cwd = { "cwd", g->dossier.cwd };
-    const struct host_facts facts = facts_of(s->engine);
+    const struct host_facts facts = facts_of(s->engine, s->cgroups);
     char image[65] = "", kernel[65] = "";
     struct problems ps = PROBLEMS_INIT;
     int err = measure(g, s, image, kernel, e);

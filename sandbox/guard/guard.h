@@ -17,6 +17,7 @@ struct guard;
 struct guard_sandbox {
     const struct box_config *cfg; /* borrowed */
     const char *engine;           /* static */
+    bool cgroups; /* the machine can be put into one */
     int boxfd, image_fd, kernel_fd;
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "policies/words.h"
+#include "sandbox/engine/cgroup.h"
 #include "sandbox/proc.h"
 
 #include <errno.h>
@@ -261,8 +262,10 @@ static int64_t boot_limit(const struct keeper *k)
 /* From here on the machine is what the plan says. */
 static int open_guard(struct keeper *k, const struct keeper_parts *p, char hint[240], struct err *e)
 {
+    struct box_jail leaf;
     const struct guard_sandbox s = { .cfg = &k->cfg,
                                      .engine = k->engine->name,
+                                     .cgroups = JAILED && !cgroup_plan(&leaf, k->cfg.id, NULL),
                                      .boxfd = k->boxfd,
                                      .image_fd = p->image,
                                      .kernel_fd = p->kernel };

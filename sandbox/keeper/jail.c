@@ -17,14 +17,22 @@
 #define QEMU_MORE (512ull << 20)
 #define QEMU_PIDS 32u
 
+static bool has_quota(const struct plan *plan)
+{
+    return plan->features >> FEATURE_CPU_QUOTA & 1;
+}
+
 /* An intent first: whoever finds the sandbox without a keeper knows what to remove. */
 static int take_cgroups(struct keeper *k, struct err *e)
 {
     const bool qemu = strcmp(k->engine->name, "kvm") != 0;
+    const struct plan *plan = guard_plan(k->guard);
     const struct cgroup_limits l = {
         .memory = k->cfg.mem_bytes + k->cfg.mem_bytes / 32 + OVERHEAD + (qemu ? QEMU_MORE : 0),
         .pids = KVM_THREADS(k->cfg.vcpus) + (qemu ? QEMU_PIDS : 0),
-        .cpus = k->cfg.vcpus + 1, /* and the thread that serves the devices */
+        /* A quota is of all threads; where there is none the one that serves the devices has its
+         * own. */
+        .cpu_percent = has_quota(plan) ? plan->cpu_percent : (k->cfg.vcpus + 1) * 100ull,
     };
     struct box_jail *b = &k->jail_record;
     int err = cgroup_plan(b, k->cfg.id, e);
@@ -47,6 +55,8 @@ void keeper_jail_prepare(struct keeper *k)
         k->jail.level[JAIL_LANDLOCK] = JAIL_REQUIRED;
     if (plan->userns && (geteuid() || !strcmp(k->engine->name, "kvm")))
         k->jail.level[JAIL_USER] = JAIL_REQUIRED;
+    if (has_quota(plan))
+        k->jail.level[JAIL_CGROUP] = JAIL_REQUIRED;
     /* QEMU as root stays root without capabilities: see qemu.c. */
     if (geteuid() == 0 && !strcmp(k->engine->name, "kvm") &&
         jail_claim_uid(&k->jail, k->cfg.id, &e))

@@ -23,6 +23,19 @@ struct totals {
 };
 
 /* Some names of a vocabulary, as a list. */
+/* What a plan refuses to give (policies/plan.c). */
+static bool is_never(unsigned capability)
+{
+    static const char *const never[] = { "cap_sys_module", "cap_sys_rawio", "cap_sys_ptrace",
+                                         "cap_sys_boot",   "cap_mknod",     "cap_bpf",
+                                         "cap_perfmon" };
+
+    for (size_t i = 0; i < array_len(never); i++)
+        if (capability_number(never[i]) == (int)capability)
+            return true;
+    return false;
+}
+
 static void some(struct rng *r, struct text *t, const char *key, const char *(*name)(unsigned),
                  unsigned max, unsigned n)
 {
@@ -32,7 +45,7 @@ static void some(struct rng *r, struct text *t, const char *key, const char *(*n
     for (unsigned i = 0, said = 0; i < n; i++) {
         unsigned k = rng_below(r, max);
 
-        if (!name(k) || bits_has(&seen, k))
+        if (!name(k) || bits_has(&seen, k) || (name == capability_name && is_never(k)))
             continue;
         bits_set(&seen, k);
         text_add(t, "%s%s", said++ ? ", " : "", name(k));

@@ -262,7 +262,7 @@ static bool file_has(const char *path, const char *text)
 /* h09, h10: its memory and processes are bounded by leaves of its own, which go with it. */
 static void limits_by_a_cgroup_of_its_own(void **state)
 {
-    const struct cgroup_limits limits = { .memory = 256u << 20, .pids = 8, .cpus = 2 };
+    const struct cgroup_limits limits = { .memory = 256u << 20, .pids = 8, .cpu_percent = 200 };
     struct box_jail b = { 0 };
     struct prisoner q;
     struct payload_result res;

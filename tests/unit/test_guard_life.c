@@ -111,7 +111,9 @@ static struct box box_start(const char *id, const char *text, struct with w)
 {
     struct box b = { .fd = -1 };
     struct box_config cfg = { .image = (char *)"mini", .mem_bytes = 128u << 20, .vcpus = 1 };
-    struct guard_sandbox s = { &cfg, "qemu", -1, -1, -1 };
+    struct guard_sandbox s = {
+        .cfg = &cfg, .engine = "qemu", .boxfd = -1, .image_fd = -1, .kernel_fd = -1
+    };
     char hint[240] = "", dir[32];
 
     snprintf(b.id, sizeof(b.id), "%s", id);
