@@ -89,6 +89,9 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_RECORD]       = { OPT_RECORD, 0, "record", WORD_NOTHING, NULL, NULL, "remember the versions: older ones are refused from now on" },
     [OPT_OUT]          = { OPT_OUT, 'o', "output", WORD_FILE, "FILE", NULL, "write the bundle to this file" },
     [OPT_OUT_DIR]      = { OPT_OUT_DIR, 0, "out", WORD_DIR, "DIR", NULL, "write bundle, plan and every filter into this directory" },
+    [OPT_YES]          = { OPT_YES, 'y', "yes", WORD_NOTHING, NULL, NULL, "take the changes without asking" },
+    [OPT_TO]           = { OPT_TO, 0, "to", WORD_DIR, "DIR", NULL, "write all there is to this directory, not the changes to where it came from" },
+    [OPT_OVERWRITE]    = { OPT_OVERWRITE, 'f', "force", WORD_NOTHING, NULL, NULL, "also over what has changed on the host meanwhile" },
     [OPT_BUNDLE]       = { OPT_BUNDLE, 0, "bundle", WORD_FILE, "FILE", NULL, "check what was compiled instead: is it what the policy means?" },
 };
 
@@ -139,6 +142,10 @@ const struct verb verbs[VERB_COUNT] = {
         "or stdout. SRC ending in /. means a directory's contents. Files become owned by the user\n"
         "on the receiving side; devices, set-user-ID bits and extended attributes are not copied.",
         VERB_COUNT, 2, 2, false, false, WORD_COPY, WORD_COPY, { OPT_USER, OPT_MAX_SIZE, OPT_QUIET } },
+    [VERB_EXPORT] = { VERB_EXPORT, "export", "NAME [ID]", "take what a sandbox made of its workspace",
+        "Lists every file that was added, changed or deleted, marks those that deserve a look, asks,\n"
+        "and writes them to the directory they came from. Nothing that the policy denies is written.",
+        VERB_COUNT, 1, 2, false, false, WORD_BOX, WORD_NOTHING, { OPT_YES, OPT_TO, OPT_OVERWRITE, OPT_QUIET } },
     [VERB_STOP] = { VERB_STOP, "stop", "NAME...", "stop sandboxes: ask, wait, then kill", NULL,
         VERB_COUNT, 1, ANY_MANY, false, false, WORD_RUNNING, WORD_RUNNING, { OPT_GRACE, OPT_QUIET } },
     [VERB_KILL] = { VERB_KILL, "kill", "NAME...", "end sandboxes at once, or send a signal to their command", NULL,

@@ -96,6 +96,9 @@ enum opt_id {
     OPT_OUT,
     OPT_OUT_DIR,
     OPT_BUNDLE,
+    OPT_YES,
+    OPT_TO,
+    OPT_OVERWRITE,
     OPT_COUNT
 };
 
@@ -139,6 +142,7 @@ enum verb_id {
     VERB_LS,
     VERB_LOGS,
     VERB_CP,
+    VERB_EXPORT,
     VERB_STOP,
     VERB_KILL,
     VERB_RM,

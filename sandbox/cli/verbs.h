@@ -14,6 +14,7 @@ int verb_ps(struct cli *c);
 int verb_ls(struct cli *c);
 int verb_logs(struct cli *c);
 int verb_cp(struct cli *c);
+int verb_export(struct cli *c);
 int verb_stop(struct cli *c);
 int verb_kill(struct cli *c);
 int verb_rm(struct cli *c);

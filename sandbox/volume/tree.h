@@ -26,6 +26,8 @@ struct tree_entry {
     uint64_t size;
     int64_t mtime_ns;
     char digest[TREE_DIGEST]; /* TREE_FILE */
+    uint64_t at;              /* of its bytes in a stage (dump.h) */
+    bool binary;
 };
 
 struct tree {
