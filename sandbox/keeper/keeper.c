@@ -232,16 +232,13 @@ int keeper_start_main(struct keeper *k, const struct request *r, struct msg_buil
 
 void keeper_decide_again(struct keeper *k)
 {
-    uint8_t signo = SIGKILL;
-    const struct msg_frame f = { .type = MSG_SIGNAL, .len = 1, .body = &signo };
-
     for (size_t i = 0; i < KEEPER_SESSIONS; i++) {
         struct session *s = &k->sessions[i];
 
         if (!s->id || !s->asked || guard_still(k->guard, s->asked))
             continue;
         keeper_log(k, "ended by another policy: %s", s->asked);
-        if (s->talk.request == MSG_EXEC && s->talk.started && session_send(s, &f))
+        if ((s != k->main || s->talk.started) && session_kill(s))
             continue; /* its end will be told */
         if (s == k->main) {
             keeper_reason(k, "stopped", "the policy in force now denies its command");

@@ -25,9 +25,13 @@
 #include "sandbox/keeper/talk.h"
 #include "sandbox/store.h"
 
+#include <sys/resource.h>
+
 #define KEEPER_SESSIONS 64u /* live conversations with the guest */
 #define KEEPER_LINKS    64u /* clients at once */
 #define FRAME_MAX       (MSG_HEADER + MSG_MAX)
+/* What clients leave free on a command's stream: the keeper's own SIGNAL and STDIN_EOF. */
+#define KEEPER_RESERVE (2 * MSG_HEADER + 1)
 
 struct keeper;
 
@@ -41,6 +45,9 @@ struct session {
     size_t have;
     uint8_t *buf; /* owned, FRAME_MAX: what came from the guest and is not delivered yet */
     char *asked;  /* owned: the request as the policy was asked about it; NULL: the keeper's own */
+    bool stays;   /* a command that outlives its client */
+    bool eof_due; /* its client went; its input is to end as soon as there is room */
+    bool condemned; /* denied by now: killed as soon as it has started */
 };
 
 /* Opens a stream and writes the request, sealed in b. NULL: *e says why. */
@@ -54,6 +61,10 @@ void session_lost(struct session *s, const char *why);
 must_check bool session_send(struct session *s, const struct msg_frame *f);
 /* Ends it from our side; nobody is told. */
 void session_drop(struct session *s);
+/* Its client went. A command that stays goes on, for nobody, and is still the keeper's to end. */
+void session_unheard(struct session *s);
+/* The command is killed, now or when it starts. False: it cannot be told. */
+must_check bool session_kill(struct session *s);
 
 /* ---- wire.c ---- */
 
@@ -128,6 +139,8 @@ struct limits {
 void limits_begin(struct keeper *k);
 /* Ends the sandbox when one is over. The next such moment, or INT64_MAX. */
 int64_t limits_tick(struct keeper *k, int64_t now);
+/* The machine has ended, having used this. */
+void limits_end(struct keeper *k, const struct rusage *used);
 
 /* ---- all of it ---- */
 

@@ -107,3 +107,20 @@ int64_t limits_tick(struct keeper *k, int64_t now)
     next = l->wall_due < idle_due ? l->wall_due : idle_due;
     return l->cpu_due < next ? l->cpu_due : next;
 }
+
+static uint64_t ms_of(const struct timeval *t)
+{
+    return (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_usec / 1000;
+}
+
+/* What it used since it was last looked at: many short lives are as long as one. */
+void limits_end(struct keeper *k, const struct rusage *used)
+{
+    uint64_t all = ms_of(&used->ru_utime) + ms_of(&used->ru_stime);
+    struct err e = ERR_INIT;
+    bool empty;
+
+    if (all > k->limits.cpu_seen && guard_use_cpu(k->guard, all - k->limits.cpu_seen, &empty, &e))
+        keeper_log(k, "budget.cpu: %s", e.msg);
+    k->limits.cpu_seen = all;
+}

@@ -321,7 +321,8 @@ static bool forward(struct link *l, const struct msg_frame *f)
 
     if (!l->session && l->is_main)
         return true; /* the command just ended; its client does not know yet */
-    if (l->session && yamux_writable(l->k->wire.y, l->session->id) < MSG_HEADER + f->len)
+    if (l->session &&
+        yamux_writable(l->k->wire.y, l->session->id) < MSG_HEADER + f->len + (size_t)KEEPER_RESERVE)
         return false;
     if (!l->session || (input && !l->may_stdin) ||
         talk_client(&l->session->talk, f, &why) == TALK_DENY) {
@@ -329,7 +330,7 @@ static bool forward(struct link *l, const struct msg_frame *f)
 
         link_fail(l, EPROTO, why);
         if (s)
-            session_drop(s);
+            session_unheard(s);
         return true;
     }
     return session_send(l->session, f);
@@ -358,7 +359,7 @@ static void handle(struct link *l)
 
         link_fail(l, EBADMSG, "something that is no message");
         if (s)
-            session_drop(s);
+            session_unheard(s);
         return;
     }
     memmove(l->in, l->in + used, l->have - used);
@@ -382,7 +383,7 @@ static void gone(struct link *l)
 
     link_free(l);
     if (s && !is_main)
-        session_drop(s); /* the guest learns that its requester went */
+        session_unheard(s);
     else if (s && is_origin)
         keeper_client_gone(k);
 }

@@ -28,11 +28,13 @@ static void on_engine_gone(struct loop_source *s, uint32_t events)
 {
     struct keeper *k = container_of(s, struct keeper, engine_gone);
     struct engine_end end = { 0 };
+    struct rusage used;
     int status;
 
     (void)events;
-    if (waitpid(k->run.pid, &status, WNOHANG) != k->run.pid)
+    if (wait4(k->run.pid, &status, WNOHANG, &used) != k->run.pid)
         return;
+    limits_end(k, &used);
     loop_remove(&k->loop, s);
     if (k->engine_report.fd >= 0)
         loop_remove(&k->loop, &k->engine_report);

@@ -7,6 +7,7 @@
 #include "sandbox/keeper/keeper.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,7 @@ struct session *session_open(struct keeper *k, const struct request *r, struct m
         .k = k,
         .id = id,
         .buf = buf,
+        .stays = r->type == MSG_EXEC && !(r->flags & MSG_F_HANGUP),
         .talk = { .request = r->type,
                   .tty = r->flags & MSG_F_TTY,
                   .stdin_open = r->flags & MSG_F_STDIN },
@@ -84,6 +86,34 @@ bool session_send(struct session *s, const struct msg_frame *f)
         yamux_write(y, s->id, f->body, f->len) < 0)
         return true;
     return true;
+}
+
+static void end_input(struct session *s)
+{
+    const struct msg_frame f = { .type = MSG_STDIN_EOF };
+
+    s->eof_due = s->eof_due && !session_send(s, &f);
+}
+
+void session_unheard(struct session *s)
+{
+    if (!s->stays) {
+        session_drop(s); /* the guest learns that its requester went */
+        return;
+    }
+    s->eof_due = s->talk.stdin_open && !s->talk.client_eof;
+    end_input(s);
+}
+
+bool session_kill(struct session *s)
+{
+    uint8_t signo = SIGKILL;
+    const struct msg_frame f = { .type = MSG_SIGNAL, .len = 1, .body = &signo };
+
+    if (s->talk.request != MSG_EXEC)
+        return false;
+    s->condemned = true;
+    return !s->talk.started || session_send(s, &f);
 }
 
 /* Everybody who listens to it has room, or there is nobody. */
@@ -114,6 +144,8 @@ static void pass_on(struct session *s, const struct msg_frame *f)
 
     if (s == k->main && (f->type == MSG_STDOUT || f->type == MSG_STDERR))
         journal_write(&k->output, f->body, f->len);
+    if (f->type == MSG_STARTED && s->condemned)
+        (void)!session_kill(s); /* clients have left room for it */
     if (s == k->main && f->type == MSG_STARTED)
         memcpy(k->main_pid, f->body, sizeof(k->main_pid));
     for (struct link *l = k->links; l; l = l->next)
@@ -186,6 +218,7 @@ void session_pull(struct session *s)
     struct msg_frame f;
     bool passed = false;
 
+    end_input(s);
     for (;;) {
         ssize_t n = yamux_read(y, s->id, s->buf + s->have, FRAME_MAX - s->have);
         size_t used;

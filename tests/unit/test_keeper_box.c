@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -101,14 +102,21 @@ static void on_exec(struct call *c)
     }
     if (is(c, "early-output"))
         say(c->id, MSG_STDOUT, "x", 1);
+    if (is(c, "late"))
+        return; /* until "count" */
     say(c->id, MSG_STARTED, pid, 4);
     if (is(c, "true"))
         leave(c, MSG_EXITED, 0);
     else if (is(c, "count")) {
         unsigned waiting = 0;
 
-        for (size_t i = 0; i < KEEPER_SESSIONS; i++)
+        for (size_t i = 0; i < KEEPER_SESSIONS; i++) {
+            if (g.calls[i].id && is(&g.calls[i], "late")) {
+                say(g.calls[i].id, MSG_STARTED, pid, 4);
+                snprintf(g.calls[i].what, sizeof(g.calls[i].what), "wait");
+            }
             waiting += g.calls[i].id && is(&g.calls[i], "wait");
+        }
         leave(c, MSG_EXITED, (uint8_t)waiting);
     } else if (is(c, "last-words")) {
         static const uint8_t block[1000];
@@ -148,7 +156,11 @@ static void on_exec(struct call *c)
         leave(c, MSG_EXITED, 0);
     } else if (is(c, "flood"))
         flood(c);
-    else if (is(c, "host-verb"))
+    else if (is(c, "burn")) {
+        while (clock() < CLOCKS_PER_SEC / 4)
+            ;
+        leave(c, MSG_EXITED, 0);
+    } else if (is(c, "host-verb"))
         say(c->id, MSG_STOP, NULL, 0);
     else if (is(c, "bad-exit"))
         say(c->id, MSG_EXIT, bad_exit, 2);
@@ -421,7 +433,7 @@ static int teardown(void **s)
 }
 
 /* Everything the fake guest knows, and no user but root. */
-static void keep_policy(void)
+static void keep_policy_as(const char *file)
 {
     static const char text[] =
         "carrel: 1\nname: test\nlimits: {wall: 1h, idle: 1h}\nstorage: {root: {mode: overlay, "
@@ -438,8 +450,13 @@ static void keep_policy(void)
     assert_non_null(p);
     policy_hash(p, d.hash);
     policy_free(p);
-    assert_int_equal(dossier_save(&d, box, DOSSIER_FILE, true, &e), 0);
+    assert_int_equal(dossier_save(&d, box, file, true, &e), 0);
     dossier_fini(&d);
+}
+
+static void keep_policy(void)
+{
+    keep_policy_as(DOSSIER_FILE);
 }
 
 static _Noreturn void be_keeper(bool await_main, int ready)
@@ -843,6 +860,60 @@ static void a_kept_command_outlives_its_client(void **s)
     c = ask(MSG_STOP);
     assert_int_equal(expect_ended(c).exit_code, 128 + SIGTERM);
     expect_gone();
+}
+
+/* Another policy: all but "count" is denied. */
+static void narrow(void)
+{
+    static const char text[] =
+        "carrel: 1\nname: test\nlimits: {wall: 1h, idle: 1h}\ntools:\n  commands:\n"
+        "    - {id: all, exec: {path: \"/**/count\"}, argv: [{allow: [{any: {count: 0..256}}]}],\n"
+        "       env: {allow: [\"*\"]}, user: 0, paths: {ro: [/], rw: [/]}}\n";
+    struct client *c;
+
+    policy = text;
+    keep_policy_as(DOSSIER_NEXT);
+    c = ask(MSG_POLICY);
+    expect(c, MSG_DONE);
+    expect_close(c);
+}
+
+/* P10: also what nobody listens to any more, and what has not started yet. */
+static void p10_detached_commands_are_ended_too(void **s)
+{
+    struct client *late;
+
+    (void)s;
+    start(false, NULL, false);
+    hang_up(exec_started("wait", 0));
+    late = exec_it("late", 0);
+    assert_int_equal(waiting_in_guest(), 2);
+    hang_up(late);
+    late = exec_it("late", 0);
+    narrow();
+    while (waiting_in_guest() > 0)
+        ;
+    hang_up(late);
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
+/* Many short lives cost as much as a long one. */
+static void processor_time_is_counted_to_the_end(void **s)
+{
+    char path[160];
+    uint64_t account[4] = { 0 };
+    FILE *file;
+
+    (void)s;
+    start(false, "burn", false);
+    expect_gone();
+    snprintf(path, sizeof(path), "%s/audit/%s/spent", root, cfg.id);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fread(account, sizeof(account), 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+    assert_true(account[3] >= 200); /* ms */
 }
 
 /* What was said before the machine died is not lost. */
@@ -1365,6 +1436,8 @@ int main(void)
         T(r07_exit_codes_are_passed_on),
         T(a_command_that_is_missing),
         T(a_detached_command_is_logged),
+        T(p10_detached_commands_are_ended_too),
+        T(processor_time_is_counted_to_the_end),
         T(many_commands_at_once),
         T(files_go_in_and_out),
         T(status_attach_and_signals),
