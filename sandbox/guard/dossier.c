@@ -227,9 +227,11 @@ static int from_json(struct dossier *d, const json_t *o, struct err *e)
 
 int dossier_load(struct dossier *d, int dirfd, const char *file, struct err *e)
 {
+    struct err unheard = ERR_INIT;
     size_t len;
     char *text;
 
+    e = e ? e : &unheard;
     *d = (struct dossier){ 0 };
     text = io_load(dirfd, file, DOSSIER_MAX, &len, e);
     if (!text)

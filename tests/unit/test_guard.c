@@ -336,6 +336,8 @@ static void a_damaged_dossier_is_refused(void **s)
         assert_int_equal(pwrite(fd, text, (size_t)cut, 0), cut);
         assert_true(dossier_load(&back, dir, DOSSIER_FILE, &e) < 0);
         dossier_fini(&back);
+        assert_true(dossier_load(&back, dir, DOSSIER_FILE, NULL) < 0);
+        dossier_fini(&back);
     }
     close(fd);
     assert_int_equal(dossier_ancestor(&back, "../../etc/xx", &e), -EINVAL);
