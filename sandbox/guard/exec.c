@@ -154,6 +154,17 @@ static uint32_t uids_of(const struct policy *p, const char *user, uint32_t out[U
     return n;
 }
 
+/* A rule's user is a user and a group: what the caller names beside it must be that group. Root is
+ * in every group. */
+static bool is_own_group(const char *user, uint32_t uid)
+{
+    const char *colon = user ? strchr(user, ':') : NULL;
+    char own[16];
+
+    snprintf(own, sizeof(own), "%u", uid);
+    return !colon || uid == 0 || strcmp(colon + 1, own) == 0;
+}
+
 static void make_request(struct request *q, const struct exec_ask *ask, const char *path,
                          uint32_t uid)
 {
@@ -180,6 +191,11 @@ void exec_decide(struct arena *a, const struct ruleset *rs, const struct exec_as
 
             make_request(&q, ask, path[i], uid[u]);
             d = decide(rs, &q);
+            if (d.allowed && !is_own_group(ask->user, uid[u]))
+                d = (struct decision){ .reason = REASON_MALFORMED,
+                                       .failed = -1,
+                                       .why = "a group that is not the user's own",
+                                       .grade = 'H' };
             allowed += d.allowed && (!out->decision.allowed || d.rule == out->decision.rule);
             /* The first allowed one, or the denial that came nearest. */
             if (first || (d.allowed && !out->decision.allowed) ||

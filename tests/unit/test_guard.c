@@ -248,7 +248,13 @@ static void users_by_name_are_checked_by_number(void **s)
     ask_open(&a, HEAD RULE("tool", "/t", "1000"));
     assert_true(asked(&a, "/t", NULL, NULL, "agent"));
     assert_int_equal(a.answer.uid, 1000);
-    assert_true(asked(&a, "/t", NULL, NULL, "1000:100"));
+    assert_true(asked(&a, "/t", NULL, NULL, "1000:1000"));
+    assert_true(asked(&a, "/t", NULL, NULL, "agent:1000"));
+    /* The group is the rule's as well. */
+    assert_false(asked(&a, "/t", NULL, NULL, "1000:0"));
+    assert_false(asked(&a, "/t", NULL, NULL, "1000:shadow"));
+    assert_false(asked(&a, "/t", NULL, NULL, "1000:"));
+    assert_false(asked(&a, "/t", NULL, NULL, "agent:01000"));
     assert_true(asked(&a, "/t", NULL, NULL, NULL)); /* whom the rule speaks of */
     assert_int_equal(a.answer.uid, 1000);
     assert_false(asked(&a, "/t", NULL, NULL, "root"));
