@@ -29,6 +29,36 @@ static bool is_wanted(const struct guard *g, enum audit_decision d)
     }
 }
 
+/* As many bytes of text as fit an object, whole characters. */
+static size_t piece_of(const char *text, size_t len)
+{
+    size_t n = len < AUDIT_OBJECT_MAX ? len : AUDIT_OBJECT_MAX - 1;
+
+    for (unsigned back = 0; n < len && back < 3 && ((uint8_t)text[n] & 0xc0) == 0x80; back++)
+        n--;
+    return n;
+}
+
+/* What was allowed and is longer than a record holds goes before it, in pieces: padding hides
+ * nothing. What was denied did not happen. */
+static int record_text(struct guard *g, const struct audit_record *of, const char *object,
+                       struct err *e)
+{
+    size_t len = strlen(object), n;
+    struct audit_record r = *of;
+    int err = 0;
+
+    r.decision = AUDIT_EVENT;
+    r.grade = '-';
+    snprintf(r.kind, sizeof(r.kind), "%.*s.text", (int)sizeof(r.kind) - 6, of->kind);
+    for (; len && !err; object += n, len -= n) {
+        n = piece_of(object, len);
+        audit_text(r.object, sizeof(r.object), object, n);
+        err = audit_log_append(g->log, &r, false, e);
+    }
+    return err;
+}
+
 /* -EIO: it could not be recorded and the policy does not let it pass. */
 int guard_record(struct guard *g, enum audit_decision decision, const char *kind,
                  const struct rule *rule, char grade, const char *object, struct err *e)
@@ -38,17 +68,22 @@ int guard_record(struct guard *g, enum audit_decision decision, const char *kind
     };
     struct err why = ERR_INIT;
     char actor[32];
+    int err = 0;
 
     if (!g->log || !is_wanted(g, decision))
         return 0;
-    snprintf(actor, sizeof(actor), "user:%u", getuid());
+    snprintf(actor, sizeof(actor), "user:%u", g->actor);
     audit_text(r.policy, sizeof(r.policy), g->dossier.hash, strlen(g->dossier.hash));
     audit_text(r.actor, sizeof(r.actor), actor, strlen(actor));
     audit_text(r.kind, sizeof(r.kind), kind, strlen(kind));
     if (rule)
         audit_text(r.rule, sizeof(r.rule), rule->id, strlen(rule->id));
+    if (decision == AUDIT_ALLOW && strlen(object) >= sizeof(r.object))
+        err = record_text(g, &r, object, &why);
     audit_text(r.object, sizeof(r.object), object, strlen(object));
-    if (audit_log_append(g->log, &r, true, &why) == 0 || g->plan->audit_on_fail == FAIL_CONTINUE)
+    if (!err)
+        err = audit_log_append(g->log, &r, true, &why);
+    if (err == 0 || g->plan->audit_on_fail == FAIL_CONTINUE)
         return 0;
     g->lost = g->plan->audit_on_fail == FAIL_STOP;
     return err_set(e, EIO, "it cannot be recorded: %s", why.msg);
@@ -234,6 +269,7 @@ struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct e
     }
     g->dir = -1;
     g->family = FAMILY_INIT;
+    g->actor = getuid();
     g->until = g->elders_until = INT64_MAX;
     g->ahead = seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME);
     snprintf(g->sandbox, sizeof(g->sandbox), "%s", s->cfg->id);
@@ -304,6 +340,11 @@ uint64_t guard_cpu_used(const struct guard *g)
 bool guard_has_parent(const struct guard *g)
 {
     return g->family.nelders > 0;
+}
+
+void guard_acts_for(struct guard *g, uid_t user)
+{
+    g->actor = user;
 }
 
 bool guard_is_lost(const struct guard *g)

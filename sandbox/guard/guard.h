@@ -17,7 +17,7 @@ struct guard;
 struct guard_sandbox {
     const struct box_config *cfg; /* borrowed */
     const char *engine;           /* static */
-    bool cgroups; /* the machine can be put into one */
+    bool cgroups;                 /* the machine can be put into one */
     int boxfd, image_fd, kernel_fd;
 };
 
@@ -61,6 +61,9 @@ must_check int guard_reload(struct guard *g, int boxfd, struct err *e);
 
 /* Has a grant expired since the last call? What runs is then to be decided again. */
 bool guard_has_changed(struct guard *g);
+
+/* Whose word the records to come are; its own user's at first. */
+void guard_acts_for(struct guard *g, uid_t user);
 
 /* Something that happened to the sandbox, e.g. "limit", "limits.wall 30m". */
 void guard_note(struct guard *g, const char *kind, const char *object);

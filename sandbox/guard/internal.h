@@ -33,6 +33,7 @@ struct guard {
     bool quarantined;     /* no sound policy is in force: nothing is allowed */
     bool outgrown;        /* so without a word from its user: what runs is ended too */
     struct text asked;    /* the last request, as a point */
+    uid_t actor;          /* of the records to come */
     struct text start;    /* of what kind the sandbox is, for the log */
     char sandbox[BOX_ID_LEN + 1];
     char hint[240];

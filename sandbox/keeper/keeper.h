@@ -101,9 +101,10 @@ struct link {
     struct loop_source src; /* fd owned */
     enum link_state state;
     struct session *session; /* borrowed; TALKING only */
-    bool is_main;            /* sent the main command, or attached to it */
-    bool is_origin;          /* sent it */
-    bool may_stdin;          /* its STDIN is the session's */
+    uid_t user;
+    bool is_main;   /* sent the main command, or attached to it */
+    bool is_origin; /* sent it */
+    bool may_stdin; /* its STDIN is the session's */
     uint32_t events;
     int64_t partial_since; /* ms; since the connection, or since a frame began */
     size_t have, out_at, out_end;

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define ASK_MS  10000 /* from connecting to a whole request */
 #define REST_MS 60000 /* from a frame's first byte to its last */
@@ -283,7 +284,25 @@ static void ask_guest(struct link *l, const struct request *r)
     l->may_stdin = r->type == MSG_PUT || (r->flags & MSG_F_STDIN);
 }
 
-static void ask(struct link *l, const struct msg_frame *f)
+/* What is done to the sandbox by others than its main command's client, and decided by no rule. */
+static void note(struct link *l, const struct request *r)
+{
+    struct guard *g = l->k->guard;
+    char text[32] = "";
+
+    if (r->has_signo)
+        snprintf(text, sizeof(text), "signal %u", r->signo);
+    else if (r->type == MSG_ATTACH && (r->flags & MSG_F_STDIN))
+        snprintf(text, sizeof(text), "with input");
+    if (r->type == MSG_STOP)
+        guard_note(g, "sandbox.stop", text);
+    else if (r->type == MSG_KILL)
+        guard_note(g, "sandbox.kill", text);
+    else if (r->type == MSG_ATTACH)
+        guard_note(g, "sandbox.attach", text);
+}
+
+static void ask_as(struct link *l, const struct msg_frame *f)
 {
     struct keeper *k = l->k;
     struct request r;
@@ -294,6 +313,7 @@ static void ask(struct link *l, const struct msg_frame *f)
         link_fail(l, -err, e.msg);
         return;
     }
+    note(l, &r);
     switch (r.type) {
     case MSG_STATUS: ask_status(l); break;
     case MSG_ATTACH: ask_attach(l, &r); break;
@@ -309,6 +329,15 @@ static void ask(struct link *l, const struct msg_frame *f)
         break;
     default: ask_guest(l, &r); break;
     }
+}
+
+static void ask(struct link *l, const struct msg_frame *f)
+{
+    struct guard *g = l->k->guard;
+
+    guard_acts_for(g, l->user);
+    ask_as(l, f);
+    guard_acts_for(g, getuid());
 }
 
 /* ---- from the client ---- */
@@ -445,21 +474,24 @@ int64_t link_expire(struct keeper *k, int64_t now)
 /* ---- the socket ---- */
 
 /* R08: only the owner of this process, or root. */
-static bool is_allowed(int fd)
+static bool is_allowed(int fd, uid_t *user)
 {
-    struct ucred c;
+    struct ucred c = { .uid = (uid_t)-1 };
     socklen_t len = sizeof(c);
 
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &len) == 0 &&
-           (c.uid == geteuid() || c.uid == 0);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &len))
+        return false;
+    *user = c.uid;
+    return c.uid == geteuid() || c.uid == 0;
 }
 
 static void on_connect(struct loop_source *src, uint32_t events)
 {
     struct keeper *k = container_of(src, struct keeper, listener);
     auto_fd int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    uid_t user = (uid_t)-1;
     struct link *l =
-        fd < 0 || k->nlinks == KEEPER_LINKS || !is_allowed(fd) ? NULL : malloc(sizeof(*l));
+        fd < 0 || k->nlinks == KEEPER_LINKS || !is_allowed(fd, &user) ? NULL : malloc(sizeof(*l));
 
     (void)events;
     if (!l) {
@@ -470,6 +502,7 @@ static void on_connect(struct loop_source *src, uint32_t events)
     l->k = k;
     l->state = LINK_ASKING;
     l->session = NULL;
+    l->user = user;
     l->is_main = l->is_origin = l->may_stdin = false;
     l->events = EPOLLIN | EPOLLRDHUP;
     l->partial_since = keeper_now();

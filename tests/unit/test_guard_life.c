@@ -377,6 +377,29 @@ static void p08_a_grandchild_follows_the_eldest(void **s)
     box_end(&a);
 }
 
+/* Padding before the end of a long command hides nothing of it. */
+static void what_is_longer_than_a_record_is_recorded_whole(void **s)
+{
+    char text[4096];
+    struct box b;
+
+    (void)s;
+    no_trust();
+    memset(text, 'a', sizeof(text));
+    memcpy(text + sizeof(text) - 8, "THE END", 8);
+    for (size_t i = 900; i < 1100; i += 2)
+        memcpy(text + i, "\xc3\xa9", 2);
+    b = box_running("00000000000a", broad, (struct with){ 0 });
+    assert_int_equal(run(&b, "/bin/ls", text), 0);
+    assert_int_equal(logged(&b, "THE END", "\"exec.text\""), 1);
+    assert_int_equal(logged(&b, "\"exec.text\"", NULL), 5);
+    assert_int_equal(logged(&b, "\"exec\"", "allow"), 1);
+    assert_int_equal(logged(&b, "\xef\xbf\xbd", NULL), 0);
+    assert_int_equal(run(&b, "/bin/rm", text), -EACCES);
+    assert_int_equal(logged(&b, "THE END", NULL), 1);
+    box_end(&b);
+}
+
 static void a_log_that_is_asked_for_later_is_kept(void **s)
 {
     static const char off[] = HEAD "audit: {level: off}\n" TOOLS(TOOL("cat") "," TOOL("ls"));
@@ -408,6 +431,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(p08_a_child_ends_with_its_parents_grant, setup, teardown),
         cmocka_unit_test_setup_teardown(p08_a_grandchild_follows_the_eldest, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_longer_than_a_record_is_recorded_whole, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_log_that_is_asked_for_later_is_kept, setup, teardown),
     };
 

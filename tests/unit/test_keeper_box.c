@@ -899,6 +899,32 @@ static void p10_detached_commands_are_ended_too(void **s)
 }
 
 /* Many short lives cost as much as a long one. */
+static void what_is_done_to_a_sandbox_is_on_record(void **s)
+{
+    static char text[65536];
+    char path[160];
+    struct client *a;
+    FILE *file;
+    size_t n;
+
+    (void)s;
+    start(false, "wait", false);
+    a = request(MSG_ATTACH);
+    msg_add_u32(&b, MSG_FLAGS, MSG_F_STDIN);
+    assert_int_equal(client_request(a, &b, &e), 0);
+    expect_ended(ask(MSG_STOP));
+    hang_up(a);
+    expect_gone();
+    snprintf(path, sizeof(path), "%s/audit/%s/log", root, cfg.id);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    n = fread(text, 1, sizeof(text) - 1, file);
+    assert_int_equal(fclose(file), 0);
+    text[n] = '\0';
+    assert_non_null(strstr(text, "sandbox.attach"));
+    assert_non_null(strstr(text, "sandbox.stop"));
+}
+
 static void processor_time_is_counted_to_the_end(void **s)
 {
     char path[160];
@@ -1437,6 +1463,7 @@ int main(void)
         T(a_command_that_is_missing),
         T(a_detached_command_is_logged),
         T(p10_detached_commands_are_ended_too),
+        T(what_is_done_to_a_sandbox_is_on_record),
         T(processor_time_is_counted_to_the_end),
         T(many_commands_at_once),
         T(files_go_in_and_out),
