@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 static int tell_keeper(const struct box *b, char hint[HINT_MAX], struct err *e)
 {
@@ -27,7 +28,13 @@ static int hand_over(struct cli *c, struct policy_source *s, struct box *b, char
                      struct err *e)
 {
     struct dossier now;
-    int err = dossier_load(&now, b->fd, DOSSIER_FILE, e);
+    int err;
+
+    /* One at a time: what the keeper takes over is what this one wrote, until it has answered. */
+    while (flock(b->fd, LOCK_EX))
+        if (errno != EINTR)
+            return err_sys(e, "policy");
+    err = dossier_load(&now, b->fd, DOSSIER_FILE, e);
 
     for (unsigned i = 0; i < now.nancestors && !err; i++)
         err = dossier_ancestor(&s->dossier, now.ancestor[i], e);
