@@ -43,6 +43,7 @@ struct birth {
     struct asked_session session;
     struct run_policy policy;
     int fd;           /* the sandbox's directory */
+    bool settle;      /* at its end it goes if its workspaces are as they were */
     const char *room; /* where it failed, for the error's code */
     char hint[HINT_MAX];
 };
@@ -165,6 +166,10 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
     err = run_policy_make(c, &b->policy, &b->cfg, b->hint, e);
     if (err || args_has(c->args, OPT_DRY_RUN))
         return err;
+    b->settle = b->cfg.ephemeral && !args_has(c->args, OPT_RM) &&
+                run_policy_has_workspace(&b->policy);
+    if (b->settle)
+        b->cfg.ephemeral = false;
     b->room = "state";
     b->store = store_open(e);
     if (!b->store)
@@ -230,6 +235,23 @@ static void detach_keys(struct cli *c, const struct birth *b, struct tty_keys *k
     k->nkeys = n > 0 ? (unsigned)n : 0;
 }
 
+/* A sandbox that nobody named is gone when it ends, but not what it made of a workspace. */
+static void settle(struct cli *c, struct birth *b)
+{
+    struct err e = ERR_INIT;
+    uint32_t changes = 0;
+
+    if (!b->settle || !box_await_free(b->fd))
+        return;
+    if (volumes_changes(c, b->fd, &changes, &e))
+        cli_note(c, "%s is kept: %s", b->cfg.name, e.msg);
+    else if (changes)
+        cli_note(c, "%s is kept: %u changes to its workspace: carrel export %s", b->cfg.name,
+                 changes, b->cfg.name);
+    else if (store_remove(b->store, b->cfg.id, &e))
+        cli_note(c, "%s is kept: %s", b->cfg.name, e.msg);
+}
+
 static int run_attached(struct cli *c, struct birth *b)
 {
     struct session_ask ask = { .name = b->cfg.name,
@@ -274,6 +296,7 @@ static int run_attached(struct cli *c, struct birth *b)
     int status = err ? cli_fail(c, "output", &e, NULL) : session_finish(c, &ask, &r);
 
     /* Whatever became of the keeper: an ephemeral sandbox leaves nothing behind. */
+    settle(c, b);
     if (b->cfg.ephemeral)
         (void)!store_reconcile(b->store, b->cfg.id, NULL);
     birth_fini(b);

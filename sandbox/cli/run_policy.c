@@ -4,6 +4,7 @@
 #include "sandbox/cli/policy_force.h"
 
 #include "base/fd.h"
+#include "policies/words.h"
 #include "sandbox/cli/box.h"
 #include "sandbox/cli/size.h"
 #include "sandbox/engine/cgroup.h"
@@ -216,6 +217,19 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
     cfg->policy = strdup(rp->source.policy->name);
     memcpy(cfg->policy_hash, d->hash, sizeof(cfg->policy_hash));
     return cfg->policy ? 0 : err_set(e, ENOMEM, "out of memory");
+}
+
+bool run_policy_has_workspace(const struct run_policy *rp)
+{
+    const struct list *mounts = &rp->source.policy->storage.mounts;
+
+    for (uint32_t i = 0; i < mounts->n; i++) {
+        const struct mount *m = mounts->v[i];
+
+        if (m->access == ACCESS_RW && m->export.mode != EXPORT_NONE)
+            return true;
+    }
+    return false;
 }
 
 int run_policy_save(const struct run_policy *rp, int boxfd, bool durable, struct err *e)

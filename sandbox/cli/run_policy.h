@@ -30,6 +30,9 @@ must_check int run_policy_save(const struct run_policy *rp, int boxfd, bool dura
 /* --dry-run: prints the plan. The exit status. */
 int run_policy_print(struct cli *c, const struct run_policy *rp);
 
+/* Does it have a directory that the sandbox may change and that may leave it again? */
+bool run_policy_has_workspace(const struct run_policy *rp);
+
 void run_policy_fini(struct run_policy *rp);
 
 #endif

@@ -3,8 +3,9 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "policies/words.h"
 #include "sandbox/store.h"
-#include "sandbox/volume/prepare.h"
+#include "sandbox/volume/export.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,26 @@ static void say(void *arg, const char *line)
         fprintf(stderr, "%s\n", line);
 }
 
+/* What would be lost with the sandbox. */
+static int count(struct volume_policy *p, uint32_t *changes, struct err *e)
+{
+    const struct list *mounts = &p->policy->storage.mounts;
+    int err = 0;
+
+    for (uint32_t i = 0; i < mounts->n && !err; i++) {
+        const struct mount *m = mounts->v[i];
+        struct export x;
+
+        if (m->access != ACCESS_RW || m->export.mode == EXPORT_NONE)
+            continue;
+        err = export_open(&x, p, VOLUMES_BOX, m, NULL, false, e);
+        if (!err)
+            *changes += (uint32_t)(x.changes.n - export_count(&x, CHANGE_DONE));
+        export_close(&x);
+    }
+    return err;
+}
+
 static int serve(const char *option, bool quiet, struct volumes_answer *a, struct err *e)
 {
     auto_fd int lock = box_lock(VOLUMES_BOX, e);
@@ -31,6 +52,8 @@ static int serve(const char *option, bool quiet, struct volumes_answer *a, struc
         const struct prepare_ask ask = { VOLUMES_BOX, &p, say, &quiet };
 
         err = prepare(&ask, a->hint, e);
+    } else if (!err) {
+        err = count(&p, &a->changes, e);
     }
     volume_policy_fini(&p);
     return err;

@@ -117,7 +117,9 @@ static bool at_home(struct change *x, const struct ruleset *rs, const char *path
 {
     char other[2 * PATH_MAX];
     struct decision d;
+    static const char reading[] = "/deny_read"; /* as compile_storage calls it */
     const char *slash = strrchr(path, '/');
+    size_t n;
 
     snprintf(other, sizeof(other), "%.*s/carrel.any", (int)(slash - path), path);
     d = decide_rename(rs, other, path, true, 0, 0);
@@ -125,6 +127,10 @@ static bool at_home(struct change *x, const struct ruleset *rs, const char *path
         return true;
     if (d.reason != REASON_DENIED || !d.rule)
         return true; /* about the other name, or about creating: asked before */
+    n = strlen(d.rule->id);
+    if (x->is->kind == TREE_FILE && n > sizeof(reading) - 1 &&
+        strcmp(d.rule->id + n - (sizeof(reading) - 1), reading) == 0)
+        return true; /* a file that may not be read may still be made */
     x->fate = CHANGE_DENIED;
     x->rule = d.rule;
     return false;
