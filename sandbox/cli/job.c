@@ -10,8 +10,9 @@ int verb_image_import(struct cli *c)
 {
     struct err e = ERR_INIT;
     const char *name = c->args->operands[0];
+    const struct import_options o = { 0 };
 
-    if (image_import(name, c->args->operands[1], cli_progress, c, &e))
+    if (image_import(name, c->args->operands[1], &o, cli_progress, c, &e))
         return cli_fail(c, "image", &e, NULL);
     return tell_image(c, name);
 }

@@ -29,28 +29,45 @@ static void json_freep(json_t **j)
     json_decref(*j);
 }
 
+static void say_count(const char *before, uint64_t n, const char *after, image_progress *say,
+                      void *arg)
+{
+    char line[240];
+
+    if (!n)
+        return;
+    snprintf(line, sizeof(line), "%s %llu %s", before, (unsigned long long)n, after);
+    say(arg, line);
+}
+
 /* Tells what became of it. */
-static void say_done(const char *name, const struct entry_judge *j, image_progress *say, void *arg)
+static void say_done(const char *name, const struct import_result *r, image_progress *say,
+                     void *arg)
 {
     char line[240];
 
     if (!say)
         return;
     snprintf(line, sizeof(line), "image %s: %llu entries, %llu MiB", name,
-             (unsigned long long)j->count, (unsigned long long)j->bytes >> 20);
+             (unsigned long long)r->entries, (unsigned long long)r->bytes >> 20);
     say(arg, line);
-    if (j->dropped) {
-        snprintf(line, sizeof(line), "left out: %llu device nodes or sockets",
-                 (unsigned long long)j->dropped);
-        say(arg, line);
-    }
+    say_count("left out:", r->dropped, "device nodes or sockets", say, arg);
+    say_count("left out: extended attributes, access lists or flags of", r->attributes, "entries",
+              say, arg);
+    say_count("kept, for the guest: set-id bits of", r->setid, "files", say, arg);
 }
 
-int image_import(const char *name, const char *source, image_progress *say, void *arg,
-                 struct err *e)
+/* What the record says of running it: what the image says; of a mere file system, a shell. */
+static json_t *config_of(const struct import_result *r)
+{
+    return r->run ? json_incref(r->run) : json_pack("{s:[s]}", "cmd", "/bin/sh");
+}
+
+int image_import(const char *name, const char *source, const struct import_options *o,
+                 image_progress *say, void *arg, struct err *e)
 {
     cleanup_with(data_tmp_free) struct data_tmp t = DATA_TMP_INIT;
-    cleanup_with(entry_judge_fini) struct entry_judge j = { 0 };
+    cleanup_with(import_result_fini) struct import_result r = { 0 };
     char path[PATH_MAX];
     int err = data_check_name("image", name, e);
 
@@ -62,12 +79,17 @@ int image_import(const char *name, const char *source, image_progress *say, void
         return err_set(e, ENAMETOOLONG, "%s: path too long", t.path);
     if (say)
         say(arg, "reading and compressing");
-    err = import_path(source, path, &j, e);
+    err = import_path(source, path, o, &r, e);
     if (err)
         return err;
-    err = image_place(&t, name, source, json_pack("{s:[s]}", "cmd", "/bin/sh"), NULL, e);
+
+    const struct image_origin from = { .source = o->source ? o->source : source,
+                                       .manifest = *r.manifest ? r.manifest : NULL,
+                                       .id = *r.id ? r.id : NULL };
+
+    err = image_place(&t, name, &from, config_of(&r), e);
     if (!err)
-        say_done(name, &j, say, arg);
+        say_done(name, &r, say, arg);
     return err;
 }
 
@@ -145,7 +167,7 @@ static int run_recipe(const char *name, struct recipe *r, image_progress *say, v
                       struct err *e)
 {
     cleanup_with(data_tmp_free) struct data_tmp t = DATA_TMP_INIT;
-    cleanup_with(entry_judge_fini) struct entry_judge j = { 0 };
+    cleanup_with(import_result_fini) struct import_result got = { 0 };
     cleanup_with(tool_stop) struct tool tool = TOOL_INIT;
     char path[PATH_MAX], source[80], tmpdir[PATH_MAX];
     const char *const argv[] = { r->program, NULL };
@@ -159,13 +181,16 @@ static int run_recipe(const char *name, struct recipe *r, image_progress *say, v
         return err_set(e, ENAMETOOLONG, "%s: path too long", t.path);
     err = tool_start(&tool, argv, TOOL_OUT, t.path, env, say, arg, e);
     if (!err)
-        err = import_tool(&tool, path, &j, e);
+        err = import_tool(&tool, path, &got, e);
     if (err)
         return err_wrap(e, "building image \"%s\"", name);
     snprintf(source, sizeof(source), "built: %s", name);
-    err = image_place(&t, name, source, json_incref(r->config), r->digest, e);
+
+    const struct image_origin from = { .source = source, .recipe = r->digest };
+
+    err = image_place(&t, name, &from, json_incref(r->config), e);
     if (!err)
-        say_done(name, &j, say, arg);
+        say_done(name, &got, say, arg);
     return err;
 }
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NAME_LEN_MAX = 63, JSON_BYTES_MAX = 1 << 20 };
+enum { JSON_BYTES_MAX = 1 << 20 };
 
 int data_check_name(const char *kind, const char *name, struct err *e)
 {
@@ -21,12 +21,12 @@ int data_check_name(const char *kind, const char *name, struct err *e)
     static const char rest[] = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
     size_t len = strlen(name);
 
-    if (len == 0 || len > NAME_LEN_MAX || !strchr(first, *name) || strspn(name, rest) != len)
+    if (len == 0 || len > DATA_NAME_MAX || !strchr(first, *name) || strspn(name, rest) != len)
         return err_set(
             e, EINVAL,
             "%s name \"%.64s\": must be 1 to %d of a-z 0-9 _ . - and start with a letter "
             "or digit",
-            kind, name, NAME_LEN_MAX);
+            kind, name, DATA_NAME_MAX);
     return 0;
 }
 

@@ -14,6 +14,8 @@
 
 #define DIGEST_HEX 64
 
+#define DATA_NAME_MAX 63
+
 /* A name is [a-z0-9][a-z0-9_.-]{0,62}. kind says of what, in the message. */
 must_check int data_check_name(const char *kind, const char *name, struct err *e);
 
@@ -25,6 +27,16 @@ must_check int data_open(const char *sub, struct err *e);
 must_check int data_digest(int fd, char hex[DIGEST_HEX + 1], struct err *e);
 must_check int data_digest_bytes(const void *data, size_t len, char hex[DIGEST_HEX + 1],
                                  struct err *e);
+
+/* The same of bytes that come in pieces. data_hash_free in either case. */
+struct data_hash {
+    struct evp_md_ctx_st *ctx; /* owned */
+};
+
+must_check int data_hash_start(struct data_hash *h, struct err *e);
+must_check int data_hash_add(struct data_hash *h, const void *data, size_t len);
+must_check int data_hash_end(struct data_hash *h, char hex[DIGEST_HEX + 1], struct err *e);
+void data_hash_free(struct data_hash *h);
 
 /* A file as it was when it was made: cheap to compare, changed by every write. */
 struct file_id {

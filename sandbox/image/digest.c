@@ -28,6 +28,30 @@ static int md_end(EVP_MD_CTX *md, char hex[DIGEST_HEX + 1], struct err *e)
     return 0;
 }
 
+int data_hash_start(struct data_hash *h, struct err *e)
+{
+    h->ctx = EVP_MD_CTX_new();
+    if (!h->ctx || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1)
+        return err_set(e, ENOMEM, "SHA-256: out of memory");
+    return 0;
+}
+
+int data_hash_add(struct data_hash *h, const void *data, size_t len)
+{
+    return EVP_DigestUpdate(h->ctx, data, len) == 1 ? 0 : -EIO;
+}
+
+int data_hash_end(struct data_hash *h, char hex[DIGEST_HEX + 1], struct err *e)
+{
+    return md_end(h->ctx, hex, e);
+}
+
+void data_hash_free(struct data_hash *h)
+{
+    EVP_MD_CTX_free(h->ctx);
+    h->ctx = NULL;
+}
+
 int data_digest(int fd, char hex[DIGEST_HEX + 1], struct err *e)
 {
     cleanup_with(md_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();

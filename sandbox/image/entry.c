@@ -82,10 +82,9 @@ void entry_judge_fini(struct entry_judge *j)
     *j = (struct entry_judge){ 0 };
 }
 
-/* in -> out without empty and "." parts. An empty result is the root itself. */
-static int clean(const char *in, char out[ENTRY_NAME_MAX + 1], struct err *e)
+int entry_clean(const char *in, char out[ENTRY_NAME_MAX + 1], struct err *e)
 {
-    size_t len = 0;
+    size_t len = 0, depth = 0;
 
     if (*in == '/')
         return err_set(e, EINVAL, "\"%.100s\": absolute name", in);
@@ -97,10 +96,14 @@ static int clean(const char *in, char out[ENTRY_NAME_MAX + 1], struct err *e)
         if (n > ENTRY_PART_MAX || len + n + 1 > ENTRY_NAME_MAX)
             return err_set(e, ENAMETOOLONG, "\"%.60s...\": name too long", in);
         if (n > 0 && !(n == 1 && *in == '.')) {
+            if (++depth > ENTRY_DEPTH_MAX)
+                return err_set(e, ENAMETOOLONG, "\"%.60s...\": more than %d directories deep", out,
+                               ENTRY_DEPTH_MAX);
             if (len)
                 out[len++] = '/';
             memcpy(out + len, in, n);
             len += n;
+            out[len] = '\0';
         }
         in += n;
         in += *in == '/';
@@ -139,7 +142,8 @@ static int check_parents(struct entry_judge *j, struct entry_name *n, struct err
 static int check_hard(const struct entry_judge *j, const char *target, struct entry_name *n,
                       struct err *e)
 {
-    int err = target ? clean(target, n->target, e) : err_set(e, EINVAL, "hard link to nothing");
+    int err =
+        target ? entry_clean(target, n->target, e) : err_set(e, EINVAL, "hard link to nothing");
 
     if (err)
         return err_wrap(e, "hard link \"%.60s\"", n->path);
@@ -156,7 +160,8 @@ int entry_judge(struct entry_judge *j, const char *path, enum entry_kind kind, c
                 uint64_t size, struct entry_name *out, struct err *e)
 {
     uint64_t max = j->bytes_max ? j->bytes_max : ENTRY_BYTES_MAX;
-    int err = path && *path ? clean(path, out->path, e) : err_set(e, EINVAL, "entry without name");
+    int err =
+        path && *path ? entry_clean(path, out->path, e) : err_set(e, EINVAL, "entry without name");
 
     out->target[0] = '\0';
     if (!err)

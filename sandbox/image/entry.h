@@ -15,7 +15,12 @@
 #include <stdint.h>
 
 /* What one image may hold. A bomb of 10,000:1 meets the sum of bytes long before the disk does. */
-enum { ENTRY_COUNT_MAX = 2000000, ENTRY_NAME_MAX = 4095, ENTRY_PART_MAX = 255 };
+enum {
+    ENTRY_COUNT_MAX = 2000000,
+    ENTRY_NAME_MAX = 4095,
+    ENTRY_PART_MAX = 255,
+    ENTRY_DEPTH_MAX = 512
+};
 #define ENTRY_BYTES_MAX (UINT64_C(64) << 30)
 
 struct name; /* in the table */
@@ -47,6 +52,9 @@ struct entry_name {
 must_check int entry_judge(struct entry_judge *j, const char *path, enum entry_kind kind,
                            const char *target, uint64_t size, struct entry_name *out,
                            struct err *e);
+
+/* A name without empty and "." parts: 0, with "" for the root itself, or -errno. */
+must_check int entry_clean(const char *in, char out[ENTRY_NAME_MAX + 1], struct err *e);
 
 void entry_judge_fini(struct entry_judge *j);
 

@@ -26,7 +26,10 @@ void image_fini(struct image *img)
     free(img->source);
     free(img->user);
     free(img->cwd);
+    free(img->manifest);
+    free(img->id);
     strings_free(img->env);
+    strings_free(img->entrypoint);
     strings_free(img->cmd);
     *img = (struct image){ 0 };
 }
@@ -110,21 +113,64 @@ static int parse(const char *name, const json_t *j, struct image *out, struct er
     out->user = string(json_object_get(config, "user"));
     out->cwd = string(json_object_get(config, "cwd"));
     out->env = strings(json_object_get(config, "env"));
+    out->entrypoint = strings(json_object_get(config, "entrypoint"));
     out->cmd = strings(json_object_get(config, "cmd"));
-    if (!out->name || !out->env || !out->cmd) {
+    out->manifest = string(json_object_get(j, "manifest"));
+    out->id = string(json_object_get(j, "id"));
+    if (!out->name || !out->env || !out->entrypoint || !out->cmd) {
         image_fini(out);
         return err_set(e, EINVAL, "image \"%s\": its configuration is not one of ours", name);
     }
     return 0;
 }
 
-int image_load(const char *name, struct image *out, struct err *e)
+/* NAME, and what follows "@sha256:" or NULL. */
+static int split_pin(const char *text, char name[DATA_NAME_MAX + 1], const char **pin,
+                     struct err *e)
+{
+    static const char mark[] = "@sha256:";
+    const char *at = strchr(text, '@');
+    size_t len = at ? (size_t)(at - text) : strlen(text);
+
+    *pin = NULL;
+    if (at && (strncmp(at, mark, strlen(mark)) != 0 || strlen(at) != strlen(mark) + DIGEST_HEX ||
+               strspn(at + strlen(mark), "0123456789abcdef") != DIGEST_HEX))
+        return err_set(e, EINVAL, "image \"%.120s\": after @ come sha256: and 64 digits", text);
+    if (at)
+        *pin = at + strlen(mark);
+    if (len > DATA_NAME_MAX)
+        return data_check_name("image", text, e);
+    memcpy(name, text, len);
+    name[len] = '\0';
+    return 0;
+}
+
+static bool is_pinned(const struct image *img, const char *pin)
+{
+    return strcmp(img->digest, pin) == 0 || (img->manifest && strcmp(img->manifest, pin) == 0) ||
+           (img->id && strcmp(img->id, pin) == 0);
+}
+
+int image_load(const char *text, struct image *out, struct err *e)
 {
     auto_fd int images = -1;
-    cleanup_with(json_freep) json_t *j = image_document(name, &images, e);
+    char name[DATA_NAME_MAX + 1];
+    const char *pin;
+    int err = split_pin(text, name, &pin, e);
 
     *out = (struct image){ 0 };
-    return j ? parse(name, j, out, e) : e ? -e->code : -ENOENT;
+    if (err)
+        return err;
+
+    cleanup_with(json_freep) json_t *j = image_document(name, &images, e);
+
+    err = j ? parse(name, j, out, e) : e ? -e->code : -ENOENT;
+    if (!err && pin && !is_pinned(out, pin)) {
+        err = err_set(e, EINVAL, "image \"%s\": is sha256:%.12s..., not sha256:%.12s...", name,
+                      out->manifest ? out->manifest : out->digest, pin);
+        image_fini(out);
+    }
+    return err;
 }
 
 int image_blob(const struct image *img, struct file_id *id, struct err *e)

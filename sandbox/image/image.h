@@ -19,17 +19,20 @@
 /* What an image says about how its programs are run. Strings owned; lists end with NULL. */
 struct image {
     char *name;
-    char digest[65]; /* lower-case hexadecimal SHA-256 of the blob */
-    uint64_t bytes;  /* of the blob */
+    char digest[65];     /* lower-case hexadecimal SHA-256 of the blob */
+    char *manifest, *id; /* the same of an OCI manifest and configuration; NULL: it had none */
+    uint64_t bytes;      /* of the blob */
     int64_t created_ns;
-    char *source;      /* where it came from, for a person */
-    char *user, *cwd;  /* NULL = root, "/" */
-    char **env, **cmd; /* cmd: default command */
+    char *source;     /* where it came from, for a person */
+    char *user, *cwd; /* NULL = root, "/" */
+    char **env;
+    char **entrypoint, **cmd; /* before a command; the default command */
 };
 
 void image_fini(struct image *img);
 
-/* Loads by name. -ENOENT "image \"x\" not found". */
+/* Loads by name, or NAME@sha256:HEX: then its digest, its manifest's or its configuration's must be
+ * that one. -ENOENT "image \"x\" not found". */
 must_check int image_load(const char *name, struct image *out, struct err *e);
 
 /* Opens the blob read-only and checks that it is what it was when imported (size and identity kept
@@ -47,10 +50,18 @@ must_check int image_remove(const char *name, struct err *e);
 /* Called now and then during long work, with a line for a person; may be NULL. */
 typedef void image_progress(void *arg, const char *line);
 
-/* Makes image `name` from a directory or a tar file (plain or compressed). Streams; the host's
- * own files are never touched by what a tar says: nothing is unpacked to disk. */
-must_check int image_import(const char *name, const char *source, image_progress *say, void *arg,
-                            struct err *e);
+struct import_options {
+    uint64_t bytes_max; /* of all contents; 0 = 64 GiB */
+    uint64_t count_max; /* entries; 0 = 2,000,000 */
+    const char *tag;    /* which image of a layout that has several, or NULL */
+    const char *source; /* where it came from, for a person; NULL: the path */
+};
+
+/* Makes image `name` from a directory or a tar file (plain or compressed), or from an OCI image
+ * layout or a docker archive. Streams; the host's own files are never touched by what an archive
+ * says: nothing is unpacked to disk. */
+must_check int image_import(const char *name, const char *source, const struct import_options *o,
+                            image_progress *say, void *arg, struct err *e);
 
 /* Builds a shipped image: "mini" or "base". Cached: a second call returns at once unless force. */
 must_check int image_build(const char *name, bool force, image_progress *say, void *arg,

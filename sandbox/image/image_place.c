@@ -43,8 +43,8 @@ static int place_blob(struct data_tmp *t, int images, const char *digest, struct
     return fd < 0 ? err_sys(e, "images/%s", path) : file_id_of(fd, id, e);
 }
 
-int image_place(struct data_tmp *t, const char *name, const char *source, json_t *config,
-                const char *recipe, struct err *e)
+int image_place(struct data_tmp *t, const char *name, const struct image_origin *from,
+                json_t *config, struct err *e)
 {
     cleanup_with(json_freep) json_t *cfg = config;
     auto_fd int blob = openat(t->fd, "image", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -70,10 +70,11 @@ int image_place(struct data_tmp *t, const char *name, const char *source, json_t
     clock_gettime(CLOCK_REALTIME, &now);
 
     cleanup_with(json_freep) json_t *j =
-        json_pack("{s:s, s:s, s:I, s:I, s:s, s:O, s:o, s:s*}", "name", name, "digest", digest,
-                  "bytes", (json_int_t)id.bytes, "created_ns",
-                  (json_int_t)now.tv_sec * 1000000000 + (json_int_t)now.tv_nsec, "source", source,
-                  "config", cfg, "file", file_id_json(&id), "recipe", recipe);
+        json_pack("{s:s, s:s, s:I, s:I, s:s, s:O, s:o, s:s*, s:s*, s:s*}", "name", name, "digest",
+                  digest, "bytes", (json_int_t)id.bytes, "created_ns",
+                  (json_int_t)now.tv_sec * 1000000000 + (json_int_t)now.tv_nsec, "source",
+                  from->source, "config", cfg, "file", file_id_json(&id), "recipe", from->recipe,
+                  "manifest", from->manifest, "id", from->id);
 
     snprintf(file, sizeof(file), "%s.json", name);
     err = data_store_json(images, file, j, e);

@@ -20,10 +20,17 @@ must_check int image_blob(const struct image *img, struct file_id *id, struct er
 /* Removes the blobs that no image names. Under the lock. */
 must_check int images_collect(int images, struct err *e);
 
+/* Where an image came from. */
+struct image_origin {
+    const char *source; /* for a person */
+    const char *recipe; /* the digest that says what it was built from, or NULL */
+    const char *manifest,
+        *id; /* digests of a layered image's manifest and configuration, or NULL */
+};
+
 /* Puts the finished squashfs (file "image" in t) and its document in place under name, replacing an
- * image of that name. config: the reference is taken over. recipe: NULL, or the digest that says
- * what it was built from. */
-must_check int image_place(struct data_tmp *t, const char *name, const char *source, json_t *config,
-                           const char *recipe, struct err *e);
+ * image of that name. config: the reference is taken over. */
+must_check int image_place(struct data_tmp *t, const char *name, const struct image_origin *from,
+                           json_t *config, struct err *e);
 
 #endif

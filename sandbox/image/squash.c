@@ -3,11 +3,13 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "sandbox/image/confined.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Offsets of the squashfs 4.0 superblock and inode header, Documentation/filesystems/squashfs.rst
  * and fs/squashfs/squashfs_fs.h. */
@@ -73,10 +75,25 @@ static int settle_root(int fd, struct err *e)
     return 0;
 }
 
+static int send_all(int fd, const char *buf, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = send(fd, buf, len, MSG_NOSIGNAL);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0) {
+            buf += n;
+            len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
 static la_ssize_t write_tool(struct archive *a, void *arg, const void *buf, size_t len)
 {
     struct squash *s = arg;
-    int err = tool_write(&s->tool, buf, len);
+    int err = s->stream >= 0 ? send_all(s->stream, buf, len) : tool_write(&s->tool, buf, len);
 
     if (err == 0)
         return (la_ssize_t)len;
@@ -84,7 +101,7 @@ static la_ssize_t write_tool(struct archive *a, void *arg, const void *buf, size
     return -1;
 }
 
-int squash_start(struct squash *s, const char *path, struct err *e)
+int squash_start_tool(struct squash *s, const char *path, uint64_t bytes, struct err *e)
 {
     /* clang-format off */
     const char *const argv[] = {
@@ -93,13 +110,18 @@ int squash_start(struct squash *s, const char *path, struct err *e)
         "-exit-on-error", "-no-progress", "-quiet", path, NULL,
     };
     /* clang-format on */
+    cleanup_with(confined_tool_fini) struct confined_tool walls = { .rules = -1 };
     int err;
 
     if (snprintf(s->path, sizeof(s->path), "%s", path) >= (int)sizeof(s->path))
         return err_set(e, ENAMETOOLONG, "%s: path too long", path);
-    err = tool_start(&s->tool, argv, TOOL_IN, NULL, NULL, NULL, NULL, e);
-    if (err)
-        return err;
+    err = confined_tool_prepare(&walls, path, bytes, e);
+    return err ? err : tool_start_confined(&s->tool, argv, TOOL_IN, &walls, e);
+}
+
+int squash_stream(struct squash *s, int fd, struct err *e)
+{
+    s->stream = fd;
     s->tar = archive_write_new();
     if (!s->tar || archive_write_set_format_pax(s->tar) != ARCHIVE_OK ||
         archive_write_set_options(s->tar, "hdrcharset=BINARY") < ARCHIVE_WARN ||
@@ -109,6 +131,26 @@ int squash_start(struct squash *s, const char *path, struct err *e)
                        s->tar && archive_error_string(s->tar) ? archive_error_string(s->tar)
                                                               : "out of memory");
     return 0;
+}
+
+int squash_stream_end(struct squash *s, struct err *e)
+{
+    int closed = s->tar ? archive_write_close(s->tar) : ARCHIVE_OK;
+    int err = closed == ARCHIVE_OK
+                  ? 0
+                  : err_set(e, EPIPE, "tar stream: %s",
+                            archive_error_string(s->tar) ? archive_error_string(s->tar) : "failed");
+
+    archive_write_free(s->tar);
+    s->tar = NULL;
+    return err;
+}
+
+int squash_start(struct squash *s, const char *path, uint64_t bytes, struct err *e)
+{
+    int err = squash_start_tool(s, path, bytes, e);
+
+    return err ? err : squash_stream(s, -1, e);
 }
 
 int squash_header(struct squash *s, struct archive_entry *entry)
@@ -123,20 +165,14 @@ int squash_data(struct squash *s, const void *buf, size_t len)
 
 int squash_finish(struct squash *s, struct err *e)
 {
-    int closed = archive_write_close(s->tar);
-    char why[200];
-
-    snprintf(why, sizeof(why), "%s",
-             archive_error_string(s->tar) ? archive_error_string(s->tar) : "failed");
-    archive_write_free(s->tar);
-    s->tar = NULL;
-
+    struct err why = ERR_INIT;
+    int closed = squash_stream_end(s, &why);
     int err = tool_finish(&s->tool, e);
 
     if (err == -ENOENT)
         return err_set(e, ENOENT, "sqfstar not found: install squashfs-tools (4.5 or newer)");
-    if (!err && closed != ARCHIVE_OK)
-        err = err_set(e, EIO, "tar stream: %s", why);
+    if (!err && closed)
+        err = err_set(e, EIO, "%s", why.msg);
     if (err)
         return err;
 

@@ -16,16 +16,22 @@
 struct squash {
     struct tool tool;
     struct archive *tar; /* owned */
+    int stream;          /* borrowed: where the tar goes; -1: to the tool */
     char path[PATH_MAX];
 };
 
-#define SQUASH_INIT ((struct squash){ .tool = TOOL_INIT })
+#define SQUASH_INIT ((struct squash){ .tool = TOOL_INIT, .stream = -1 })
 
 /* How the file system is made; part of what decides whether a built image is up to date. */
 extern const char squash_recipe[];
 
-/* Starts making path, which must not exist. */
-must_check int squash_start(struct squash *s, const char *path, struct err *e);
+/* Starts making path, which must not exist; the file has at most bytes bytes. */
+must_check int squash_start(struct squash *s, const char *path, uint64_t bytes, struct err *e);
+
+/* The same where another process writes the stream: into s->tool.in, by squash_stream. */
+must_check int squash_start_tool(struct squash *s, const char *path, uint64_t bytes, struct err *e);
+must_check int squash_stream(struct squash *s, int fd, struct err *e);
+must_check int squash_stream_end(struct squash *s, struct err *e);
 
 /* An entry's header, then exactly its size in bytes. The reason for a failure may be known only to
  * squash_finish: call it, and let its error count. */

@@ -2,6 +2,7 @@
 #include "sandbox/image/tool.h"
 
 #include "base/fd.h"
+#include "sandbox/image/confined.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +48,7 @@ static int pipes_open(struct pipes *p, unsigned wants, struct err *e)
 
 /* In the child. Only calls that are safe after fork in a process with threads. */
 static _Noreturn void child(const char *const argv[], const struct pipes *p, const char *cwd,
-                            pid_t parent)
+                            const struct confined_tool *walls, pid_t parent)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     sigset_t none;
@@ -60,6 +61,8 @@ static _Noreturn void child(const char *const argv[], const struct pipes *p, con
     if (null < 0 || dup2(p->in[0] >= 0 ? p->in[0] : null, 0) < 0 ||
         dup2(p->out[1] >= 0 ? p->out[1] : null, 1) < 0 || dup2(p->err[1], 2) < 0 ||
         (cwd && chdir(cwd)))
+        _exit(NOT_FOUND);
+    if (walls && confined_tool_enter(walls))
         _exit(NOT_FOUND);
     close_range(3, ~0U, 0);
     execvp(argv[0], (char *const *)argv);
@@ -100,32 +103,37 @@ static char **environment(const char *const add[])
     return env;
 }
 
-int tool_start(struct tool *t, const char *const argv[], unsigned wants, const char *cwd,
-               const char *const env[], image_progress *say, void *arg, struct err *e)
+/* How a program is started. */
+struct start {
+    const char *const *argv, *const *env;
+    const char *cwd;
+    const struct confined_tool *walls;
+    unsigned wants;
+};
+
+static int start(struct tool *t, const struct start *s, struct err *e)
 {
     struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
-    char **full = environment(env);
+    char **full = environment(s->env);
     pid_t parent = getpid();
-    int err = full ? pipes_open(&p, wants, e) : err_set(e, ENOMEM, "out of memory");
+    int err = full ? pipes_open(&p, s->wants, e) : err_set(e, ENOMEM, "out of memory");
 
     *t = TOOL_INIT;
     if (err) {
         free(full);
         return err;
     }
-    t->name = argv[0];
-    t->say = say;
-    t->arg = arg;
+    t->name = s->argv[0];
 
     pid_t pid = fork();
 
     if (pid == 0) {
         environ = full;
-        child(argv, &p, cwd, parent);
+        child(s->argv, &p, s->cwd, s->walls, parent);
     }
     free(full);
     if (pid < 0) {
-        err = err_sys(e, "%s: fork", argv[0]);
+        err = err_sys(e, "%s: fork", s->argv[0]);
         pipes_close(&p);
         return err;
     }
@@ -135,6 +143,27 @@ int tool_start(struct tool *t, const char *const argv[], unsigned wants, const c
     t->err = fd_steal(&p.err[0]);
     pipes_close(&p);
     return 0;
+}
+
+int tool_start(struct tool *t, const char *const argv[], unsigned wants, const char *cwd,
+               const char *const env[], image_progress *say, void *arg, struct err *e)
+{
+    const struct start s = { .argv = argv, .env = env, .cwd = cwd, .wants = wants };
+    int err = start(t, &s, e);
+
+    if (!err) {
+        t->say = say;
+        t->arg = arg;
+    }
+    return err;
+}
+
+int tool_start_confined(struct tool *t, const char *const argv[], unsigned wants,
+                        const struct confined_tool *walls, struct err *e)
+{
+    const struct start s = { .argv = argv, .walls = walls, .wants = wants };
+
+    return start(t, &s, e);
 }
 
 static bool is_control(char c)
@@ -190,6 +219,11 @@ static int wait_for(struct tool *t, int fd, short events)
         if (fd >= 0 && p[0].revents)
             return 0;
     }
+}
+
+int tool_wait(struct tool *t, int fd)
+{
+    return wait_for(t, fd, POLLIN);
 }
 
 ssize_t tool_read(struct tool *t, void *buf, size_t len)

@@ -34,6 +34,14 @@ enum { TOOL_IN = 1, TOOL_OUT = 2 };
 must_check int tool_start(struct tool *t, const char *const argv[], unsigned wants, const char *cwd,
                           const char *const env[], image_progress *say, void *arg, struct err *e);
 
+/* The same behind walls, which the program does not leave. */
+struct confined_tool;
+must_check int tool_start_confined(struct tool *t, const char *const argv[], unsigned wants,
+                                   const struct confined_tool *walls, struct err *e);
+
+/* Waits until fd can be read, taking messages meanwhile: 0 or -errno. */
+must_check int tool_wait(struct tool *t, int fd);
+
 /* Its next output, waiting for it: bytes, 0 at the end, -errno. */
 must_check ssize_t tool_read(struct tool *t, void *buf, size_t len);
 

@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     else if (strcmp(verb, "kernel-open") == 0)
         err = open_kernel(argv[2], &e);
     else if (strcmp(verb, "image-import") == 0 && third)
-        err = image_import(argv[2], third, say, NULL, &e);
+        err = image_import(argv[2], third, &(struct import_options){ 0 }, say, NULL, &e);
     else if (strcmp(verb, "image-build") == 0)
         err = image_build(argv[2], third != NULL, say, NULL, &e);
     else if (strcmp(verb, "image-open") == 0)

@@ -64,10 +64,12 @@ static const char *tree(const char *text)
     return dir;
 }
 
+static const struct import_options usual;
+
 static void import(const char *name, const char *text)
 {
     struct err e = ERR_INIT;
-    int err = image_import(name, tree(text), NULL, NULL, &e);
+    int err = image_import(name, tree(text), &usual, NULL, NULL, &e);
 
     if (err == -ENOENT && strstr(e.msg, "sqfstar")) {
         print_message("%s\n", e.msg);
@@ -157,7 +159,7 @@ static void names_cannot_leave_the_directory(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         assert_int_equal(image_load(bad[i], &img, &e), -EINVAL);
         assert_int_equal(image_remove(bad[i], &e), -EINVAL);
-        assert_int_equal(image_import(bad[i], top, NULL, NULL, &e), -EINVAL);
+        assert_int_equal(image_import(bad[i], top, &usual, NULL, NULL, &e), -EINVAL);
         assert_int_equal(image_build(bad[i], false, NULL, NULL, &e), -EINVAL);
         assert_int_equal(kernel_load(bad[i], &k, &e), -EINVAL);
         assert_int_equal(kernel_remove(bad[i], &e), -EINVAL);
@@ -250,7 +252,7 @@ static void l07_a_qcow2_file_is_refused(void **state)
     static const char qcow2[512] = "QFI\xfb\0\0\0\3\0\0\0\0\0\0\1\0\0\0\0\13/etc/shadow";
 
     assert_int_equal(io_store(AT_FDCWD, in_top("disk"), qcow2, sizeof(qcow2), 0600, NULL), 0);
-    assert_true(image_import("evil", in_top("disk"), NULL, NULL, &e) < 0);
+    assert_true(image_import("evil", in_top("disk"), &usual, NULL, NULL, &e) < 0);
     assert_int_equal(entries(in_top("data/images")), 0);
     assert_int_equal(entries(in_top("data/cache")), 0);
 }
@@ -298,8 +300,8 @@ static void a_failed_import_leaves_the_old_image(void **state)
 
     import("one", "1");
     assert_int_equal(io_store(AT_FDCWD, in_top("bad.tar"), "garbage", 7, 0600, NULL), 0);
-    assert_true(image_import("one", in_top("bad.tar"), NULL, NULL, &e) < 0);
-    assert_true(image_import("one", in_top("absent"), NULL, NULL, &e) == -ENOENT);
+    assert_true(image_import("one", in_top("bad.tar"), &usual, NULL, NULL, &e) < 0);
+    assert_true(image_import("one", in_top("absent"), &usual, NULL, NULL, &e) == -ENOENT);
 
     struct image img = load("one");
     auto_fd int fd = image_open(&img, true, &e);
@@ -398,7 +400,7 @@ static void h07_no_room_for_an_image(void **state)
     small_disk("256k");
     import("old", "1");
     fill(in_top("tree/big"), 1 << 20);
-    assert_int_equal(image_import("new", in_top("tree"), NULL, NULL, &e), -ENOSPC);
+    assert_int_equal(image_import("new", in_top("tree"), &usual, NULL, NULL, &e), -ENOSPC);
     assert_int_equal(entries(in_top("data/cache")), 0);
     assert_int_equal(image_load("new", &img, &e), -ENOENT);
     img = load("old");

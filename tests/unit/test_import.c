@@ -271,7 +271,27 @@ static void file(struct place *p, const char *name, const char *body)
     tar_put(p, name, '0', 0644, NULL, body, strlen(body));
 }
 
-static int import(struct place *p, struct entry_judge *j, struct err *e)
+/* Without what is told of it. */
+static int read_path(const char *source, const char *out, const struct import_options *o,
+                     struct err *e)
+{
+    struct import_result r;
+    int err = import_path(source, out, o, &r, e);
+
+    import_result_fini(&r);
+    return err;
+}
+
+static int read_tool(struct tool *t, const char *out, struct err *e)
+{
+    struct import_result r;
+    int err = import_tool(t, out, &r, e);
+
+    import_result_fini(&r);
+    return err;
+}
+
+static int import(struct place *p, const struct import_options *j, struct err *e)
 {
     static const char end[1024];
 
@@ -279,9 +299,8 @@ static int import(struct place *p, struct entry_judge *j, struct err *e)
     fclose(p->f);
     *e = ERR_INIT;
 
-    int err = import_path(p->tar, p->out, j, e);
+    int err = read_path(p->tar, p->out, j, e);
 
-    entry_judge_fini(j);
     if (err == -ENOENT && strstr(e->msg, "sqfstar")) {
         print_message("%s\n", e->msg);
         skip();
@@ -308,7 +327,7 @@ static char *listing(const struct place *p)
 static void an_archive_becomes_an_image(void **state)
 {
     struct place *p = *state;
-    struct entry_judge j = { 0 };
+    struct import_options j = { 0 };
     struct err e;
 
     tar_put(p, "./", '5', 0700, NULL, NULL, 0);
@@ -360,7 +379,7 @@ static void l08_hostile_archives(void **state)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         void *s;
-        struct entry_judge j = { 0 };
+        struct import_options j = { 0 };
         struct err e;
 
         assert_int_equal(set_up(&s), 0);
@@ -382,7 +401,7 @@ static void l08_hostile_archives(void **state)
 static int import_link(size_t len, struct err *e)
 {
     static char record[8192];
-    struct entry_judge j = { 0 };
+    struct import_options j = { 0 };
     void *s = NULL;
     int n, err;
 
@@ -414,7 +433,7 @@ static void l08_long_links(void **state)
 static void l08_a_bomb_is_refused_by_its_header(void **state)
 {
     struct place *p = *state;
-    struct entry_judge j = { .bytes_max = 1 << 20 };
+    struct import_options j = { .bytes_max = 1 << 20 };
     struct err e;
 
     tar_put(p, "big", '0', 0644, NULL, NULL, (1 << 20) + 1);
@@ -424,14 +443,13 @@ static void l08_a_bomb_is_refused_by_its_header(void **state)
 static void truncated_archives_are_refused(void **state)
 {
     struct place *p = *state;
-    struct entry_judge j = { 0 };
+    struct import_options j = { 0 };
     struct err e = ERR_INIT;
 
     file(p, "whole", "whole");
     tar_put(p, "cut", '0', 0644, NULL, "only this", 5000);
     fclose(p->f);
-    assert_true(import_path(p->tar, p->out, &j, &e) < 0);
-    entry_judge_fini(&j);
+    assert_true(read_path(p->tar, p->out, &j, &e) < 0);
     assert_non_null(strstr(e.msg, p->tar));
 
     /* No tar at all, an empty file, a tar without entries. */
@@ -440,23 +458,21 @@ static void truncated_archives_are_refused(void **state)
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(io_store(AT_FDCWD, p->tar, texts[i], strlen(texts[i]), 0600, NULL), 0);
         unlink(p->out);
-        assert_true(import_path(p->tar, p->out, &j, &e) < 0);
-        entry_judge_fini(&j);
+        assert_true(read_path(p->tar, p->out, &j, &e) < 0);
     }
 
     char nothing[1024] = { 0 };
 
     assert_int_equal(io_store(AT_FDCWD, p->tar, nothing, sizeof(nothing), 0600, NULL), 0);
     unlink(p->out);
-    assert_int_equal(import_path(p->tar, p->out, &j, &e), -EINVAL);
+    assert_int_equal(read_path(p->tar, p->out, &j, &e), -EINVAL);
     assert_non_null(strstr(e.msg, "no files"));
-    entry_judge_fini(&j);
 }
 
 static void compressed_once_not_twice(void **state)
 {
     struct place *p = *state;
-    struct entry_judge j = { 0 };
+    struct import_options j = { 0 };
     struct err e = ERR_INIT;
     char line[256];
     static const char end[1024];
@@ -467,24 +483,22 @@ static void compressed_once_not_twice(void **state)
     snprintf(line, sizeof(line), "gzip -f %s && mv %s.gz %s", p->tar, p->tar, p->tar);
     assert_int_equal(system(line), 0);
 
-    int err = import_path(p->tar, p->out, &j, &e);
+    int err = read_path(p->tar, p->out, &j, &e);
 
-    entry_judge_fini(&j);
     if (err == -ENOENT)
         skip();
     assert_string_equal(e.msg, "");
     unlink(p->out);
     assert_int_equal(system(line), 0);
-    assert_int_equal(import_path(p->tar, p->out, &j, &e), -EINVAL);
+    assert_int_equal(read_path(p->tar, p->out, &j, &e), -EINVAL);
     assert_non_null(strstr(e.msg, "more than once"));
-    entry_judge_fini(&j);
 }
 
 /* A directory and the tar of it are the same image; hard links stay links. */
 static void a_directory_is_its_tar(void **state)
 {
     struct place *p = *state;
-    struct entry_judge j = { 0 };
+    struct import_options j = { 0 };
     struct err e = ERR_INIT;
     char line[512];
 
@@ -495,9 +509,8 @@ static void a_directory_is_its_tar(void **state)
              p->dir);
     assert_int_equal(system(line), 0);
 
-    int err = import_path(p->tar, p->out, &j, &e);
+    int err = read_path(p->tar, p->out, &j, &e);
 
-    entry_judge_fini(&j);
     if (err == -ENOENT)
         skip();
     assert_string_equal(e.msg, "");
@@ -507,8 +520,7 @@ static void a_directory_is_its_tar(void **state)
     assert_non_null(first);
     unlink(p->out);
     snprintf(line, sizeof(line), "%s/tree/", p->dir);
-    err = import_path(line, p->out, &j, &e);
-    entry_judge_fini(&j);
+    err = read_path(line, p->out, &j, &e);
     assert_string_equal(e.msg, "");
     assert_string_equal(listing(p), first);
     assert_non_null(strstr(first, "/a/b/two"));
@@ -519,7 +531,7 @@ static void a_directory_is_its_tar(void **state)
 static void a_directory_is_the_same_in_any_order(void **state)
 {
     struct place *p = *state;
-    struct entry_judge j = { 0 };
+    struct import_options j = { 0 };
     struct err e = ERR_INIT;
     char dir[] = "/dev/shm/carrel-import.XXXXXX", line[640];
 
@@ -540,9 +552,8 @@ static void a_directory_is_the_same_in_any_order(void **state)
         snprintf(root, sizeof(root), "%s/%s", dir, i ? "two" : "one");
         snprintf(out, sizeof(out), "%s.%d", p->out, i);
 
-        int err = import_path(root, out, &j, &e);
+        int err = read_path(root, out, &j, &e);
 
-        entry_judge_fini(&j);
         if (err == -ENOENT)
             skip();
         assert_string_equal(e.msg, "");
@@ -560,37 +571,33 @@ static void a_failing_recipe_is_the_reason(void **state)
         "sh", "-c", "echo working >&2; head -c 100000 /dev/zero; echo out of eggs >&2; exit 3", NULL
     };
     static const char *const missing[] = { "no-such-program-here", NULL };
-    struct entry_judge j = { 0 };
     struct tool t;
     struct err e = ERR_INIT;
 
     fclose(p->f);
     assert_int_equal(tool_start(&t, argv, TOOL_OUT, NULL, NULL, NULL, NULL, &e), 0);
-    assert_int_equal(import_tool(&t, p->out, &j, &e), -EIO);
+    assert_int_equal(read_tool(&t, p->out, &e), -EIO);
     assert_string_equal(e.msg, "sh: out of eggs");
     tool_stop(&t);
-    entry_judge_fini(&j);
 
     unlink(p->out);
     assert_int_equal(tool_start(&t, missing, TOOL_OUT, NULL, NULL, NULL, NULL, &e), 0);
-    assert_int_equal(import_tool(&t, p->out, &j, &e), -ENOENT);
+    assert_int_equal(read_tool(&t, p->out, &e), -ENOENT);
     tool_stop(&t);
-    entry_judge_fini(&j);
 }
 
 static void a_file_system_that_cannot_be_written(void **state)
 {
     struct place *p = *state;
-    struct entry_judge j = { 0 };
+    struct import_options j = { 0 };
     struct err e = ERR_INIT;
     static const char end[1024];
 
     file(p, "f", "f");
     fwrite(end, 1, sizeof(end), p->f);
     fclose(p->f);
-    assert_true(import_path(p->tar, "/nonexistent/dir/out", &j, &e) < 0);
+    assert_true(read_path(p->tar, "/nonexistent/dir/out", &j, &e) < 0);
     assert_true(e.msg[0] != '\0');
-    entry_judge_fini(&j);
 }
 
 int main(void)
