@@ -205,7 +205,7 @@ static void broken(struct log_look *l, const char *why)
     if (l->state == LOG_BROKEN)
         return;
     l->state = LOG_BROKEN;
-    snprintf(l->why, sizeof(l->why), "%s", why);
+    snprintf(l->why, sizeof(l->why), "%.*s", (int)sizeof(l->why) - 1, why);
 }
 
 static void name_from(struct log_look *l, const struct audit_record *r)

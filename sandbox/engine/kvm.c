@@ -170,9 +170,9 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     set_limits(&s, spec);
 
     int err = fill(&l, spec, &s, kvm, theirs, e);
-    auto_fd int filters = !err && FILTER ? vmm_filters_open(&l, e) : -1;
+    auto_fd int filters = !err && FILTER != 0 ? vmm_filters_open(&l, e) : -1;
 
-    if (!err && FILTER && filters < 0)
+    if (!err && FILTER != 0 && filters < 0)
         return filters;
     l.filter_fd = spawn_keep(&s, filters, JAIL_REG);
 
@@ -181,7 +181,7 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     if (record < 0)
         return err ? err : record;
     snprintf(number, sizeof(number), "%d", spawn_keep(&s, record, JAIL_REG));
-    run->filtered = FILTER;
+    run->filtered = FILTER != 0;
 
     int err_start = spawn_gated(&s, run, e);
 
