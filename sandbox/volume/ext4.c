@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define NS_PER_S 1000000000
 
@@ -112,7 +113,7 @@ static errcode_t remove_lost_and_found(ext2_filsys fs)
     if (code)
         return code;
     inode.i_links_count = 0;
-    inode.i_dtime = 1;
+    inode.i_dtime = (uint32_t)time(NULL); /* a small number would be a link of the orphan list */
     ext2fs_inode_alloc_stats2(fs, ino, -1, 1);
     code = ext2fs_write_inode(fs, ino, &inode);
     if (!code)

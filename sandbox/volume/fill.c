@@ -284,38 +284,75 @@ static void closedirp(DIR **d)
         closedir(*d);
 }
 
-static int fill_dir(struct walk *w, int dir, uint32_t parent, unsigned depth)
+struct names {
+    char **v; /* owned, each too */
+    size_t n, room;
+};
+
+static void names_fini(struct names *l)
 {
-    auto_fd int own = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    while (l->n)
+        free(l->v[--l->n]);
+    free(l->v);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* All at once and sorted: a name that is moved while a directory is read can come twice. */
+static int list_dir(struct walk *w, int dir, struct names *l)
+{
+    auto_fd int own = beneath_open(dir, ".", O_RDONLY | O_DIRECTORY, 0); /* its own position */
     cleanup_with(closedirp) DIR *d = own < 0 ? NULL : fdopendir(own);
-    size_t len = strlen(w->path), at = len;
     const struct dirent *de;
 
+    if (own < 0)
+        return skip_or_fail(w, own);
     if (!d)
         return err_sys(w->e, "%s", below(w));
     (void)!fd_steal(&own); /* closedir closes it */
-    if (at == 1)
-        at = 0; /* the root's own slash */
-    for (;;) {
-        int err = 0;
+    while (errno = 0, (de = readdir(d))) {
+        size_t room = l->room ? 2 * l->room : 64;
+        char **v = l->n < l->room ? l->v : reallocarray(l->v, room, sizeof(*v));
 
-        errno = 0;
-        de = readdir(d);
-        if (!de)
-            break;
         if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
             continue;
-        if ((size_t)snprintf(w->path + at, sizeof(w->path) - at, "/%s", de->d_name) >=
+        if (!v)
+            return err_set(w->e, ENOMEM, "out of memory");
+        if (l->n == l->room)
+            l->room = room;
+        l->v = v;
+        l->v[l->n] = strdup(de->d_name);
+        if (!l->v[l->n++])
+            return err_set(w->e, ENOMEM, "out of memory");
+    }
+    if (errno && errno != ENOENT)
+        return err_sys(w->e, "%s", below(w));
+    if (l->n)
+        qsort(l->v, l->n, sizeof(*l->v), by_name);
+    return 0;
+}
+
+static int fill_dir(struct walk *w, int dir, uint32_t parent, unsigned depth)
+{
+    cleanup_with(names_fini) struct names l = { 0 };
+    size_t len = strlen(w->path), at = len == 1 ? 0 : len; /* the root's own slash */
+    int err = list_dir(w, dir, &l);
+
+    for (size_t i = 0; i < l.n && !err; i++) {
+        if (i && strcmp(l.v[i], l.v[i - 1]) == 0)
+            continue;
+        if ((size_t)snprintf(w->path + at, sizeof(w->path) - at, "/%s", l.v[i]) >=
                 sizeof(w->path) - at ||
             strlen(w->path) >= PATH_MAX)
             leave_out(w, FILL_NAME, NULL);
         else if (allowed(w))
-            err = fill_entry(w, dirfd(d), de->d_name, parent, depth);
+            err = fill_entry(w, dir, l.v[i], parent, depth);
         w->path[len] = '\0';
-        if (err)
-            return err;
     }
-    return errno && errno != ENOENT ? err_sys(w->e, "%s", below(w)) : 0;
+    return err;
 }
 
 int fill(struct fill_ask *ask, struct err *e)
