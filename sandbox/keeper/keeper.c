@@ -232,6 +232,7 @@ int keeper_start_main(struct keeper *k, const struct request *r, struct msg_buil
 
 void keeper_decide_again(struct keeper *k)
 {
+    limits_again(k);
     for (size_t i = 0; i < KEEPER_SESSIONS; i++) {
         struct session *s = &k->sessions[i];
 

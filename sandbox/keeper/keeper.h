@@ -133,11 +133,13 @@ int64_t link_expire(struct keeper *k, int64_t now);
 /* ---- limits.c ---- */
 
 struct limits {
-    int64_t wall_due, cpu_due, worked; /* ms */
-    uint64_t cpu_seen;                 /* ms of the engine's process, accounted for */
+    int64_t begun, cpu_due, worked; /* ms */
+    uint64_t cpu_seen;              /* ms of the engine's process, accounted for */
 };
 
 void limits_begin(struct keeper *k);
+/* Another policy is in force. */
+void limits_again(struct keeper *k);
 /* Ends the sandbox when one is over. The next such moment, or INT64_MAX. */
 int64_t limits_tick(struct keeper *k, int64_t now);
 /* The machine has ended, having used this. */

@@ -78,20 +78,23 @@ void limits_begin(struct keeper *k)
 {
     int64_t now = keeper_now();
 
-    k->limits = (struct limits){ .wall_due = now + (int64_t)guard_plan(k->guard)->wall_ms,
-                                 .worked = now,
-                                 .cpu_due = now };
+    k->limits = (struct limits){ .begun = now, .worked = now, .cpu_due = now };
+}
+
+void limits_again(struct keeper *k)
+{
+    k->limits.cpu_due = keeper_now();
 }
 
 int64_t limits_tick(struct keeper *k, int64_t now)
 {
     const struct plan *plan = guard_plan(k->guard);
     struct limits *l = &k->limits;
-    int64_t next, idle_due;
+    int64_t next, idle_due, wall_due = l->begun + (int64_t)plan->wall_ms;
 
     if (k->life != LIFE_BOOTING && k->life != LIFE_RUNNING)
         return INT64_MAX; /* it ends, under deadlines of its own */
-    if (now >= l->wall_due) {
+    if (now >= wall_due) {
         over(k, "limits.wall", plan->wall_ms);
         return INT64_MAX;
     }
@@ -104,7 +107,7 @@ int64_t limits_tick(struct keeper *k, int64_t now)
     }
     if (now >= l->cpu_due)
         l->cpu_due = look_at_cpu(k, now);
-    next = l->wall_due < idle_due ? l->wall_due : idle_due;
+    next = wall_due < idle_due ? wall_due : idle_due;
     return l->cpu_due < next ? l->cpu_due : next;
 }
 

@@ -899,6 +899,24 @@ static void p10_detached_commands_are_ended_too(void **s)
 }
 
 /* Many short lives cost as much as a long one. */
+static void a_shorter_life_is_taken_at_its_word(void **s)
+{
+    struct client *c, *w;
+
+    (void)s;
+    start(false, "wait", false);
+    w = ask(MSG_WAIT);
+    policy = "carrel: 1\nname: test\nlimits: {wall: 1s, idle: 1h}\ntools:\n  commands:\n"
+             "    - {id: all, exec: {path: \"/**\"}, argv: [{allow: [{any: {count: 0..256}}]}],\n"
+             "       env: {allow: [\"*\"]}, user: 0, paths: {ro: [/], rw: [/]}}\n";
+    keep_policy_as(DOSSIER_NEXT);
+    c = ask(MSG_POLICY);
+    expect(c, MSG_DONE);
+    expect_close(c);
+    assert_string_equal(expect_ended(w).reason, "limit");
+    expect_gone();
+}
+
 static void what_is_done_to_a_sandbox_is_on_record(void **s)
 {
     static char text[65536];
@@ -1463,6 +1481,7 @@ int main(void)
         T(a_command_that_is_missing),
         T(a_detached_command_is_logged),
         T(p10_detached_commands_are_ended_too),
+        T(a_shorter_life_is_taken_at_its_word),
         T(what_is_done_to_a_sandbox_is_on_record),
         T(processor_time_is_counted_to_the_end),
         T(many_commands_at_once),
