@@ -34,6 +34,12 @@ static void note(struct planner *x, const char *text)
     o->nnotes++;
 }
 
+/* A plan outlives the policy it was made from, which may be replaced while it is carried out. */
+static const char *own(struct plan *o, const char *s)
+{
+    return s ? arena_copy(&o->arena, s, strlen(s)) : NULL;
+}
+
 static struct spot place_of(const struct object *o, const struct table *t, const char *key)
 {
     int i = field_index(t, key);
@@ -163,9 +169,9 @@ static void image(struct planner *x)
     struct request q;
     struct decision d;
 
-    o->image = x->r->image ? x->r->image : m->name;
-    o->image_sha256 = x->r->image_sha256 ? x->r->image_sha256 : m->sha256;
-    o->kernel_sha256 = x->r->kernel_sha256 ? x->r->kernel_sha256 : m->kernel.sha256;
+    o->image = own(o, x->r->image ? x->r->image : m->name);
+    o->image_sha256 = own(o, x->r->image_sha256 ? x->r->image_sha256 : m->sha256);
+    o->kernel_sha256 = own(o, x->r->kernel_sha256 ? x->r->kernel_sha256 : m->kernel.sha256);
     o->verity = m->verity;
     request_init(&q, SPACE_IMAGE);
     request_text(&q, IMAGE_NAME, o->image);
@@ -239,9 +245,9 @@ static void storage(struct planner *x)
     for (uint32_t i = 0; i < s->mounts.n; i++) {
         const struct mount *m = s->mounts.v[i];
 
-        *mount_new(o) = (struct plan_mount){ .id = m->id,
-                                             .source = resolve(x, m),
-                                             .target = m->target,
+        *mount_new(o) = (struct plan_mount){ .id = own(o, m->id),
+                                             .source = own(o, resolve(x, m)),
+                                             .target = own(o, m->target),
                                              .access = m->access,
                                              .bytes = m->quota.bytes,
                                              .inodes = m->quota.inodes };
@@ -249,8 +255,8 @@ static void storage(struct planner *x)
     for (uint32_t i = 0; i < s->memory.n; i++) {
         const struct memory_volume *m = s->memory.v[i];
 
-        *mount_new(o) = (struct plan_mount){ .id = m->id,
-                                             .target = m->target,
+        *mount_new(o) = (struct plan_mount){ .id = own(o, m->id),
+                                             .target = own(o, m->target),
                                              .access = m->access,
                                              .bytes = m->quota,
                                              .keep = m->keep,
@@ -308,7 +314,7 @@ struct plan *plan_make(const struct policy *p, const struct plan_request *r,
     struct planner x = { p, rs, r, h, ps, o, false };
 
     policy_hash(p, o->policy_hash);
-    o->policy = p->name;
+    o->policy = own(o, p->name);
     o->engine = h->engine;
     machine(&x);
     confinement(&x);
