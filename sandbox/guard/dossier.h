@@ -14,6 +14,7 @@
 
 #define DOSSIER_FILE       "policy.json"
 #define DOSSIER_NEXT       "policy.next.json" /* to be taken over by a running sandbox */
+#define DOSSIER_NONE       "policy.none" /* is there: nothing is allowed, also after a new start */
 #define DOSSIER_AMENDMENTS 64u
 #define DOSSIER_GRANTS     8u
 #define DOSSIER_ANCESTORS  7u

@@ -59,6 +59,28 @@ static int record_text(struct guard *g, const struct audit_record *of, const cha
     return err;
 }
 
+/* A gap in what is recorded is itself on record, as soon as anything can be. */
+static int record_missed(struct guard *g, const struct audit_record *of, struct err *e)
+{
+    struct audit_record r = *of;
+    char text[64];
+    int n, err;
+
+    if (!g->missed)
+        return 0;
+    r.decision = AUDIT_EVENT;
+    r.grade = '-';
+    r.rule[0] = '\0';
+    n = snprintf(text, sizeof(text), "%llu records could not be written",
+                 (unsigned long long)g->missed);
+    audit_text(r.kind, sizeof(r.kind), "audit.missed", strlen("audit.missed"));
+    audit_text(r.object, sizeof(r.object), text, (size_t)n);
+    err = audit_log_append(g->log, &r, false, e);
+    if (!err)
+        g->missed = 0;
+    return err;
+}
+
 /* -EIO: it could not be recorded and the policy does not let it pass. */
 int guard_record(struct guard *g, enum audit_decision decision, const char *kind,
                  const struct rule *rule, char grade, const char *object, struct err *e)
@@ -78,11 +100,14 @@ int guard_record(struct guard *g, enum audit_decision decision, const char *kind
     audit_text(r.kind, sizeof(r.kind), kind, strlen(kind));
     if (rule)
         audit_text(r.rule, sizeof(r.rule), rule->id, strlen(rule->id));
-    if (decision == AUDIT_ALLOW && strlen(object) >= sizeof(r.object))
+    err = record_missed(g, &r, &why);
+    if (!err && decision == AUDIT_ALLOW && strlen(object) >= sizeof(r.object))
         err = record_text(g, &r, object, &why);
     audit_text(r.object, sizeof(r.object), object, strlen(object));
     if (!err)
         err = audit_log_append(g->log, &r, true, &why);
+    if (err)
+        g->missed++;
     if (err == 0 || g->plan->audit_on_fail == FAIL_CONTINUE)
         return 0;
     g->lost = g->plan->audit_on_fail == FAIL_STOP;
@@ -276,8 +301,10 @@ struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct e
         err = make_plan(g, s, hint, e);
     if (!err)
         err = open_audit(g, s, e);
-    if (!err)
+    if (!err) {
+        guard_open_quarantined(g, s->boxfd);
         return g;
+    }
     guard_close(g, "refused");
     return NULL;
 }

@@ -29,6 +29,7 @@ struct guard {
     int64_t until;        /* seconds since 1970: a grant ends then */
     int64_t elders_until; /* a grant of one of those it runs for ends then */
     int64_t ahead;        /* of CLOCK_BOOTTIME, the time of day at its beginning, in seconds */
+    uint64_t missed;      /* records that could not be written, and the policy goes on */
     bool lost;            /* the log failed, and the policy says to stop */
     bool unsure;          /* the guest's PATH chose what is run: the record says so */
     bool changed;         /* by itself, since it was last asked */
@@ -54,6 +55,9 @@ void guard_follow_parent(struct guard *g);
 
 /* When there is none yet. */
 must_check int guard_open_log(struct guard *g, struct err *e);
+
+/* Nothing was allowed when the sandbox ended: nor is it now, unless a sound policy waits. */
+void guard_open_quarantined(struct guard *g, int boxfd);
 
 /* A grant's time is over. */
 void guard_expire(struct guard *g);

@@ -4,12 +4,15 @@
  */
 #include "sandbox/guard/internal.h"
 
+#include "base/fd.h"
 #include "policies/layers.h"
 #include "sandbox/guard/force.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Numbers that the clocks of a running sandbox follow; what its machine is made of stays. */
 static void follow(struct plan *plan, const struct policy *p)
@@ -103,7 +106,29 @@ static int save(struct guard *g, int boxfd, struct err *e)
     return err ? err : also;
 }
 
-int guard_reload(struct guard *g, int boxfd, struct err *e)
+/* A new start does not bring the old policy back. */
+static void mark(const struct guard *g, int boxfd)
+{
+    auto_fd int fd = -1;
+
+    if (g->quarantined)
+        fd = openat(boxfd, DOSSIER_NONE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    else
+        (void)unlinkat(boxfd, DOSSIER_NONE, 0);
+    if (fd >= 0)
+        (void)fsync(fd);
+}
+
+void guard_open_quarantined(struct guard *g, int boxfd)
+{
+    struct err e = ERR_INIT;
+
+    g->quarantined = faccessat(boxfd, DOSSIER_NONE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (g->quarantined)
+        (void)!guard_reload(g, boxfd, &e);
+}
+
+static int reload(struct guard *g, int boxfd, struct err *e)
 {
     struct problems ps = PROBLEMS_INIT;
     struct dossier next;
@@ -140,6 +165,14 @@ int guard_reload(struct guard *g, int boxfd, struct err *e)
     policy_free(f.policy);
     dossier_fini(&next);
     problems_fini(&ps);
+    return err;
+}
+
+int guard_reload(struct guard *g, int boxfd, struct err *e)
+{
+    int err = reload(g, boxfd, e);
+
+    mark(g, boxfd);
     return err;
 }
 

@@ -14,11 +14,13 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -255,6 +257,62 @@ static void p11_what_a_quarantine_denies_is_recorded(void **s)
     box_end(&b);
 }
 
+static void p11_a_new_start_is_no_way_out(void **s)
+{
+    struct box b;
+
+    (void)s;
+    no_trust();
+    b = box_running("00000000000a", broad, (struct with){ 0 });
+    assert_int_equal(apply(&b, "carrel: [", (struct with){ 0 }), -EINVAL);
+    box_end(&b);
+    b = box_running("00000000000a", broad, (struct with){ 0 });
+    assert_int_equal(run(&b, "/bin/cat", NULL), -EACCES);
+    box_end(&b);
+    /* What is sound and waits is taken over at the start. */
+    b = box_running("00000000000a", broad, (struct with){ 0 });
+    write_dossier(&b, narrow, &(struct with){ 0 }, DOSSIER_NEXT);
+    box_end(&b);
+    b = box_running("00000000000a", broad, (struct with){ 0 });
+    assert_int_equal(run(&b, "/bin/cat", NULL), 0);
+    assert_int_equal(run(&b, "/bin/ls", NULL), -EACCES);
+    box_end(&b);
+}
+
+/* H07: the disk is full, or as good as. */
+static void h07_what_cannot_be_written_down(void **s)
+{
+    static const char goes_on[] = HEAD "audit: {on_fail: continue}\n" TOOLS(TOOL("cat"));
+    struct rlimit none = { 0, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
+    struct stat st;
+    struct box b;
+
+    (void)s;
+    no_trust();
+    signal(SIGXFSZ, SIG_IGN);
+    b = box_running("00000000000a", narrow, (struct with){ 0 });
+    assert_int_equal(stat("audit/00000000000a/log", &st), 0);
+    none.rlim_cur = (rlim_t)st.st_size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    assert_int_equal(run(&b, "/bin/cat", NULL), -EIO);
+    assert_int_equal(run(&b, "/bin/rm", NULL), -EIO);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    assert_int_equal(run(&b, "/bin/cat", NULL), 0);
+    assert_int_equal(logged(&b, "/bin/cat", NULL), 1);
+    assert_int_equal(logged(&b, "audit.missed", "\"2 records"), 1);
+    box_end(&b);
+    b = box_running("00000000000b", goes_on, (struct with){ 0 });
+    assert_int_equal(run(&b, "/bin/cat", NULL), 0); /* its filter is made by way of a file */
+    assert_int_equal(stat("audit/00000000000b/log", &st), 0);
+    none.rlim_cur = (rlim_t)st.st_size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    assert_int_equal(run(&b, "/bin/cat", NULL), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    box_end(&b);
+    assert_int_equal(logged(&b, "/bin/cat", NULL), 1);
+    assert_int_equal(logged(&b, "audit.missed", "\"1 records"), 1);
+}
+
 static void p11_a_grants_end_is_not_a_quarantines(void **s)
 {
     struct box b;
@@ -423,6 +481,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(p11_what_a_quarantine_denies_is_recorded, setup, teardown),
+        cmocka_unit_test_setup_teardown(p11_a_new_start_is_no_way_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(h07_what_cannot_be_written_down, setup, teardown),
         cmocka_unit_test_setup_teardown(p11_a_grants_end_is_not_a_quarantines, setup, teardown),
         cmocka_unit_test_setup_teardown(p09_a_grant_is_not_made_permanent, setup, teardown),
         cmocka_unit_test_setup_teardown(h11_a_grant_ends_though_the_clock_is_set_back, setup,
