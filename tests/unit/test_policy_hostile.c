@@ -176,7 +176,8 @@ static void make(const struct part *p, const char *end)
     put(end, 0, 0);
 }
 
-/* What instrumented and unoptimised code costs more. */
+/* What instrumented and unoptimised code costs more, and a busy machine: what is printed is the
+ * figure, what fails is a document that the limits do not hold. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SLACK 16.0
 #elif defined(__has_feature)
@@ -186,9 +187,9 @@ static void make(const struct part *p, const char *end)
 #endif
 #ifndef SLACK
 #ifdef __OPTIMIZE__
-#define SLACK 1.0
+#define SLACK 3.0
 #else
-#define SLACK 4.0
+#define SLACK 8.0
 #endif
 #endif
 
