@@ -250,6 +250,51 @@ int asked_config(const struct command_line *a, bool detached, const struct asked
     return err;
 }
 
+/* The image's entrypoint before what it is given: COMMAND, or the image's own. */
+static int enter(struct box_config *cfg, const struct image *img, struct err *e)
+{
+    char *const *given = cfg->argv ? cfg->argv : img->cmd;
+    size_t n = 0, m = 0;
+
+    while (img->entrypoint && img->entrypoint[n])
+        n++;
+    while (given && given[m])
+        m++;
+    if (n == 0)
+        return cfg->argv ? 0 : copy_list(&cfg->argv, img->cmd, e);
+
+    char **all = calloc(n + m + 1, sizeof(*all));
+
+    if (!all)
+        return err_set(e, ENOMEM, "out of memory");
+    memcpy(all, img->entrypoint, n * sizeof(*all));
+    if (m)
+        memcpy(all + n, given, m * sizeof(*all));
+
+    char **old = cfg->argv;
+
+    cfg->argv = NULL;
+
+    int err = copy_list(&cfg->argv, all, e);
+
+    env_free(old);
+    free(all);
+    return err;
+}
+
+int asked_entrypoint(const struct command_line *a, struct image *img, struct err *e)
+{
+    const char *program = args_text(a, OPT_ENTRYPOINT);
+    char *const list[] = { (char *)program, NULL };
+
+    if (!program)
+        return 0;
+    env_free(img->entrypoint);
+    env_free(img->cmd);
+    img->entrypoint = img->cmd = NULL;
+    return *program ? copy_list(&img->entrypoint, list, e) : 0;
+}
+
 int asked_image_defaults(struct box_config *cfg, const struct image *img, struct err *e)
 {
     char **env = NULL;
@@ -270,9 +315,7 @@ int asked_image_defaults(struct box_config *cfg, const struct image *img, struct
         err = copy_text(&cfg->cwd, img->cwd, e);
     if (!err && !cfg->user)
         err = copy_text(&cfg->user, img->user, e);
-    if (!err && !cfg->argv)
-        err = copy_list(&cfg->argv, img->cmd, e);
-    return err;
+    return err ? err : enter(cfg, img, e);
 }
 
 void asked_exec(struct msg_builder *b, const struct asked_command *cmd,

@@ -26,6 +26,9 @@ must_check int asked_config(const struct command_line *a, bool detached,
                             const struct asked_stdio *io, bool json, struct box_config *cfg,
                             struct asked_session *s, char hint[HINT_MAX], struct err *e);
 
+/* --entrypoint takes the place of the image's, and of its command. */
+must_check int asked_entrypoint(const struct command_line *a, struct image *img, struct err *e);
+
 /* Fills in what was not asked from what the image says. */
 must_check int asked_image_defaults(struct box_config *cfg, const struct image *img, struct err *e);
 

@@ -19,13 +19,21 @@ static json_t *texts(char *const *list)
     return a;
 }
 
+/* "sha256:HEX", as others write it, or null. */
+static json_t *digest(const char *hex)
+{
+    return hex ? json_sprintf("sha256:%s", hex) : json_null();
+}
+
 json_t *tell_image_object(const struct image *img)
 {
-    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:{s:s?, s:s?, s:o, s:o}}", "name", img->name,
-                     "digest", img->digest, "bytes", (json_int_t)img->bytes, "created",
+    return json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:{s:s?, s:s?, s:o, s:o, s:o}}", "name",
+                     img->name, "digest", img->digest, "manifest", digest(img->manifest), "id",
+                     digest(img->id), "bytes", (json_int_t)img->bytes, "created",
                      cli_json_time(img->created_ns), "source",
                      img->source ? cli_json_text(img->source) : json_null(), "config", "user",
-                     img->user, "cwd", img->cwd, "env", texts(img->env), "cmd", texts(img->cmd));
+                     img->user, "cwd", img->cwd, "env", texts(img->env), "entrypoint",
+                     texts(img->entrypoint), "cmd", texts(img->cmd));
 }
 
 static void add_row(struct grid *g, const struct image *img)

@@ -12,6 +12,7 @@ static verb_function *const own[VERB_COUNT] = {
     [VERB_CP] = verb_cp,
     [VERB_EXPORT] = verb_export,
     [VERB_IMAGE_IMPORT] = verb_image_import,
+    [VERB_IMAGE_PULL] = verb_image_pull,
     [VERB_IMAGE_BUILD] = verb_image_build,
     [VERB_IMAGE_INSPECT] = verb_image_inspect,
     [VERB_KERNEL_ADD] = verb_kernel_add,

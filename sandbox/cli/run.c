@@ -81,7 +81,7 @@ static void hint_image(const char *name, char hint[HINT_MAX])
     free(all);
 }
 
-static int load_image(struct birth *b, struct err *e)
+static int load_image(const struct command_line *a, struct birth *b, struct err *e)
 {
     struct image img;
     int err;
@@ -89,7 +89,11 @@ static int load_image(struct birth *b, struct err *e)
     b->room = "image";
     if (strchr(b->cfg.image, '/')) {
         img = (struct image){ 0 };
-        return asked_image_defaults(&b->cfg, &img, e);
+        err = asked_entrypoint(a, &img, e);
+        if (!err)
+            err = asked_image_defaults(&b->cfg, &img, e);
+        image_fini(&img);
+        return err;
     }
     err = image_load(b->cfg.image, &img, e);
     if (err) {
@@ -97,7 +101,9 @@ static int load_image(struct birth *b, struct err *e)
             hint_image(b->cfg.image, b->hint);
         return err;
     }
-    err = asked_image_defaults(&b->cfg, &img, e);
+    err = asked_entrypoint(a, &img, e);
+    if (!err)
+        err = asked_image_defaults(&b->cfg, &img, e);
     image_fini(&img);
     return err;
 }
@@ -155,7 +161,7 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
 
     b->room = NULL; /* a mistake in the command line */
     if (!err)
-        err = load_image(b, e);
+        err = load_image(c->args, b, e);
     if (!err && c->args->noperands == 1)
         err = usual_command(c, b, detached, e);
     if (!err)
@@ -166,8 +172,8 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
     err = run_policy_make(c, &b->policy, &b->cfg, b->hint, e);
     if (err || args_has(c->args, OPT_DRY_RUN))
         return err;
-    b->settle = b->cfg.ephemeral && !args_has(c->args, OPT_RM) &&
-                run_policy_has_workspace(&b->policy);
+    b->settle =
+        b->cfg.ephemeral && !args_has(c->args, OPT_RM) && run_policy_has_workspace(&b->policy);
     if (b->settle)
         b->cfg.ephemeral = false;
     b->room = "state";

@@ -52,6 +52,9 @@ static const struct opt opts[OPT_COUNT] = {
     [OPT_MODULES]      = { OPT_MODULES, 0, "modules", WORD_DIR, "DIR", NULL, "its modules, like /lib/modules/VERSION" },
     [OPT_PACKAGE]      = { OPT_PACKAGE, 0, "package", WORD_TEXT, "PACKAGE", NULL, "package to take it from (default: linux-image-cloud-amd64)" },
     [OPT_VERIFY]       = { OPT_VERIFY, 0, "verify", WORD_NOTHING, NULL, NULL, "check the digest of the whole image" },
+    [OPT_TAG]          = { OPT_TAG, 0, "tag", WORD_TEXT, "TAG", NULL, "which image, of a layout or archive that has several" },
+    [OPT_MAX_BYTES]    = { OPT_MAX_BYTES, 0, "max-size", WORD_TEXT, "SIZE", NULL, "refuse more contents than this, unpacked (default: 64G)" },
+    [OPT_ENTRYPOINT]   = { OPT_ENTRYPOINT, 0, "entrypoint", WORD_TEXT, "PROGRAM", NULL, "what COMMAND is given to, in place of the image's; \"\": nothing" },
     [OPT_FAIL_ON]      = { OPT_FAIL_ON, 0, "fail-on", WORD_ONE_OF, "SEVERITY", "error warning note", "the mildest finding that makes the exit status 1: error, warning (default) or note" },
     [OPT_IGNORE]       = { OPT_IGNORE, 0, "ignore", WORD_TEXT, "RULE", NULL, "leave out what this rule finds, by number or name; may be repeated" },
     [OPT_BASELINE]     = { OPT_BASELINE, 0, "baseline", WORD_FILE, "FILE", NULL, "findings that are accepted: lines of RULE SUBJECT reason (default: NAME.lint beside NAME.yaml; \"\": none)" },
@@ -98,7 +101,7 @@ static const struct opt opts[OPT_COUNT] = {
 #define BOX_OPTS                                                                                   \
     OPT_NAME, OPT_LABEL, OPT_ENV, OPT_ENV_FILE, OPT_WORKDIR, OPT_USER, OPT_MEMORY, OPT_CPUS,       \
         OPT_DISK, OPT_TIMEOUT, OPT_STOP_TIMEOUT, OPT_KERNEL, OPT_ENGINE, OPT_POLICY, OPT_ALLOW,    \
-        OPT_GRANT, OPT_ON_BEHALF, OPT_WALL, OPT_IDLE, OPT_DRY_RUN
+        OPT_GRANT, OPT_ON_BEHALF, OPT_WALL, OPT_IDLE, OPT_DRY_RUN, OPT_ENTRYPOINT
 
 const struct verb verbs[VERB_COUNT] = {
     [VERB_RUN] = { VERB_RUN, "run", "IMAGE [--] [COMMAND...]", "run a command in a new sandbox",
@@ -164,9 +167,13 @@ const struct verb verbs[VERB_COUNT] = {
         VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },
     [VERB_IMAGE_LS] = { VERB_IMAGE_LS, "ls", "", "list images", NULL,
         VERB_IMAGE, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_IDS, OPT_FORMAT } },
-    [VERB_IMAGE_IMPORT] = { VERB_IMAGE_IMPORT, "import", "NAME SOURCE", "make an image from a directory or a tar file",
-        "SOURCE is a directory or a tar file, plain or compressed. Nothing is unpacked to disk.",
-        VERB_IMAGE, 2, 2, false, false, WORD_TEXT, WORD_FILE, { OPT_QUIET } },
+    [VERB_IMAGE_IMPORT] = { VERB_IMAGE_IMPORT, "import", "NAME SOURCE", "make an image from a directory, a tar file or an OCI image",
+        "SOURCE is a directory, a tar file, an OCI image layout (either of them) or what `docker save`\n"
+        "wrote; plain or compressed. Every digest is verified. Nothing is unpacked to disk.",
+        VERB_IMAGE, 2, 2, false, false, WORD_TEXT, WORD_FILE, { OPT_TAG, OPT_MAX_BYTES, OPT_QUIET } },
+    [VERB_IMAGE_PULL] = { VERB_IMAGE_PULL, "pull", "REF NAME", "make an image of what a registry has, by skopeo",
+        "REF is like docker.io/library/debian:12. Needs skopeo(1); what it fetches is then imported.",
+        VERB_IMAGE, 2, 2, false, false, WORD_TEXT, WORD_TEXT, { OPT_MAX_BYTES, OPT_QUIET } },
     [VERB_IMAGE_BUILD] = { VERB_IMAGE_BUILD, "build", "NAME", "build a shipped image: mini or base", NULL,
         VERB_IMAGE, 1, 1, false, false, WORD_IMAGE, WORD_NOTHING, { OPT_REBUILD, OPT_QUIET } },
     [VERB_IMAGE_RM] = { VERB_IMAGE_RM, "rm", "NAME...", "remove images", NULL,

@@ -23,6 +23,7 @@ int verb_inspect(struct cli *c);
 int verb_attest(struct cli *c);
 int verb_image_ls(struct cli *c);
 int verb_image_import(struct cli *c);
+int verb_image_pull(struct cli *c);
 int verb_image_build(struct cli *c);
 int verb_image_rm(struct cli *c);
 int verb_image_inspect(struct cli *c);

@@ -63,6 +63,10 @@ struct import_options {
 must_check int image_import(const char *name, const char *source, const struct import_options *o,
                             image_progress *say, void *arg, struct err *e);
 
+/* Makes image `name` of what a registry calls ref, by skopeo. -ENOENT: it is not installed. */
+must_check int image_pull(const char *name, const char *ref, const struct import_options *o,
+                          image_progress *say, void *arg, struct err *e);
+
 /* Builds a shipped image: "mini" or "base". Cached: a second call returns at once unless force. */
 must_check int image_build(const char *name, bool force, image_progress *say, void *arg,
                            struct err *e);

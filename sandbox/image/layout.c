@@ -297,6 +297,17 @@ static int take_text(const json_t *from, const char *key, json_t *to, const char
     return 0;
 }
 
+/* From the root, whatever it says. */
+static int take_cwd(const json_t *from, json_t *to, struct err *e)
+{
+    int err = take_text(from, "WorkingDir", to, "cwd", e);
+    const char *cwd = text_at(to, "cwd");
+
+    if (!err && cwd && *cwd != '/' && json_object_set_new(to, "cwd", json_sprintf("/%s", cwd)))
+        err = err_set(e, ENOMEM, "out of memory");
+    return err;
+}
+
 /* A list of texts, if there is one; room is what all lists may still take. */
 static int take_list(const json_t *from, const char *key, json_t *to, const char *as, size_t *room,
                      struct err *e)
@@ -336,7 +347,7 @@ static int take_run(const json_t *from, json_t *to, struct err *e)
         return err_set(e, EINVAL, "configuration: \"config\" is no object");
     err = take_text(from, "User", to, "user", e);
     if (!err)
-        err = take_text(from, "WorkingDir", to, "cwd", e);
+        err = take_cwd(from, to, e);
     if (!err)
         err = take_list(from, "Env", to, "env", &room, e);
     if (!err)
