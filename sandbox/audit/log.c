@@ -22,6 +22,7 @@ struct audit_log {
     bool closed;          /* nothing was added since a closing checkpoint */
     uint64_t noted;       /* records in the last checkpoint */
     uint64_t noted_ns;    /* when, CLOCK_BOOTTIME */
+    uint64_t every_ns;    /* a checkpoint at least that often */
     uint64_t unsynced_ns; /* since when a line waits for the disk; 0 = none does */
 };
 
@@ -126,6 +127,11 @@ int audit_log_append(struct audit_log *l, struct audit_record *r, bool durable, 
     return l->chain.size - l->noted >= AUDIT_CHECKPOINT_RECORDS ? checkpoint(l, false, e) : 0;
 }
 
+void audit_log_checkpoint_every(struct audit_log *l, uint64_t ns)
+{
+    l->every_ns = ns < AUDIT_CHECKPOINT_NS ? ns : AUDIT_CHECKPOINT_NS;
+}
+
 int audit_log_tick(struct audit_log *l, uint64_t *next_ns, struct err *e)
 {
     uint64_t now = now_ns(CLOCK_BOOTTIME);
@@ -134,12 +140,12 @@ int audit_log_tick(struct audit_log *l, uint64_t *next_ns, struct err *e)
 
     if (l->unsynced_ns && now - l->unsynced_ns >= AUDIT_LOSS_NS)
         err = sync_log(l, e);
-    if (!err && waits && now - l->noted_ns >= AUDIT_CHECKPOINT_NS) {
+    if (!err && waits && now - l->noted_ns >= l->every_ns) {
         err = checkpoint(l, false, e);
         waits = false;
     }
     *next_ns = l->unsynced_ns ? l->unsynced_ns + AUDIT_LOSS_NS - now
-               : waits        ? l->noted_ns + AUDIT_CHECKPOINT_NS - now
+               : waits        ? l->noted_ns + l->every_ns - now
                               : UINT64_MAX;
     return err;
 }
@@ -236,6 +242,7 @@ struct audit_log *audit_log_open(int dirfd, const char *sandbox, const struct au
         return NULL;
     }
     l->fd = l->notes_fd = -1;
+    l->every_ns = AUDIT_CHECKPOINT_NS;
     l->key = key;
     audit_text(l->sandbox, sizeof(l->sandbox), sandbox, strlen(sandbox));
     err = open_one(dirfd, "log", &l->fd, e);

@@ -37,6 +37,9 @@ struct audit_log *audit_log_open(int dirfd, const char *sandbox, const struct au
 must_check int audit_log_append(struct audit_log *l, struct audit_record *r, bool durable,
                                 struct err *e);
 
+/* A checkpoint at least that often, where AUDIT_CHECKPOINT_NS is not often enough. */
+void audit_log_checkpoint_every(struct audit_log *l, uint64_t ns);
+
 /* What is due by now: sync and checkpoint. Call when the time it returned has passed. *next_ns is
  * the delay until the next call, UINT64_MAX when nothing waits. */
 must_check int audit_log_tick(struct audit_log *l, uint64_t *next_ns, struct err *e);

@@ -263,7 +263,10 @@ int guard_open_log(struct guard *g, struct err *e)
     if (!g->key)
         return -e->code;
     g->log = audit_log_open(g->dir, g->sandbox, g->key, e);
-    return g->log ? 0 : err_wrap(e, "audit log");
+    if (!g->log)
+        return err_wrap(e, "audit log");
+    audit_log_checkpoint_every(g->log, g->plan->audit_checkpoint_ms * 1000000);
+    return 0;
 }
 
 static int open_audit(struct guard *g, const struct guard_sandbox *s, struct err *e)

@@ -22,6 +22,7 @@ static void follow(struct plan *plan, const struct policy *p)
     plan->budget_cpu_ms = p->budget.cpu;
     plan->budget_tool_calls = p->budget.tool_calls;
     plan->audit_level = p->audit.level;
+    plan->audit_checkpoint_ms = p->audit.checkpoint;
     plan->audit_on_fail = p->audit.on_fail;
 }
 
@@ -39,6 +40,8 @@ static void take_over(struct guard *g, struct force *f)
     follow(g->plan, g->policy);
     g->profile = profile_make(g->policy, g->plan);
     g->generation++;
+    if (g->log)
+        audit_log_checkpoint_every(g->log, g->plan->audit_checkpoint_ms * 1000000);
     limit[LEDGER_CALLS] = g->plan->budget_tool_calls;
     limit[LEDGER_CPU_MS] = g->plan->budget_cpu_ms;
     (void)!ledger_limit(&g->family.ledger, limit, NULL);

@@ -458,6 +458,23 @@ static void what_is_longer_than_a_record_is_recorded_whole(void **s)
     box_end(&b);
 }
 
+static void checkpoints_come_as_often_as_the_policy_says(void **s)
+{
+    static const char often[] = HEAD "audit: {checkpoint: 1s}\n" TOOLS(TOOL("cat") "," TOOL("ls"));
+    struct box b;
+
+    (void)s;
+    no_trust();
+    b = box_running("00000000000a", broad, (struct with){ 0 });
+    assert_in_range(guard_tick(b.g), 5000, 10001);
+    assert_int_equal(apply(&b, often, (struct with){ 0 }), 0);
+    assert_in_range(guard_tick(b.g), 0, 1001);
+    box_end(&b);
+    b = box_running("00000000000b", often, (struct with){ 0 });
+    assert_in_range(guard_tick(b.g), 0, 1001);
+    box_end(&b);
+}
+
 static void a_log_that_is_asked_for_later_is_kept(void **s)
 {
     static const char off[] = HEAD "audit: {level: off}\n" TOOLS(TOOL("cat") "," TOOL("ls"));
@@ -492,6 +509,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(p08_a_child_ends_with_its_parents_grant, setup, teardown),
         cmocka_unit_test_setup_teardown(p08_a_grandchild_follows_the_eldest, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_longer_than_a_record_is_recorded_whole, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(checkpoints_come_as_often_as_the_policy_says, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_log_that_is_asked_for_later_is_kept, setup, teardown),
     };
