@@ -121,7 +121,7 @@ static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
 {
     struct arena a = ARENA_INIT;
     struct exec_ask ask;
-    struct exec_answer answer;
+    struct exec_answer answer = { 0 };
     int err = exec_read(&a, b, &ask, e);
 
     if (!err) {
