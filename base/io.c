@@ -1,6 +1,7 @@
 /* io.c - see io.h. */
 #include "base/io.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -110,15 +111,18 @@ static int store_in(int dirfd, const char *tmp, const char *path, const void *bu
                     mode_t mode, bool durable, struct err *e)
 {
     auto_fd int fd =
-        openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+        FAILPOINT("io.store.open")
+            ? -1
+            : openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     int err;
 
     if (fd < 0)
         return err_sys(e, "%s", tmp);
-    err = io_write_full(fd, buf, len);
+    err = FAILPOINT("io.store.write") ? -errno : io_write_full(fd, buf, len);
     if (err)
         return err_set(e, -err, "%s: %s", tmp, strerror(-err));
-    if ((durable && fsync(fd)) || renameat(dirfd, tmp, dirfd, path))
+    if ((durable && (FAILPOINT("io.store.sync") || fsync(fd))) || FAILPOINT("io.store.rename") ||
+        renameat(dirfd, tmp, dirfd, path))
         return err_sys(e, "%s", path);
     return 0;
 }
@@ -160,7 +164,7 @@ static int replace(int dirfd, const char *path, const void *buf, size_t len, mod
         unlinkat(dirfd, tmp, 0);
         return err;
     }
-    if (durable && fsync(parent))
+    if (durable && (FAILPOINT("io.store.syncdir") || fsync(parent)))
         return err_sys(e, "%s: sync of its directory", path);
     return 0;
 }

@@ -20,3 +20,9 @@ if(SANITIZE)
                          -fno-sanitize-recover=all)
   target_link_options(host_flags INTERFACE -fsanitize=${SANITIZE})
 endif()
+
+# Places where tests let processes die (base/failpoint.h): in debug builds, never in what is shipped.
+set(FAILPOINTS OFF)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT FUZZ)
+  set(FAILPOINTS ON)
+endif()

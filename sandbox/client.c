@@ -1,6 +1,7 @@
 /* client.c - see client.h. */
 #include "sandbox/client.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "sandbox/keeper/ready.h"
@@ -70,7 +71,7 @@ static int spawn_keeper(const char *path, int log, const int fds[END_FD], bool a
                         struct err *e)
 {
     int status;
-    pid_t pid = fork();
+    pid_t pid = FAILPOINT("client.fork") ? -1 : fork();
 
     if (pid < 0)
         return err_sys(e, "starting the keeper");
@@ -100,11 +101,13 @@ static int start(int boxfd, const struct client_parts *p, bool await_main, char 
     hint[0] = '\0';
     if (!path)
         return e ? -e->code : -ENOENT;
-    log = openat(boxfd, "keeper.log",
-                 O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    log = FAILPOINT("client.log.open")
+              ? -1
+              : openat(boxfd, "keeper.log",
+                       O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (log < 0)
         return err_sys(e, "keeper.log");
-    if (pipe2(pipefd, O_CLOEXEC))
+    if (FAILPOINT("client.ready.pipe") || pipe2(pipefd, O_CLOEXEC))
         return err_sys(e, "starting the keeper");
 
     auto_fd int ready = pipefd[0];
@@ -142,13 +145,14 @@ int client_start_for_main(int boxfd, const struct client_parts *parts, char hint
 int client_connect(int boxfd, struct err *e)
 {
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
-    auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    auto_fd int fd =
+        FAILPOINT("client.socket") ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return err_sys(e, "socket");
     /* A state directory may lie deeper than the 108 bytes of an address. */
     snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/keeper.sock", boxfd);
-    while (connect(fd, (const struct sockaddr *)&sa, sizeof(sa))) {
+    while (FAILPOINT("client.connect") || connect(fd, (const struct sockaddr *)&sa, sizeof(sa))) {
         if (errno == ENOENT || errno == ECONNREFUSED)
             return err_set(e, ECONNREFUSED, "the sandbox is not running");
         if (errno != EINTR)
@@ -162,7 +166,9 @@ static int put(int fd, const void *bytes, size_t len, struct err *e)
     size_t done = 0;
 
     while (done < len) {
-        ssize_t n = send(fd, (const char *)bytes + done, len - done, MSG_NOSIGNAL);
+        ssize_t n = FAILPOINT("client.send")
+                        ? -1
+                        : send(fd, (const char *)bytes + done, len - done, MSG_NOSIGNAL);
 
         if (n < 0 && errno != EINTR)
             return err_sys(e, "the sandbox's keeper went away");
@@ -210,7 +216,8 @@ int client_next(struct client *c, struct msg_frame *f, struct err *e)
         c->have -= c->used;
         c->used = 0;
         do
-            n = read(c->fd, c->buf + c->have, sizeof(c->buf) - c->have);
+            n = FAILPOINT("client.read") ? -1
+                                         : read(c->fd, c->buf + c->have, sizeof(c->buf) - c->have);
         while (n < 0 && errno == EINTR);
         if (n < 0)
             return err_sys(e, "the sandbox's keeper went away");

@@ -1,6 +1,7 @@
 /* places.c - see places.h. */
 #include "sandbox/places.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -156,10 +157,10 @@ int places_open_dir(const char *path, struct err *e)
             return err_sys(e, "%s", part);
         *p = '/';
     }
-    if (mkdir(path, 0700) && errno != EEXIST)
+    if ((FAILPOINT("places.mkdir") || mkdir(path, 0700)) && errno != EEXIST)
         return err_sys(e, "%s", path);
 
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = FAILPOINT("places.open") ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
         return err_sys(e, "%s", path);

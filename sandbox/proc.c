@@ -1,6 +1,7 @@
 /* proc.c - see proc.h. */
 #include "sandbox/proc.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/io.h"
 
@@ -53,7 +54,7 @@ int proc_kill(pid_t pid, uint64_t start, int timeout_ms, struct err *e)
         return errno == ESRCH ? 0 : err_sys(e, "process %d", (int)pid);
     if (proc_start_time(pid) != start)
         return 0;
-    if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0))
+    if (FAILPOINT("proc.kill") || syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0))
         return errno == ESRCH ? 0 : err_sys(e, "process %d: kill", (int)pid);
 
     struct pollfd p = { .fd = pidfd, .events = POLLIN };

@@ -1,6 +1,7 @@
 /* trust_seen.c - see trust_seen.h. */
 #include "sandbox/trust_seen.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "sandbox/places.h"
@@ -181,7 +182,7 @@ int trust_seen_check(const struct trust *t, const struct judgement *js, unsigned
     /* Two at once must not each find the other's version missing. */
     auto_fd int lock = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    if (lock < 0 || fcntl(lock, F_OFD_SETLKW, &whole))
+    if (lock < 0 || FAILPOINT("trust.lock") || fcntl(lock, F_OFD_SETLKW, &whole))
         return err_sys(e, "trust/lock in the state directory");
     err = all(dir, t, js, n, false, ps, e);
     return err || !record ? err : all(dir, t, js, n, true, ps, e);

@@ -1,6 +1,7 @@
 /* key.c - see key.h. */
 #include "sandbox/audit/key.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/io.h"
 
@@ -97,7 +98,9 @@ static int store(int dirfd, const char *path, EVP_PKEY *pkey, bool private, stru
         return err_set(e, EIO, "%s: cannot encode the key", path);
     }
     len = BIO_get_mem_data(bio, &pem);
-    err = io_store(dirfd, path, pem, (size_t)len, private ? 0600 : 0644, e);
+    err = FAILPOINT("audit.key.store")
+              ? err_sys(e, "%s", path)
+              : io_store(dirfd, path, pem, (size_t)len, private ? 0600 : 0644, e);
     BIO_free(bio);
     return err;
 }
@@ -128,7 +131,7 @@ struct audit_key *audit_key_own(int dirfd, const char *path, struct err *e)
     auto_fd int lock = openat(dirfd, lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-    if (lock < 0 || fcntl(lock, F_OFD_SETLKW, &whole)) {
+    if (lock < 0 || FAILPOINT("audit.key.lock") || fcntl(lock, F_OFD_SETLKW, &whole)) {
         err_sys(e, "%s", lock_path);
         return NULL;
     }

@@ -1,6 +1,7 @@
 /* cgroup.c - see cgroup.h. */
 #include "sandbox/engine/cgroup.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -242,12 +243,15 @@ static int make_leaf(struct jail *j, const char *dir, const struct cgroup_limits
 {
     char path[256];
 
-    if (mkdir(dir, 0755) && errno != EEXIST)
+    if ((FAILPOINT("cgroup.mkdir") || mkdir(dir, 0755)) && errno != EEXIST)
+        return err_sys(e, "%s", dir);
+    if (FAILPOINT("cgroup.limits"))
         return err_sys(e, "%s", dir);
     if (set_limits(dir, l, e))
         return -e->code;
     snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
-    j->cgroup_fd[j->ncgroups] = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    j->cgroup_fd[j->ncgroups] =
+        FAILPOINT("cgroup.open") ? -1 : open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (j->cgroup_fd[j->ncgroups] < 0)
         return err_sys(e, "%s", path);
     j->ncgroups++;

@@ -1,6 +1,7 @@
 /* jail.c - see jail.h. */
 #include "sandbox/engine/jail.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "sandbox/places.h"
 
@@ -36,7 +37,7 @@ void jail_require_all(struct jail *j)
 
 void jail_fini(struct jail *j)
 {
-    if (j->uid_fd >= 0)
+    if (j->uid_fd >= 0 && !FAILPOINT("uid.unlink"))
         unlinkat(j->state_fd, j->uid_path, 0); /* while it is held: see claim */
     fd_closep(&j->uid_fd);
     fd_closep(&j->state_fd);
@@ -48,13 +49,15 @@ void jail_fini(struct jail *j)
 /* 1: it is ours; 0: somebody has it. A file that was removed while we waited is not the lock. */
 static int claim(struct jail *j, const char *path, struct err *e)
 {
-    auto_fd int fd =
-        openat(j->state_fd, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    auto_fd int fd = FAILPOINT("uid.open")
+                         ? -1
+                         : openat(j->state_fd, path,
+                                  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     struct stat st;
 
     if (fd < 0)
         return err_sys(e, "%s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB))
+    if (FAILPOINT("uid.lock") || flock(fd, LOCK_EX | LOCK_NB))
         return errno == EWOULDBLOCK ? 0 : err_sys(e, "%s", path);
     if (fstat(fd, &st))
         return err_sys(e, "%s", path);
@@ -77,7 +80,7 @@ int jail_claim_uid(struct jail *j, const char *id, struct err *e)
     free(dir);
     if (j->state_fd < 0)
         return j->state_fd;
-    if (mkdirat(j->state_fd, "uids", 0700) && errno != EEXIST)
+    if ((FAILPOINT("uid.mkdir") || mkdirat(j->state_fd, "uids", 0700)) && errno != EEXIST)
         return err_sys(e, "uids");
     for (const char *c = id; *c; c++)
         at = (at ^ (uint8_t)*c) * 16777619u;

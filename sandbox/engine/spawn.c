@@ -1,6 +1,7 @@
 /* spawn.c - see spawn.h. */
 #include "sandbox/engine/spawn.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "sandbox/places.h"
@@ -33,7 +34,7 @@ void engine_run_fini(struct engine_run *r)
 
 int engine_release(struct engine_run *r, struct err *e)
 {
-    if (write(r->gate_fd, "", 1) != 1)
+    if (FAILPOINT("spawn.release") || write(r->gate_fd, "", 1) != 1)
         return err_sys(e, "the engine ended before it began");
     fd_closep(&r->gate_fd);
     return 0;
@@ -113,7 +114,8 @@ static _Noreturn void become(const struct spawn *s, const struct leap *leap, int
 /* h01: whoever owns or may write a program is who runs: root or ourselves, and nobody else. */
 static int open_program(const char *path, struct err *e)
 {
-    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    auto_fd int fd =
+        FAILPOINT("spawn.open") ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st))
@@ -142,7 +144,7 @@ static int map_user(pid_t pid, const struct jail *j)
     char line[48];
     uid_t uid = j->uid ? j->uid : geteuid();
     gid_t gid = j->uid ? j->uid : getegid();
-    int err = write_text(pid, "setgroups", "deny");
+    int err = FAILPOINT("spawn.map") ? -errno : write_text(pid, "setgroups", "deny");
 
     snprintf(line, sizeof(line), "0 %u 1\n", gid);
     if (!err)
@@ -155,7 +157,9 @@ static int map_user(pid_t pid, const struct jail *j)
 static pid_t make_process(unsigned long flags, struct engine_run *run)
 {
     int pidfd = -1;
-    long pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
+    long pid = FAILPOINT("spawn.clone")
+                   ? -1
+                   : syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
 
     if (pid > 0)
         run->pidfd = pidfd;
@@ -260,7 +264,7 @@ static int fill_record(const struct spawn *s, int program, struct jail_record *r
 
 static int seal_record(int fd, const struct jail_record *r, struct err *e)
 {
-    int err = io_write_full(fd, r, sizeof(*r));
+    int err = FAILPOINT("spawn.seal") ? -errno : io_write_full(fd, r, sizeof(*r));
 
     if (err || fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
         return err_set(e, err ? -err : errno, "jail record");
@@ -285,7 +289,8 @@ static int spawn_jailed(const struct spawn *s, int program, int gate, int ours,
         return -e->code;
 
     auto_fd int launcher = open_program(path, e);
-    auto_fd int record = memfd_create("jail", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    auto_fd int record =
+        FAILPOINT("spawn.record") ? -1 : memfd_create("jail", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     /* Close-on-exec would close it before carrel-launch has it. */
     auto_fd int passed = launcher < 0 ? -1 : fcntl(program, F_DUPFD, 3);
     const struct leap leap = { launcher, argv, record };
@@ -326,7 +331,7 @@ int spawn_gated(const struct spawn *s, struct engine_run *run, struct err *e)
 
     if (program < 0)
         return program;
-    if (pipe2(gate, O_CLOEXEC))
+    if (FAILPOINT("spawn.gate") || pipe2(gate, O_CLOEXEC))
         return err_sys(e, "starting the engine");
 
     auto_fd int theirs = gate[0];

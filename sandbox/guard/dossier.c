@@ -1,6 +1,7 @@
 /* dossier.c - see dossier.h. */
 #include "sandbox/guard/dossier.h"
 
+#include "base/failpoint.h"
 #include "base/io.h"
 #include "policies/canon.h"
 
@@ -159,8 +160,9 @@ int dossier_save(const struct dossier *d, int dirfd, const char *file, bool dura
 
     if (!text)
         return err_set(e, EILSEQ, "policy: a file name or directory is not UTF-8");
-    err = durable ? io_store(dirfd, file, text, strlen(text), 0600, e)
-                  : io_replace(dirfd, file, text, strlen(text), 0600, e);
+    err = FAILPOINT("dossier.save") ? err_sys(e, "%s", file)
+          : durable                 ? io_store(dirfd, file, text, strlen(text), 0600, e)
+                                    : io_replace(dirfd, file, text, strlen(text), 0600, e);
     free(text);
     return err;
 }

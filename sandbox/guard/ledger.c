@@ -1,6 +1,7 @@
 /* ledger.c - see ledger.h. */
 #include "sandbox/guard/ledger.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -26,13 +27,15 @@ static int load(int fd, struct account *a, struct err *e)
 
 static int store(int fd, const struct account *a, struct err *e)
 {
-    return pwrite(fd, a, sizeof(*a), 0) == sizeof(*a) ? 0 : err_sys(e, "budget");
+    return !FAILPOINT("ledger.write") && pwrite(fd, a, sizeof(*a), 0) == sizeof(*a)
+               ? 0
+               : err_sys(e, "budget");
 }
 
 /* Whoever holds the lock holds it for a few system calls. */
 static int lock(int fd, struct err *e)
 {
-    while (flock(fd, LOCK_EX))
+    while (FAILPOINT("ledger.lock") || flock(fd, LOCK_EX))
         if (errno != EINTR)
             return err_sys(e, "budget");
     return 0;
@@ -53,8 +56,10 @@ int ledger_open(struct ledger *l, const int *dirs, unsigned n, const uint64_t li
                        LEDGER_ANCESTORS + 1);
     while (l->n < n) {
         bool own = l->n == n - 1;
-        int fd = openat(dirs[l->n], LEDGER_FILE,
-                        O_RDWR | O_CLOEXEC | O_NOFOLLOW | (own ? O_CREAT : 0), 0600);
+        int fd = FAILPOINT("ledger.open")
+                     ? -1
+                     : openat(dirs[l->n], LEDGER_FILE,
+                              O_RDWR | O_CLOEXEC | O_NOFOLLOW | (own ? O_CREAT : 0), 0600);
 
         if (fd < 0)
             return err_sys(e, "budget");

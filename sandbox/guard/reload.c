@@ -4,6 +4,7 @@
  */
 #include "sandbox/guard/internal.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "policies/layers.h"
 #include "sandbox/guard/force.h"
@@ -140,6 +141,9 @@ static int reload(struct guard *g, int boxfd, struct err *e)
     bool had_log = g->log != NULL;
     int err = dossier_load(&next, boxfd, DOSSIER_NEXT, e);
 
+    if (!err && FAILPOINT("reload.loaded"))
+        err = err_sys(e, "policy");
+
     if (err) {
         dossier_fini(&next);
         return quarantine(g, e->msg, e);
@@ -162,7 +166,7 @@ static int reload(struct guard *g, int boxfd, struct err *e)
         g->changed = true;
         if (!had_log && g->log)
             guard_note(g, "sandbox.start", text_str(&g->start));
-        err = save(g, boxfd, e);
+        err = FAILPOINT("reload.save") ? err_sys(e, "policy") : save(g, boxfd, e);
         guard_note(g, "policy.change", g->policy->name);
     }
     policy_free(f.policy);

@@ -6,6 +6,7 @@
  */
 #include "sandbox/image/image_store.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ static int place_blob(struct data_tmp *t, int images, const char *digest, struct
 {
     char path[96], have[DIGEST_HEX + 1] = "";
 
-    if (mkdirat(images, "blobs", 0700) && errno != EEXIST)
+    if ((FAILPOINT("image.mkdir") || mkdirat(images, "blobs", 0700)) && errno != EEXIST)
         return err_sys(e, "images/blobs");
     snprintf(path, sizeof(path), "blobs/%s.squashfs", digest);
 
@@ -35,7 +36,7 @@ static int place_blob(struct data_tmp *t, int images, const char *digest, struct
 
     if (old >= 0 && data_digest(old, have, NULL) == 0 && strcmp(have, digest) == 0)
         return file_id_of(old, id, e);
-    if (renameat(t->fd, "image", images, path))
+    if (FAILPOINT("image.rename") || renameat(t->fd, "image", images, path))
         return err_sys(e, "images/%s", path);
 
     auto_fd int fd = openat(images, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -52,7 +53,7 @@ int image_place(struct data_tmp *t, const char *name, const struct image_origin 
     struct file_id id = { 0 };
     struct timespec now;
 
-    if (blob < 0 || fchmod(blob, 0444) || fsync(blob))
+    if (blob < 0 || fchmod(blob, 0444) || FAILPOINT("image.sync") || fsync(blob))
         return err_sys(e, "image \"%s\"", name);
 
     int err = data_digest(blob, digest, e);

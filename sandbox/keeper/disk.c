@@ -1,6 +1,7 @@
 /* disk.c - see disk.h. Made under another name and renamed: a torn file system is never used. */
 #include "sandbox/keeper/disk.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -36,7 +37,7 @@ static _Noreturn void become_mkfs(int disk)
 static int make_filesystem(int disk, char hint[240], struct err *e)
 {
     int status;
-    pid_t pid = fork();
+    pid_t pid = FAILPOINT("disk.fork") ? -1 : fork();
 
     if (pid < 0)
         return err_sys(e, "mkfs.ext4");
@@ -63,11 +64,13 @@ int disk_open(int boxfd, uint64_t bytes, char hint[240], struct err *e)
         return fd_steal(&fd);
     if (errno != ENOENT)
         return err_sys(e, "disk.img");
-    fd = openat(boxfd, DRAFT, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || ftruncate(fd, (off_t)bytes))
+    fd = FAILPOINT("disk.open")
+             ? -1
+             : openat(boxfd, DRAFT, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || FAILPOINT("disk.truncate") || ftruncate(fd, (off_t)bytes))
         return err_sys(e, "disk.img");
     err = make_filesystem(fd, hint, e);
-    if (!err && renameat(boxfd, DRAFT, boxfd, "disk.img"))
+    if (!err && (FAILPOINT("disk.rename") || renameat(boxfd, DRAFT, boxfd, "disk.img")))
         err = err_sys(e, "disk.img");
     if (err) {
         unlinkat(boxfd, DRAFT, 0);

@@ -1,6 +1,7 @@
 /* journal.c - see journal.h. */
 #include "sandbox/keeper/journal.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/io.h"
 
@@ -32,7 +33,7 @@ void journal_write(struct journal *j, const void *bytes, size_t len)
     if (j->file < 0 || j->full)
         return;
     j->left -= n;
-    if (n && io_write_full(j->file, bytes, n))
+    if (n && (FAILPOINT("journal.write") || io_write_full(j->file, bytes, n)))
         j->full = true; /* the disk is full: the rest would be torn */
     if (n < len && !j->full) {
         j->full = true;

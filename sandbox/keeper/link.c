@@ -6,6 +6,7 @@
  */
 #include "sandbox/keeper/keeper.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -521,17 +522,21 @@ static void on_connect(struct loop_source *src, uint32_t events)
 int link_listen(struct keeper *k, struct err *e)
 {
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
-    auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    auto_fd int fd = FAILPOINT("link.socket")
+                         ? -1
+                         : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return err_sys(e, "keeper.sock");
     snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/keeper.sock", k->boxfd);
     if (unlinkat(k->boxfd, "keeper.sock", 0) && errno != ENOENT)
         return err_sys(e, "keeper.sock");
-    if (bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) || listen(fd, KEEPER_LINKS))
+    if (FAILPOINT("link.bind") || bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) ||
+        FAILPOINT("link.listen") || listen(fd, KEEPER_LINKS))
         return err_sys(e, "keeper.sock");
     k->listener = (struct loop_source){ .fd = fd, .ready = on_connect };
-    if (loop_add(&k->loop, &k->listener, EPOLLIN, e)) {
+    if (FAILPOINT("link.watch") ? err_sys(e, "keeper.sock")
+                                : loop_add(&k->loop, &k->listener, EPOLLIN, e)) {
         k->listener.fd = -1;
         return -e->code;
     }

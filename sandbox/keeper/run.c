@@ -5,6 +5,7 @@
  */
 #include "sandbox/keeper/keeper.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "sandbox/store_dirs.h"
 
@@ -32,7 +33,7 @@ static void on_engine_gone(struct loop_source *s, uint32_t events)
     int status;
 
     (void)events;
-    if (wait4(k->run.pid, &status, WNOHANG, &used) != k->run.pid)
+    if (FAILPOINT("run.reap") || wait4(k->run.pid, &status, WNOHANG, &used) != k->run.pid)
         return;
     limits_end(k, &used);
     loop_remove(&k->loop, s);
@@ -80,6 +81,8 @@ static int watch(struct keeper *k, struct loop_source *s, int fd,
                  void (*ready)(struct loop_source *, uint32_t), struct err *e)
 {
     *s = (struct loop_source){ .fd = fd, .ready = ready };
+    if (FAILPOINT("run.watch"))
+        return err_sys(e, "events");
     return fd < 0 ? 0 : loop_add(&k->loop, s, EPOLLIN, e);
 }
 
@@ -92,7 +95,8 @@ static int watch_host(struct keeper *k, struct err *e)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK); /* blocked since main() */
+    /* blocked since main() */
+    fd = FAILPOINT("run.signals") ? -1 : signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return err_sys(e, "signals");
     err = watch(k, &k->signals, fd, on_signal, e);
@@ -234,11 +238,12 @@ static int finish(struct keeper *k, struct err *e)
     k->state.phase = BOX_ENDED;
     journal_drain(&k->console);
     journal_drain(&k->engine_log);
+    (void)FAILPOINT("finish.audit");
     guard_close(k->guard, k->state.reason);
     k->guard = NULL;
     loop_remove(&k->loop, &k->listener);
     fd_closep(&k->listener.fd);
-    if (unlinkat(k->boxfd, "keeper.sock", 0))
+    if (FAILPOINT("finish.socket") || unlinkat(k->boxfd, "keeper.sock", 0))
         keeper_log(k, "keeper.sock: %s", strerror(errno));
     if (k->cfg.ephemeral) {
         if (store_remove_locked(k->store, k->cfg.id, k->boxfd, &why)) {
@@ -249,7 +254,9 @@ static int finish(struct keeper *k, struct err *e)
         keeper_save(k);
     }
     keeper_trace(k, "ended");
+    (void)FAILPOINT("finish.unlock");
     fd_closep(&k->lock);
+    (void)FAILPOINT("finish.tell");
     text = box_state_to_json(&k->state, &why);
     for (struct link *l = k->links; l; l = l->next)
         say_farewell(l, text);

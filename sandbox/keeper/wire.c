@@ -1,6 +1,7 @@
 /* wire.c - the control port: bytes between its socket and yamux, events to sessions. */
 #include "sandbox/keeper/keeper.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -182,6 +183,8 @@ int wire_open(struct keeper *k, int fd, struct err *e)
     w->y = yamux_new(&cfg);
     if (!w->y)
         return err_set(e, ENOMEM, "out of memory");
+    if (FAILPOINT("wire.watch"))
+        return err_sys(e, "control port");
     return loop_add(&k->loop, &w->src, EPOLLIN, e);
 }
 
