@@ -1,9 +1,11 @@
 /* box_jail.c - see box_jail.h. */
 #include "sandbox/box_jail.h"
 
+#include "base/failpoint.h"
 #include "base/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -77,11 +79,23 @@ bool box_sweep_jail(const struct box_jail *j)
     for (uint32_t i = 0; i < j->ncgroups; i++) {
         int tries = is_leaf(j->cgroup[i]) ? SWEEP_TRIES : 0;
 
-        while (tries && rmdir(j->cgroup[i]) && errno == EBUSY && --tries)
+        while (tries && (FAILPOINT("cgroup.rmdir") || rmdir(j->cgroup[i])) && errno == EBUSY &&
+               --tries)
             nanosleep(&pause, NULL);
         clean = clean && tries;
     }
     return clean;
+}
+
+bool box_has_leaves(int dirfd)
+{
+    struct box_jail j;
+    bool found = false;
+
+    if (!faccessat(dirfd, FILE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) && !box_load_jail(dirfd, &j, NULL))
+        for (uint32_t i = 0; i < j.ncgroups; i++)
+            found = found || (is_leaf(j.cgroup[i]) && access(j.cgroup[i], F_OK) == 0);
+    return found;
 }
 
 void box_sweep_jail_of(int dirfd)
@@ -140,8 +154,9 @@ int box_save_jail(int dirfd, const struct box_jail *j, struct err *e)
 {
     json_t *o = to_json(j);
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
-    int err = text ? io_store(dirfd, FILE_NAME, text, strlen(text), 0600, e)
-                   : err_set(e, ENOMEM, FILE_NAME ": out of memory");
+    int err = FAILPOINT("jail.save") ? err_sys(e, FILE_NAME)
+              : text                 ? io_store(dirfd, FILE_NAME, text, strlen(text), 0600, e)
+                                     : err_set(e, ENOMEM, FILE_NAME ": out of memory");
 
     free(text);
     json_decref(o);

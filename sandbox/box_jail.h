@@ -45,7 +45,9 @@ uint64_t box_space_of(pid_t pid, unsigned i);
 
 /* Removes its cgroups, whose processes have ended; idempotent. false: one is still there. */
 bool box_sweep_jail(const struct box_jail *j);
-/* The same with what jail.json in this directory says, if there is one. */
+/* true: a cgroup that jail.json in this directory names is still there. */
+bool box_has_leaves(int dirfd);
+/* box_sweep_jail with what jail.json in this directory says, if there is one. */
 void box_sweep_jail_of(int dirfd);
 
 must_check int box_save_jail(int dirfd, const struct box_jail *j, struct err *e);

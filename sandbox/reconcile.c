@@ -4,6 +4,7 @@
  * The lock is the only truth about owners: the kernel lets go of it when its holder dies, however
  * it dies. Everything here may be repeated, also after dying half-way.
  */
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "sandbox/audit/lost.h"
 #include "sandbox/box_jail.h"
@@ -32,12 +33,14 @@ static void closedirp(DIR **d)
 
 int box_lock(int dirfd, struct err *e)
 {
-    auto_fd int fd = openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    auto_fd int fd = FAILPOINT("box.lock.open")
+                         ? -1
+                         : openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     struct stat st;
 
     if (fd < 0)
         return errno == ENOENT ? err_set(e, ENOENT, "the sandbox was removed") : err_sys(e, "lock");
-    if (flock(fd, LOCK_EX | LOCK_NB))
+    if (FAILPOINT("box.lock.take") || flock(fd, LOCK_EX | LOCK_NB))
         return errno == EWOULDBLOCK ? err_set(e, EWOULDBLOCK, "the sandbox is in use")
                                     : err_sys(e, "lock");
     /* Whoever removed the sandbox meanwhile held the lock of a file that is gone now. */
@@ -66,10 +69,10 @@ int store_delete_tree(struct store *s, const char *dir, struct err *e)
     while ((de = readdir(d))) {
         if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
             continue;
-        if (unlinkat(dirfd(d), de->d_name, 0) && errno != ENOENT)
+        if ((FAILPOINT("box.remove.file") || unlinkat(dirfd(d), de->d_name, 0)) && errno != ENOENT)
             return err_sys(e, "sandbox %s: %s", dir, de->d_name);
     }
-    if (unlinkat(s->boxes, dir, AT_REMOVEDIR) && errno != ENOENT)
+    if ((FAILPOINT("box.remove.dir") || unlinkat(s->boxes, dir, AT_REMOVEDIR)) && errno != ENOENT)
         return err_sys(e, "sandbox %s", dir);
     return 0;
 }
@@ -83,37 +86,13 @@ int store_remove_locked(struct store *s, const char *id, int dir, struct err *e)
         store_drop_name(s, c.name, id);
         box_config_fini(&c);
     }
+    (void)FAILPOINT("box.remove.begin");
     box_sweep_jail_of(dir); /* of a start that came to nothing */
     snprintf(dying, sizeof(dying), ".%s", id);
-    if (renameat(s->boxes, id, s->boxes, dying) && errno != ENOENT)
+    if ((FAILPOINT("box.remove.rename") || renameat(s->boxes, id, s->boxes, dying)) &&
+        errno != ENOENT)
         return err_sys(e, "sandbox %s", id);
     return store_delete_tree(s, dying, e);
-}
-
-int store_remove(struct store *s, const char *id, struct err *e)
-{
-    auto_fd int dir = store_open_box(s, id, e);
-
-    if (dir < 0)
-        return dir;
-
-    auto_fd int lock = box_lock(dir, e);
-
-    if (lock == -EWOULDBLOCK)
-        return err_set(e, EBUSY, "sandbox %s is running", id);
-    return lock < 0 ? lock : store_remove_locked(s, id, dir, e);
-}
-
-static bool is_abandoned(int dir)
-{
-    struct stat st;
-
-    return fstat(dir, &st) == 0 && st.st_mtime + ABANDONED_S < time(NULL);
-}
-
-static bool is_alive(enum box_phase p)
-{
-    return p != BOX_CREATED && p != BOX_ENDED;
 }
 
 /* A log that cannot be closed stays open: `audit verify` says so. */
@@ -129,6 +108,40 @@ static void close_log(int dir)
     free(state);
 }
 
+int store_remove(struct store *s, const char *id, struct err *e)
+{
+    auto_fd int dir = store_open_box(s, id, e);
+
+    if (dir < 0)
+        return dir;
+
+    auto_fd int lock = box_lock(dir, e);
+
+    if (lock == -EWOULDBLOCK)
+        return err_set(e, EBUSY, "sandbox %s is running", id);
+    if (lock < 0)
+        return lock;
+    close_log(dir);
+    return store_remove_locked(s, id, dir, e);
+}
+
+/* Whoever made it says nothing more, or never started it. */
+static bool is_abandoned(int dir, bool ephemeral)
+{
+    auto_fd int client = openat(dir, BOX_CLIENT, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+
+    if (client >= 0 || !ephemeral)
+        return client >= 0 && flock(client, LOCK_EX | LOCK_NB) == 0;
+
+    return fstat(dir, &st) == 0 && st.st_mtime + ABANDONED_S < time(NULL);
+}
+
+static bool is_alive(enum box_phase p)
+{
+    return p != BOX_CREATED && p != BOX_ENDED;
+}
+
 static int record_loss(int dir, struct box_state *st, struct err *e)
 {
     struct timespec t;
@@ -141,13 +154,19 @@ static int record_loss(int dir, struct box_state *st, struct err *e)
     snprintf(st->reason, sizeof(st->reason), "keeper-lost");
     snprintf(st->text, sizeof(st->text), "its keeper died; what was left of it has been ended");
     close_log(dir);
+    if (FAILPOINT("reconcile.record"))
+        return err_sys(e, "state");
     return box_save_state(dir, st, true, e);
 }
 
 /* What is to be done about a sandbox in this state that nobody holds. */
 static bool needs_mending(const struct box_state *st, bool ephemeral, int dir)
 {
-    return is_alive(st->phase) || (ephemeral && (st->phase == BOX_ENDED || is_abandoned(dir)));
+    /* A start that came to nothing has left cgroups, and no pid. */
+    if (!is_alive(st->phase) && box_has_leaves(dir))
+        return true;
+    return is_alive(st->phase) || (ephemeral && st->phase == BOX_ENDED) ||
+           (st->phase == BOX_CREATED && is_abandoned(dir, ephemeral));
 }
 
 static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct err *e)
@@ -165,6 +184,12 @@ static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct
         return store_remove_locked(s, id, dir, e) ? -e->code : 1;
     if (err || !needs_mending(&st, ephemeral, dir))
         return err;
+    if (!is_alive(st.phase))
+        box_sweep_jail_of(dir);
+    if (st.phase == BOX_CREATED && is_abandoned(dir, ephemeral)) {
+        close_log(dir); /* its keeper may have begun one */
+        return store_remove_locked(s, id, dir, e) ? -e->code : 1;
+    }
     if (is_alive(st.phase)) {
         err = proc_kill(st.vmm_pid, st.vmm_start, KILL_MS, e);
         if (err >= 0) {
@@ -177,26 +202,39 @@ static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct
     return err ? err : 1;
 }
 
-int store_reconcile(struct store *s, const char *id, struct err *e)
+int store_needs_mending(int dir, struct err *e)
 {
     struct box_config c;
     struct box_state st;
-    auto_fd int dir = store_open_box(s, id, e);
-
-    if (dir < 0)
-        return dir;
-
     int err = box_load_config(dir, &c, e);
 
     if (err)
-        return err_wrap(e, "sandbox %s", id);
+        return err;
 
     bool ephemeral = c.ephemeral;
 
     box_config_fini(&c);
     err = box_load_state(dir, &st, e);
+    if (err == -EBADMSG && ephemeral)
+        return 1;
+    return err ? err : needs_mending(&st, ephemeral, dir);
+}
+
+int store_reconcile(struct store *s, const char *id, struct err *e)
+{
+    auto_fd int dir = store_open_box(s, id, e);
+    struct box_config c;
+    int err;
+
+    if (dir < 0)
+        return dir;
+    err = store_needs_mending(dir, e);
     /* No lock before there is a need: a keeper may be about to take it. */
-    if ((!err && needs_mending(&st, ephemeral, dir)) || (err == -EBADMSG && ephemeral))
+    if (err == 1 && (err = box_load_config(dir, &c, e)) == 0) {
+        bool ephemeral = c.ephemeral;
+
+        box_config_fini(&c);
         err = mend(s, id, dir, ephemeral, e);
+    }
     return err < 0 ? err_wrap(e, "sandbox %s", id) : err;
 }

@@ -3,10 +3,11 @@
  *
  * A sandbox is prepared in a directory whose name begins with a dot and appears by one rename; it
  * disappears the same way. What a crash leaves behind therefore never looks like a sandbox, and is
- * deleted by a later create.
+ * deleted by the next create.
  */
 #include "sandbox/store.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "sandbox/places.h"
 #include "sandbox/store_dirs.h"
@@ -23,7 +24,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define STALE_S    600 /* a prepared or dying directory this old belongs to nobody */
 #define NAME_TRIES 64
 
 static void freep(char **p)
@@ -39,7 +39,7 @@ static void closedirp(DIR **d)
 
 static int open_sub(int root, const char *name, struct err *e)
 {
-    if (mkdirat(root, name, 0700) && errno != EEXIST)
+    if ((FAILPOINT("store.open.mkdir") || mkdirat(root, name, 0700)) && errno != EEXIST)
         return err_sys(e, "state directory: %s", name);
 
     auto_fd int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -64,7 +64,7 @@ struct store *store_open(struct err *e)
             err_set(e, ENOMEM, "out of memory");
         return NULL;
     }
-    *s = (struct store){ .boxes = -1, .names = -1 };
+    *s = (struct store){ .boxes = -1, .names = -1, .born = -1, .client = -1 };
     s->boxes = open_sub(root, "sandboxes", e);
     s->names = s->boxes < 0 ? -1 : open_sub(root, "names", e);
     if (s->names < 0) {
@@ -80,6 +80,8 @@ void store_close(struct store *s)
         return;
     fd_closep(&s->boxes);
     fd_closep(&s->names);
+    fd_closep(&s->born);
+    fd_closep(&s->client);
     free(s);
 }
 
@@ -120,12 +122,11 @@ static bool box_exists(struct store *s, const char *id)
     return faccessat(s->boxes, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* One change of names at a time; released by closing the descriptor. */
-static int lock_names(struct store *s, struct err *e)
+int store_lock_names(struct store *s, struct err *e)
 {
     auto_fd int fd = openat(s->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0 || flock(fd, LOCK_EX))
+    if (fd < 0 || FAILPOINT("store.names.lock") || flock(fd, LOCK_EX))
         return err_sys(e, "state directory: names");
     return fd_steal(&fd);
 }
@@ -133,9 +134,10 @@ static int lock_names(struct store *s, struct err *e)
 void store_drop_name(struct store *s, const char *name, const char *id)
 {
     char to[BOX_ID_LEN + 1];
-    auto_fd int lock = lock_names(s, NULL);
+    auto_fd int lock = store_lock_names(s, NULL);
 
-    if (lock >= 0 && is_name(name) && read_name(s, name, to) && !strcmp(to, id))
+    if (lock >= 0 && is_name(name) && read_name(s, name, to) && !strcmp(to, id) &&
+        !FAILPOINT("store.name.unlink"))
         unlinkat(s->names, name, 0);
 }
 
@@ -185,29 +187,60 @@ static int choose_name(struct store *s, char *name, struct err *e)
 
 /* ---- create ---- */
 
+void box_let_go(int dirfd)
+{
+    unlinkat(dirfd, BOX_CLIENT, 0);
+}
+
+void store_let_go(struct store *s)
+{
+    if (s->born >= 0)
+        box_let_go(s->born);
+    fd_closep(&s->born);
+    fd_closep(&s->client);
+}
+
+/* From before it can be seen: whoever finds it unlocked knows that its maker is gone. */
+static int hold(struct store *s, int dir, struct err *e)
+{
+    store_let_go(s);
+    s->client = FAILPOINT("store.client.open")
+                    ? -1
+                    : openat(dir, BOX_CLIENT, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (s->client < 0 || FAILPOINT("store.client.lock") || flock(s->client, LOCK_EX | LOCK_NB))
+        return err_sys(e, "new sandbox");
+    s->born = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+    return s->born < 0 ? err_sys(e, "new sandbox") : 0;
+}
+
 /* Fills the new directory and takes the name; everything but the last rename. */
 static int prepare(struct store *s, int dir, const struct box_config *cfg, struct err *e)
 {
     const struct box_state first = { .phase = BOX_CREATED, .exit_code = -1 };
-    int err = box_save_config(dir, cfg, e);
+    int err = hold(s, dir, e);
 
     if (!err)
+        err = box_save_config(dir, cfg, e);
+    if (!err)
         err = box_save_state(dir, &first, !cfg->ephemeral, e);
-    if (!err && symlinkat(cfg->id, s->names, cfg->name))
+    if (!err && (FAILPOINT("store.name.link") || symlinkat(cfg->id, s->names, cfg->name)))
         err = err_sys(e, "name \"%s\"", cfg->name);
     return err;
 }
 
+bool store_is_half(const char *name)
+{
+    return name[0] == '.' && store_is_id(name + 1);
+}
+
+/* With the names locked nobody makes a sandbox, and two may delete one together. */
 static void delete_stale(struct store *s)
 {
     cleanup_with(closedirp) DIR *d = store_open_list(s, ".");
     const struct dirent *de;
-    struct stat st;
 
     while (d && (de = readdir(d)))
-        if (de->d_name[0] == '.' && store_is_id(de->d_name + 1) &&
-            fstatat(s->boxes, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            st.st_mtime + STALE_S < time(NULL) && store_delete_tree(s, de->d_name, NULL))
+        if (store_is_half(de->d_name) && store_delete_tree(s, de->d_name, NULL))
             return; /* not ours to delete: leave the rest as well */
 }
 
@@ -229,10 +262,10 @@ int store_create(struct store *s, struct box_config *cfg, struct err *e)
         return err_set(e, EINVAL,
                        "\"%s\" is not a name: [a-z0-9][a-z0-9_.-]*, at most %d characters",
                        cfg->name, BOX_NAME_MAX);
-    delete_stale(s);
-    lock = lock_names(s, e);
+    lock = store_lock_names(s, e);
     if (lock < 0)
         return lock;
+    delete_stale(s);
     if (cfg->name[0] && !name_is_free(s, cfg->name))
         return err_set(e, EEXIST, "the name \"%s\" is taken", cfg->name);
     err = choose_id(s, cfg->id, e);
@@ -242,13 +275,15 @@ int store_create(struct store *s, struct box_config *cfg, struct err *e)
         return err;
     cfg->created_ns = now_ns();
     snprintf(tmp, sizeof(tmp), ".%s", cfg->id);
-    if (mkdirat(s->boxes, tmp, 0700))
+    if (FAILPOINT("store.create.mkdir") || mkdirat(s->boxes, tmp, 0700))
         return err_sys(e, "new sandbox");
 
-    auto_fd int dir = openat(s->boxes, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_fd int dir = FAILPOINT("store.create.open")
+                          ? -1
+                          : openat(s->boxes, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     err = dir < 0 ? err_sys(e, "new sandbox") : prepare(s, dir, cfg, e);
-    if (!err && renameat(s->boxes, tmp, s->boxes, cfg->id))
+    if (!err && (FAILPOINT("store.create.rename") || renameat(s->boxes, tmp, s->boxes, cfg->id)))
         err = err_sys(e, "new sandbox");
     if (err) {
         char to[BOX_ID_LEN + 1];

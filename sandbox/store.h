@@ -6,6 +6,7 @@
  *     sandboxes/ID/config.json   what was asked; written once at create
  *     sandboxes/ID/state.json    what is; replaced atomically by the keeper
  *     sandboxes/ID/lock          held (flock) by the keeper as long as it lives
+ *     sandboxes/ID/client        held (flock) by who makes it, until a keeper has it
  *     sandboxes/ID/keeper.sock   where the keeper listens
  *     sandboxes/ID/disk.img      the writable layer, when the sandbox has one on disk
  *     sandboxes/ID/output.log    what the main command printed, capped
@@ -82,8 +83,16 @@ struct store *store_open(struct err *e); /* creates it when absent */
 void store_close(struct store *s);
 
 /* Chooses id and name (unless cfg->name is set: -EEXIST when taken), makes the directory, writes
- * config.json and the first state.json. Nothing is left behind on failure. */
+ * config.json and the first state.json. Nothing is left behind on failure.
+ *
+ * Until it is let go, by a keeper that has claimed it or by store_let_go, it lives as long as this
+ * store is open: nobody else would know what to do with it. */
 must_check int store_create(struct store *s, struct box_config *cfg, struct err *e);
+
+/* The sandbox made last is complete, and stays without us. */
+void store_let_go(struct store *s);
+/* The same, by its keeper. */
+void box_let_go(int dirfd);
 
 /* By name, id, or unique id prefix: the sandbox's directory descriptor (the caller's) and its id.
  * -ENOENT with "no such sandbox"; -ENOTUNIQ names two candidates. */

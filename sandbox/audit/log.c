@@ -1,6 +1,7 @@
 /* log.c - the writer; see log.h. */
 #include "sandbox/audit/log.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "sandbox/audit/checkpoint.h"
@@ -38,7 +39,7 @@ static int sync_log(struct audit_log *l, struct err *e)
 {
     if (!l->unsynced_ns)
         return 0;
-    if (fdatasync(l->fd))
+    if (FAILPOINT("audit.log.sync") || fdatasync(l->fd))
         return err_sys(e, "audit log: sync");
     l->unsynced_ns = 0;
     return 0;
@@ -50,7 +51,7 @@ static int append(int fd, off_t *end, const void *buf, size_t len, struct err *e
     ssize_t n;
 
     do
-        n = pwrite(fd, buf, len, *end);
+        n = FAILPOINT("audit.append") ? -1 : pwrite(fd, buf, len, *end);
     while (n < 0 && errno == EINTR);
     if (n == (ssize_t)len) {
         *end += n;
@@ -86,7 +87,7 @@ static int checkpoint(struct audit_log *l, bool closed, struct err *e)
     err = append(l->notes_fd, &l->notes_end, note, (size_t)n + 1, e);
     if (err)
         return err;
-    if (fdatasync(l->notes_fd))
+    if (FAILPOINT("audit.notes.sync") || fdatasync(l->notes_fd))
         return err_sys(e, "audit checkpoints: sync");
     l->noted = l->chain.size;
     l->noted_ns = now_ns(CLOCK_BOOTTIME);
@@ -157,6 +158,11 @@ static void release(struct audit_log *l)
     free(l);
 }
 
+bool audit_log_is_closed(const struct audit_log *l)
+{
+    return l->closed;
+}
+
 int audit_log_close(struct audit_log *l, struct err *e)
 {
     int err;
@@ -189,7 +195,9 @@ static int cut_torn(int fd, off_t *end, off_t *cut, struct err *e)
         return err_set(e, EBADMSG, "audit log: a line longer than any record");
     *end = from + n;
     *cut = size - *end;
-    return *cut && ftruncate(fd, *end) ? err_sys(e, "audit log: cutting a torn line") : 0;
+    return *cut && (FAILPOINT("audit.cut") || ftruncate(fd, *end))
+               ? err_sys(e, "audit log: cutting a torn line")
+               : 0;
 }
 
 static int rebuild(void *arg, const struct audit_record *r)
@@ -206,10 +214,12 @@ static int open_one(int dirfd, const char *name, int *fd, struct err *e)
 {
     const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-    *fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    *fd = FAILPOINT("audit.open")
+              ? -1
+              : openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (*fd < 0)
         return err_sys(e, "audit %s", name);
-    if (fcntl(*fd, F_OFD_SETLK, &whole))
+    if (FAILPOINT("audit.lock") || fcntl(*fd, F_OFD_SETLK, &whole))
         return errno == EAGAIN || errno == EACCES
                    ? err_set(e, EBUSY, "audit %s: another process writes it", name)
                    : err_sys(e, "audit %s", name);

@@ -44,6 +44,9 @@ void audit_log_checkpoint_every(struct audit_log *l, uint64_t ns);
  * the delay until the next call, UINT64_MAX when nothing waits. */
 must_check int audit_log_tick(struct audit_log *l, uint64_t *next_ns, struct err *e);
 
+/* Its last checkpoint closes it. */
+bool audit_log_is_closed(const struct audit_log *l);
+
 /* Writes the closing checkpoint and frees. NULL is fine. */
 must_check int audit_log_close(struct audit_log *l, struct err *e);
 

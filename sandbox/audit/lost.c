@@ -1,6 +1,7 @@
 /* lost.c - see lost.h. */
 #include "sandbox/audit/lost.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "sandbox/audit/log.h"
 
@@ -13,9 +14,15 @@ static int record(int top, int dir, const char *id, const char *policy_hash, str
 {
     static const char why[] = "its keeper was killed; what was left of the sandbox has been ended";
     struct audit_record r = { .decision = AUDIT_EVENT, .grade = '-' };
-    struct audit_key *key = audit_key_own(top, "key", e);
+    struct audit_key *key =
+        FAILPOINT("audit.lost") ? (err_sys(e, "audit log"), NULL) : audit_key_own(top, "key", e);
     struct audit_log *log = key ? audit_log_open(dir, id, key, e) : NULL;
     int err = log ? 0 : -e->code;
+
+    if (log && audit_log_is_closed(log)) { /* it got that far */
+        audit_key_free(key);
+        return audit_log_close(log, e);
+    }
 
     audit_text(r.policy, sizeof(r.policy), policy_hash, strlen(policy_hash));
     audit_text(r.actor, sizeof(r.actor), "carrel", 6);

@@ -359,6 +359,8 @@ int verb_create(struct cli *c)
     if (args_has(c->args, OPT_DRY_RUN))
         return show_plan(c, &b);
 
+    store_let_go(b.store);
+
     int status = print_name(c, &b);
 
     birth_fini(&b);

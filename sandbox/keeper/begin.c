@@ -5,6 +5,7 @@
  */
 #include "sandbox/keeper/keeper.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "policies/words.h"
 #include "sandbox/engine/cgroup.h"
@@ -117,8 +118,10 @@ int keeper_claim(struct keeper *k, struct err *e)
 static int open_log(struct keeper *k, struct journal *j, const char *name, uint64_t cap,
                     struct err *e)
 {
-    int fd = openat(k->boxfd, name,
-                    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = FAILPOINT("keeper.log.open")
+                 ? -1
+                 : openat(k->boxfd, name,
+                          O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0)
         return err_sys(e, "%s", name);
@@ -132,7 +135,7 @@ static int open_engine_log(struct keeper *k, struct keeper_parts *p, struct err 
     int fds[2];
 
     journal_init(&k->engine_log, fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), ENGINE_LOG_CAP);
-    if (pipe2(fds, O_CLOEXEC))
+    if (FAILPOINT("keeper.enginelog.pipe") || pipe2(fds, O_CLOEXEC))
         return err_sys(e, "pipe");
     p->log = fds[1];
     return journal_follow(&k->engine_log, &k->loop, fds[0], e);
@@ -147,7 +150,7 @@ static int open_console(struct keeper *k, struct keeper_parts *p, struct err *e)
         return 0;
     if (open_log(k, &k->console, "console.log", guard_plan(k->guard)->console, e))
         return -e->code;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+    if (FAILPOINT("keeper.console.pair") || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
         return err_sys(e, "socketpair");
     p->console = fds[1];
     return journal_follow(&k->console, &k->loop, fds[0], e);
@@ -157,7 +160,7 @@ static int open_port(struct keeper *k, struct keeper_parts *p, struct err *e)
 {
     int fds[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+    if (FAILPOINT("keeper.port.pair") || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
         return err_sys(e, "socketpair");
     p->port = fds[1];
     return wire_open(k, fds[0], e);
@@ -192,7 +195,8 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
     spec.nvolumes = p->nvolumes;
     keeper_jail_prepare(k);
 
-    int err = k->engine->start(&spec, &k->run, e);
+    int err = FAILPOINT("keeper.engine.start") ? err_sys(e, "engine")
+                                               : k->engine->start(&spec, &k->run, e);
 
     if (err)
         return err;
@@ -207,7 +211,12 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
         .exit_code = -1,
     };
     snprintf(k->state.engine, sizeof(k->state.engine), "%s", k->engine->name);
-    err = box_save_state(k->boxfd, &k->state, !k->cfg.ephemeral, e);
+    err = FAILPOINT("keeper.record") ? err_sys(e, "state")
+                                     : box_save_state(k->boxfd, &k->state, !k->cfg.ephemeral, e);
+    if (!err)
+        box_let_go(k->boxfd); /* from here on its state says what is to be done about it */
+    if (!err && FAILPOINT("keeper.release"))
+        err = err_sys(e, "engine");
     return err ? err : engine_release(&k->run, e);
 }
 
@@ -219,7 +228,7 @@ static int greet(struct keeper *k, struct err *e)
     uint8_t seed[SEED_BYTES];
     struct timespec t;
 
-    if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+    if (FAILPOINT("keeper.seed") || getrandom(seed, sizeof(seed), 0) != sizeof(seed))
         return err_sys(e, "random numbers");
     clock_gettime(CLOCK_REALTIME, &t);
     msg_begin(&k->builder, MSG_SETUP);
@@ -270,7 +279,7 @@ static int open_guard(struct keeper *k, const struct keeper_parts *p, char hint[
                                      .image_fd = p->image,
                                      .kernel_fd = p->kernel };
 
-    k->guard = guard_open(&s, hint, e);
+    k->guard = FAILPOINT("keeper.guard") ? (err_sys(e, "policy"), NULL) : guard_open(&s, hint, e);
     if (!k->guard)
         return -e->code;
     k->cfg.mem_bytes = guard_plan(k->guard)->memory;
@@ -304,6 +313,8 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
     if (err)
         return err;
     keeper_trace(k, "engine started");
+    if (FAILPOINT("keeper.started"))
+        return err_sys(e, "engine");
     keeper_event(k, LIFE_START);
     k->deadline = keeper_now() + boot_limit(k);
     wire_pump(k);

@@ -62,6 +62,8 @@ static int fail(struct keeper *k, int readyfd, const struct err *e, const char *
 
     keeper_log(k, "failed: %s", e->msg);
     keeper_undo(k);
+    guard_close(k->guard, "refused"); /* while the lock says that somebody is at it */
+    k->guard = NULL;
     if (k->lock >= 0) {
         unlinkat(k->boxfd, "keeper.sock", 0);
         if (k->cfg.ephemeral) {

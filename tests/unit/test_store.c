@@ -483,10 +483,10 @@ static void h07_nothing_is_left_of_a_failed_create(void **s)
     make("full", false, found);
 }
 
-static void stale_leftovers_are_deleted(void **s)
+/* Whoever makes or deletes one holds the lock on names, or would not mind. */
+static void leftovers_are_deleted_by_the_next_create(void **s)
 {
     char path[160], id[BOX_ID_LEN + 1];
-    const struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
 
     (void)s;
     snprintf(path, sizeof(path), "%s/sandboxes/.0123456789ab", root);
@@ -495,11 +495,35 @@ static void stale_leftovers_are_deleted(void **s)
     close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     snprintf(path, sizeof(path), "%s/sandboxes/.0123456789ab", root);
     make("", false, id);
-    assert_int_equal(access(path, F_OK), 0); /* young: somebody may be making it */
-    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
-    make("", false, id);
     assert_int_equal(access(path, F_OK), -1);
-    assert_int_equal(count_boxes(), 2);
+    assert_int_equal(count_boxes(), 1);
+}
+
+/* h06: who made it is gone before a keeper had it: it goes too, and its name. One that was let go
+ * stays. */
+static void h06_unfinished_ones_go_with_their_maker(void **s)
+{
+    struct box_config c = wanted("begun", false);
+    struct store *other = store_open(&e);
+    char id[BOX_ID_LEN + 1], found[BOX_ID_LEN + 1];
+
+    (void)s;
+    assert_int_equal(store_create(other, &c, &e), 0);
+    memcpy(id, c.id, sizeof(id));
+    box_config_fini(&c);
+    assert_int_equal(store_reconcile(store, id, &e), 0);
+    store_close(other);
+    assert_int_equal(store_reconcile(store, id, &e), 1);
+    assert_int_equal(store_find(store, "begun", found, &e), -ENOENT);
+
+    other = store_open(&e);
+    c = wanted("begun", false);
+    assert_int_equal(store_create(other, &c, &e), 0);
+    store_let_go(other);
+    store_close(other);
+    assert_int_equal(store_reconcile(store, c.id, &e), 0);
+    assert_int_equal(count_boxes(), 1);
+    box_config_fini(&c);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -522,7 +546,8 @@ int main(void)
         T(lost_ephemeral_ones_vanish),
         T(the_lock_of_a_removed_sandbox),
         T(h07_nothing_is_left_of_a_failed_create),
-        T(stale_leftovers_are_deleted),
+        T(leftovers_are_deleted_by_the_next_create),
+        T(h06_unfinished_ones_go_with_their_maker),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
