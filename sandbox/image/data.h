@@ -76,6 +76,11 @@ struct data_tmp {
 must_check int data_tmp_new(struct data_tmp *t, struct err *e);
 void data_tmp_free(struct data_tmp *t);
 
+/* Removes (dry: finds) those that killed processes left behind, and tells of each. */
+void data_tmp_sweep(bool dry,
+                    void (*tell)(void *arg, const char *name, int err, const struct err *e),
+                    void *arg);
+
 /* Removes path under dirfd with everything below it; symbolic links are not followed. */
 must_check int data_remove_tree(int dirfd, const char *path, struct err *e);
 

@@ -1,6 +1,7 @@
 /* data_tmp.c - temporary directories that do not outlive their makers. See data.h. */
 #include "sandbox/image/data.h"
 
+#include "base/failpoint.h"
 #include "base/fd.h"
 #include "sandbox/places.h"
 
@@ -28,14 +29,18 @@ static int remove_entry(const FTSENT *ent, struct err *e)
     case FTS_D: /* a package's directories may lack the permission that emptying them takes */
         return chmod(ent->fts_accpath, 0700) ? err_sys(e, "%s", ent->fts_name) : 0;
     case FTS_DP:
-        return rmdir(ent->fts_accpath) && errno != ENOENT ? err_sys(e, "%s", ent->fts_name) : 0;
+        return (FAILPOINT("cache.rmdir") || rmdir(ent->fts_accpath)) && errno != ENOENT
+                   ? err_sys(e, "%s", ent->fts_name)
+                   : 0;
     case FTS_NS:
     case FTS_DNR:
     case FTS_ERR:
         errno = ent->fts_errno;
         return errno == ENOENT ? 0 : err_sys(e, "%s", ent->fts_name);
     default:
-        return unlink(ent->fts_accpath) && errno != ENOENT ? err_sys(e, "%s", ent->fts_name) : 0;
+        return (FAILPOINT("cache.unlink") || unlink(ent->fts_accpath)) && errno != ENOENT
+                   ? err_sys(e, "%s", ent->fts_name)
+                   : 0;
     }
 }
 
@@ -63,7 +68,9 @@ int data_remove_tree(int dirfd, const char *path, struct err *e)
 }
 
 /* Removes the temporary directories whose makers are gone: their lock can be had. */
-static void sweep(int cache)
+static void sweep(int cache, bool dry,
+                  void (*tell)(void *arg, const char *name, int err, const struct err *e),
+                  void *arg)
 {
     int own = openat(cache, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_with(dir_closep) DIR *d = own < 0 ? NULL : fdopendir(own);
@@ -81,10 +88,15 @@ static void sweep(int cache)
         auto_fd int fd =
             openat(cache, ent->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-        /* A failure here is met again, and reported, by whoever needs the room. */
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-            data_remove_tree(cache, ent->d_name, NULL) != 0)
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
             continue;
+
+        /* Untold, a failure is met again, and reported, by whoever needs the room. */
+        struct err e = ERR_INIT;
+        int err = dry ? 0 : data_remove_tree(cache, ent->d_name, &e);
+
+        if (tell)
+            tell(arg, ent->d_name, err, &e);
     }
 }
 
@@ -103,15 +115,15 @@ int data_tmp_new(struct data_tmp *t, struct err *e)
         return e ? -e->code : -ENOENT;
 
     /* Between mkdtemp and the lock another process's sweep must not take the directory. */
-    if (flock(cache, LOCK_EX))
+    if (FAILPOINT("cache.lock") || flock(cache, LOCK_EX))
         return err_sys(e, "%s", dir);
-    sweep(cache);
+    sweep(cache, false, NULL, NULL);
     if (snprintf(t->path, sizeof(t->path), "%s/" TMP_PREFIX "XXXXXX", dir) >= (int)sizeof(t->path))
         return err_set(e, ENAMETOOLONG, "%s: path too long", dir);
-    if (!mkdtemp(t->path))
+    if (FAILPOINT("cache.mkdtemp") || !mkdtemp(t->path))
         return err_sys(e, "%s", t->path);
     t->fd = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (t->fd < 0 || flock(t->fd, LOCK_EX | LOCK_NB)) {
+    if (t->fd < 0 || FAILPOINT("cache.hold") || flock(t->fd, LOCK_EX | LOCK_NB)) {
         int err = err_sys(e, "%s", t->path);
 
         rmdir(t->path);
@@ -119,6 +131,17 @@ int data_tmp_new(struct data_tmp *t, struct err *e)
         return err;
     }
     return 0;
+}
+
+void data_tmp_sweep(bool dry,
+                    void (*tell)(void *arg, const char *name, int err, const struct err *e),
+                    void *arg)
+{
+    cleanup_with(strp) char *dir = places_cache_dir(NULL);
+    auto_fd int cache = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (cache >= 0 && flock(cache, LOCK_EX) == 0)
+        sweep(cache, dry, tell, arg);
 }
 
 void data_tmp_free(struct data_tmp *t)

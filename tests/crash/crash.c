@@ -1,0 +1,325 @@
+/*
+ * crash.c - every process of a sandbox dies at every failpoint, and every side effect fails.
+ *
+ *     crash list               the failpoints, and how often lives come to each
+ *     crash ci                 each once: its process killed, its engine killed, an error (h02,
+ * h07) crash all                every time each is come to, with every error crash one LIFE WHAT
+ * one of them, e.g. `crash one kept io.store.rename@3=kill` crash cycles N           as many lives
+ * after each other: nothing grows crash many N             as many sandboxes at once
+ *
+ * Lives are those of crash_life.c, with the real keeper, launcher and jail, and fake_vmm.c for the
+ * machine. Afterwards crash_check.c is the next command.
+ */
+#include "crash.h"
+
+#include "base/failpoint.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POINTS  512u
+#define HANG_S  20u
+#define WORKERS 4u /* lives are spent in waiting */
+
+static char root[64];
+static struct failpoint_count counts[LIVES][POINTS];
+static unsigned failures, lives;
+
+static void fresh_root(void)
+{
+    char path[128];
+
+    /* In memory where possible: it is not the disk that is tested. */
+    snprintf(root, sizeof(root), "%s/carrel-crash.XXXXXX",
+             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+    if (!mkdtemp(root))
+        abort();
+    snprintf(path, sizeof(path), "%s/state", root);
+    setenv("CARREL_STATE", path, 1);
+    snprintf(path, sizeof(path), "%s/data", root);
+    setenv("CARREL_DATA", path, 1);
+    snprintf(path, sizeof(path), "%s/counts", root);
+    setenv("CARREL_FAILPOINTS", path, 1);
+}
+
+static void remove_root(void)
+{
+    char cmd[128];
+
+    snprintf(cmd, sizeof(cmd), "rm -rf %s", root);
+    if (system(cmd)) /* NOLINT(cert-env33-c): a directory of our own */
+        printf("FAILED: %s\n", cmd);
+}
+
+static void read_counts(struct failpoint_count to[POINTS])
+{
+    auto_fd int fd = open(getenv("CARREL_FAILPOINTS"), O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || read(fd, to, sizeof(counts[0])) != sizeof(counts[0]))
+        memset(to, 0, sizeof(counts[0]));
+}
+
+static pid_t begin(enum life l, const char *what)
+{
+    pid_t pid;
+
+    lives++;
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        if (!getenv("CRASH_VERBOSE"))
+            dup2(quiet, 2);
+        if (what)
+            setenv("CARREL_FAILPOINT", what, 1);
+        alarm(HANG_S);
+        _exit(life_run(l));
+    }
+    return pid;
+}
+
+/* A child of this process that is a machine, or becomes one. */
+static pid_t engine_of(pid_t keeper)
+{
+    char path[64], text[512];
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)keeper, (int)keeper);
+
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+    text[n > 0 ? n : 0] = '\0';
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+/* Until the life is over; whoever stops is let go on once its victim is killed. */
+static bool await(pid_t driver, bool kill_driver)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WUNTRACED)) > 0) {
+        if (WIFSTOPPED(status)) {
+            pid_t victim = kill_driver ? driver : pid == driver ? 0 : engine_of(pid);
+
+            if (victim > 0)
+                kill(victim, SIGKILL);
+            kill(pid, SIGCONT);
+        } else if (pid == driver) {
+            return !(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+        }
+    }
+    return true;
+}
+
+static void one(enum life l, const char *what, bool kill_driver)
+{
+    char about[160];
+    unsigned was = failures;
+    /* Where the log itself cannot be written, its end may be missing; what is there verifies. */
+    bool unlucky = strchr(what, '=') && !strstr(what, "=kill") && !strstr(what, "=stop");
+
+    snprintf(about, sizeof(about), "%s %s%s", life_names[l], what,
+             strstr(what, "=stop") ? kill_driver ? " (client)" : " (engine)" : "");
+    fresh_root();
+    if (!await(begin(l, what), kill_driver)) {
+        printf("FAILED %s: hangs\n", about);
+        failures++;
+    }
+    failures += check_all(root, about, unlucky);
+    if (failures == was || !getenv("CRASH_KEEP"))
+        remove_root();
+    else
+        printf("    see %s\n", root);
+}
+
+/* An undisturbed life: what there is, and how often it is come to. */
+static void survey(void)
+{
+    for (enum life l = 0; l < LIVES; l++) {
+        int status;
+
+        fresh_root();
+        if (waitpid(begin(l, NULL), &status, 0) < 0 || status) {
+            printf("FAILED %s: an undisturbed life ends with status %x\n", life_names[l], status);
+            failures++;
+        }
+        read_counts(counts[l]);
+        failures += check_all(root, life_names[l], false);
+        remove_root();
+    }
+}
+
+static int list(void)
+{
+    for (size_t i = 0; i < POINTS && counts[0][i].name[0]; i++) {
+        unsigned kept = 0;
+
+        for (size_t k = 0; k < POINTS; k++)
+            if (!strcmp(counts[LIFE_KEPT][k].name, counts[0][i].name))
+                kept = counts[LIFE_KEPT][k].hits;
+        printf("%-24s %4u %4u\n", counts[0][i].name, counts[0][i].hits, kept);
+    }
+    return failures != 0;
+}
+
+static unsigned worker; /* of WORKERS */
+
+static void act(enum life l, const char *name, unsigned nth, const char *how)
+{
+    static unsigned turn;
+    char what[96];
+
+    if (turn++ % WORKERS != worker)
+        return;
+
+    snprintf(what, sizeof(what), "%s@%u=%s", name, nth, how);
+    one(l, what, false);
+    if (!strcmp(how, "stop"))
+        one(l, what, true);
+}
+
+static void each_point(bool all)
+{
+    static const char *const ways[] = { "kill", "stop", "ENOSPC", "EIO", "EMFILE" };
+    unsigned turn = 0;
+
+    for (enum life l = 0; l < LIVES; l++)
+        for (size_t i = 0; i < POINTS && counts[l][i].name[0]; i++) {
+            const struct failpoint_count *c = &counts[l][i];
+
+            for (unsigned nth = 1; nth <= (all ? c->hits : c->hits > 0); nth++)
+                for (size_t w = 0; w < array_len(ways); w++)
+                    /* In CI the ephemeral life dies, and each point fails in one way. */
+                    if (all || (w == 0) || (w == 1 && l == LIFE_EPHEMERAL && turn++ % 4 == 0) ||
+                        (w >= 2 && l == LIFE_KEPT && turn++ % 3 == w - 2))
+                        act(l, c->name, nth, ways[w]);
+            if (all && c->hits) /* a disk that stays full */
+                act(l, c->name, 0, "ENOSPC");
+        }
+}
+
+static void loop(bool all)
+{
+    for (worker = 0; worker < WORKERS; worker++) {
+        fflush(stdout);
+        if (fork() == 0) {
+            failures = lives = 0;
+            if (prctl(PR_SET_CHILD_SUBREAPER, 1))
+                abort();
+            each_point(all);
+            printf("    %u lives, %u failures\n", lives, failures);
+            _exit(failures > 250 ? 250 : (int)failures);
+        }
+    }
+    for (int status; wait(&status) > 0;)
+        failures += WIFEXITED(status) ? (unsigned)WEXITSTATUS(status) : 1;
+}
+
+static long rss_kib(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    long pages = 0, resident = 0;
+
+    if (f && fscanf(f, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    if (f)
+        fclose(f);
+    return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void cycles(unsigned n)
+{
+    long before = 0;
+    unsigned fds = 0, mounts = check_mounts();
+
+    fresh_root();
+    for (unsigned i = 0; i < n; i++) {
+        if (!await(begin(LIFE_EPHEMERAL, NULL), false)) {
+            printf("FAILED cycle %u: hangs\n", i);
+            failures++;
+        }
+        while (waitpid(-1, NULL, 0) > 0)
+            ;
+        if (i == n / 10) {
+            before = rss_kib();
+            fds = check_descriptors();
+        }
+    }
+    failures += check_all(root, "cycles", false);
+    remove_root();
+    if (check_descriptors() != fds || check_mounts() != mounts || rss_kib() > before + 256) {
+        printf("FAILED cycles: descriptors %u -> %u, mounts %u -> %u, memory %ld -> %ld KiB\n", fds,
+               check_descriptors(), mounts, check_mounts(), before, rss_kib());
+        failures++;
+    }
+}
+
+static void many(unsigned n)
+{
+    int status;
+
+    fresh_root();
+    setenv("CRASH_UNNAMED", "1", 1);
+    for (unsigned i = 0; i < n; i++)
+        begin(LIFE_EPHEMERAL, NULL);
+    while (wait(&status) > 0)
+        if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+            printf("FAILED many: status %x\n", status);
+            failures++;
+        }
+    unsetenv("CRASH_UNNAMED");
+    failures += check_all(root, "many", false);
+    remove_root();
+}
+
+int main(int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+    struct timespec begun, now;
+    unsigned mounts = check_mounts();
+
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1))
+        return 2;
+    setenv("CARREL_AWAIT_MS", "150", 1);
+    if (!strcmp(verb, "one") && argc == 4) {
+        one(strcmp(argv[2], "kept") ? LIFE_EPHEMERAL : LIFE_KEPT, argv[3], false);
+        if (strstr(argv[3], "=stop"))
+            one(strcmp(argv[2], "kept") ? LIFE_EPHEMERAL : LIFE_KEPT, argv[3], true);
+    } else if (!strcmp(verb, "list")) {
+        survey();
+        return list();
+    } else if (!strcmp(verb, "ci") || !strcmp(verb, "all")) {
+        survey();
+        loop(!strcmp(verb, "all"));
+    } else if (!strcmp(verb, "cycles") && argc == 3) {
+        cycles((unsigned)strtoul(argv[2], NULL, 10));
+    } else if (!strcmp(verb, "many") && argc == 3) {
+        many((unsigned)strtoul(argv[2], NULL, 10));
+    } else {
+        fputs("crash list|ci|all|one LIFE WHAT|cycles N|many N\n", stderr);
+        return 2;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (check_mounts() != mounts) {
+        puts("FAILED: mounts are left");
+        failures++;
+    }
+    printf("%u failures, %ld s\n", failures, (long)(now.tv_sec - begun.tv_sec));
+    return failures != 0;
+}

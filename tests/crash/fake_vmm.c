@@ -1,0 +1,133 @@
+/*
+ * fake_vmm.c - a guest that speaks yamux and msg and nothing else, for tests of everything round a
+ * machine. `carrel-vmm FD`. Commands by their first argument: "true" ends at once, "wait" at a
+ * signal; all others print their name.
+ */
+#include "base/msg.h"
+#include "base/yamux.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CALLS 64u
+
+static struct call {
+    uint32_t id;
+    size_t have;
+    char what[32];
+    uint8_t buf[MSG_HEADER + MSG_MAX];
+} calls[CALLS];
+
+static struct yamux *y;
+
+static void say(uint32_t id, enum msg_type type, const void *body, size_t len)
+{
+    uint8_t head[MSG_HEADER];
+
+    msg_header(head, type, (uint32_t)len);
+    if (yamux_write(y, id, head, sizeof(head)) != sizeof(head) ||
+        (len && yamux_write(y, id, body, len) != (ssize_t)len))
+        _exit(70);
+}
+
+static void leave(struct call *c, uint8_t kind, uint8_t code)
+{
+    const uint8_t body[2] = { kind, code };
+
+    say(c->id, MSG_EXIT, body, sizeof(body));
+    yamux_close(y, c->id);
+}
+
+static void on_exec(struct call *c, const struct msg_frame *f)
+{
+    static const uint8_t pid[4] = { 7 };
+    struct msg_field field;
+    uint32_t pos = 0;
+
+    while (msg_next_field(f, &pos, &field) == 1)
+        if (field.tag == MSG_ARG && !c->what[0])
+            snprintf(c->what, sizeof(c->what), "%.*s", (int)field.len, (const char *)field.at);
+    say(c->id, MSG_STARTED, pid, sizeof(pid));
+    if (strcmp(c->what, "wait") == 0 || strcmp(c->what, "/wait") == 0)
+        return;
+    if (!strstr(c->what, "true"))
+        say(c->id, MSG_STDOUT, c->what, strlen(c->what));
+    leave(c, MSG_EXITED, 0);
+}
+
+static void on_request(struct call *c, const struct msg_frame *f)
+{
+    switch (f->type) {
+    case MSG_SETUP: say(c->id, MSG_DONE, NULL, 0); break;
+    case MSG_EXEC: on_exec(c, f); break;
+    case MSG_POWEROFF: exit(0);
+    case MSG_SIGNAL: leave(c, MSG_SIGNALED, f->body[0]); break;
+    default: break;
+    }
+}
+
+static void take(struct call *c)
+{
+    struct msg_frame f;
+    ssize_t n = yamux_read(y, c->id, c->buf + c->have, sizeof(c->buf) - c->have);
+
+    if (n > 0)
+        c->have += (size_t)n;
+    while ((n = msg_parse(c->buf, c->have, &f)) > 0) {
+        on_request(c, &f);
+        memmove(c->buf, c->buf + n, c->have - (size_t)n);
+        c->have -= (size_t)n;
+    }
+}
+
+static void on_event(const struct yamux_event *ev)
+{
+    for (size_t i = 0; i < CALLS; i++) {
+        struct call *c = &calls[i];
+
+        if (c->id != (ev->type == YAMUX_OPENED ? 0 : ev->id))
+            continue;
+        if (ev->type == YAMUX_OPENED)
+            *c = (struct call){ .id = ev->id };
+        else if (ev->type == YAMUX_RESET)
+            c->id = 0;
+        else if (ev->type == YAMUX_READABLE)
+            take(c);
+        return;
+    }
+}
+
+static void send_all(int fd)
+{
+    static uint8_t out[65536];
+    size_t n;
+
+    while ((n = yamux_output(y, out, sizeof(out))) > 0)
+        if (write(fd, out, n) != (ssize_t)n)
+            exit(0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct yamux_config cfg = { .max_streams = CALLS, .accept = true };
+    static uint8_t in[65536];
+    int fd = argc > 1 ? atoi(argv[1]) : -1; /* NOLINT(cert-err34-c): our own number */
+    struct yamux_event ev;
+    ssize_t n;
+
+    y = yamux_new(&cfg);
+    while (y && (n = read(fd, in, sizeof(in))) > 0)
+        for (ssize_t used = 0; used < n;) {
+            ssize_t got = yamux_input(y, in + used, (size_t)(n - used));
+
+            if (got < 0)
+                return 71;
+            used += got;
+            while (yamux_next_event(y, &ev))
+                on_event(&ev);
+            send_all(fd);
+        }
+    return 0;
+}
