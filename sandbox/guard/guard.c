@@ -9,9 +9,11 @@
 #include "sandbox/places.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,14 +220,16 @@ static int open_records(struct guard *g, const char *audit, struct err *e)
         [LEDGER_CALLS] = g->plan->budget_tool_calls, [LEDGER_CPU_MS] = g->plan->budget_cpu_ms
     };
     struct problems ps = PROBLEMS_INIT;
-    char *path = NULL;
+    auto_fd int top = places_open_dir(audit, e);
     int err;
 
-    if (asprintf(&path, "%s/%s", audit, g->sandbox) < 0)
-        return err_set(e, ENOMEM, "out of memory");
-    g->dir = places_open_dir(path, e);
-    free(path);
-    err = g->dir < 0 ? g->dir : dossier_save(&g->dossier, g->dir, DOSSIER_FILE, true, e);
+    if (top < 0)
+        return top;
+    if (mkdirat(top, g->sandbox, 0700) && errno != EEXIST)
+        return err_sys(e, "%s/%s", audit, g->sandbox);
+    g->dir = openat(top, g->sandbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    err = g->dir < 0 ? err_sys(e, "%s/%s", audit, g->sandbox)
+                     : dossier_save(&g->dossier, g->dir, DOSSIER_FILE, true, e);
     if (!err)
         err = family_open(&g->family, &g->dossier, audit, g->dir, limit, e);
     if (!err)

@@ -27,6 +27,7 @@ static int conclude(struct guard *g, const char *kind, const struct request *q,
     err = guard_record(g, d->allowed ? AUDIT_ALLOW : AUDIT_DENY, kind, d->rule, d->grade,
                        text_str(&g->asked), e);
     if (!err && g->quarantined) {
+        text_add(&hint, "carrel policy apply");
         err = err_set(e, EACCES, "denied: no sound policy is in force (carrel policy apply)");
     } else if (!err && !d->allowed && enforced) {
         decision_line(g->rules, q, d, &says);

@@ -50,9 +50,12 @@ static void take_over(struct guard *g, struct force *f)
 
 static int quarantine(struct guard *g, const char *why, struct err *e)
 {
+    char text[sizeof(e->msg)]; /* why may be e's own */
+
+    snprintf(text, sizeof(text), "%s", why);
     g->quarantined = true;
-    guard_note(g, "policy.quarantine", why);
-    return err_set(e, EINVAL, "everything is denied from now on: %s", why);
+    guard_note(g, "policy.quarantine", text);
+    return err_set(e, EINVAL, "everything is denied from now on: %s", text);
 }
 
 /* Is the policy that the documents alone make within what those in force make? What a grant adds

@@ -257,6 +257,36 @@ static void p11_what_a_quarantine_denies_is_recorded(void **s)
     box_end(&b);
 }
 
+static void h01_a_log_behind_a_link_is_refused(void **s)
+{
+    struct box b;
+
+    (void)s;
+    no_trust();
+    assert_int_equal(mkdir("audit", 0700), 0);
+    assert_int_equal(mkdir("elsewhere", 0700), 0);
+    assert_int_equal(symlink("../elsewhere", "audit/00000000000a"), 0);
+    b = box_start("00000000000a", broad, (struct with){ 0 });
+    assert_null(b.g);
+    assert_non_null(strstr(e.msg, "00000000000a"));
+    box_end(&b);
+}
+
+static void p11_a_damaged_dossier_says_why(void **s)
+{
+    struct box b;
+
+    (void)s;
+    no_trust();
+    b = box_running("00000000000a", broad, (struct with){ 0 });
+    assert_int_equal(chdir("box-00000000000a"), 0);
+    put(DOSSIER_NEXT, "{}");
+    assert_int_equal(chdir(".."), 0);
+    assert_int_equal(guard_reload(b.g, b.fd, &e), -EINVAL);
+    assert_string_equal(e.msg, "everything is denied from now on: the policy on record is damaged");
+    box_end(&b);
+}
+
 static void p11_a_new_start_is_no_way_out(void **s)
 {
     struct box b;
@@ -498,6 +528,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(p11_what_a_quarantine_denies_is_recorded, setup, teardown),
+        cmocka_unit_test_setup_teardown(h01_a_log_behind_a_link_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(p11_a_damaged_dossier_says_why, setup, teardown),
         cmocka_unit_test_setup_teardown(p11_a_new_start_is_no_way_out, setup, teardown),
         cmocka_unit_test_setup_teardown(h07_what_cannot_be_written_down, setup, teardown),
         cmocka_unit_test_setup_teardown(p11_a_grants_end_is_not_a_quarantines, setup, teardown),
