@@ -196,7 +196,7 @@ bool guard_still(struct guard *g, const char *asked)
 {
     struct arena a = ARENA_INIT;
     struct request q;
-    struct decision d = { 0 };
+    struct decision d = { .grade = 'H' };
     bool still = !g->outgrown && !point_parse_line(&a, asked, &q);
 
     if (still) {
@@ -205,7 +205,7 @@ bool guard_still(struct guard *g, const char *asked)
     }
     if (!d.allowed)
         (void)!guard_record(g, AUDIT_DENY, strncmp(asked, "file", 4) ? "exec" : "file", d.rule,
-                            d.rule ? d.grade : 'H', asked, NULL);
+                            d.grade, asked, NULL);
     arena_fini(&a);
     return still;
 }
