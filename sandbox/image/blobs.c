@@ -29,54 +29,6 @@ static void entry_freep(struct archive_entry **en)
         archive_entry_free(*en);
 }
 
-static void freep(struct blob_file **f)
-{
-    free(*f);
-}
-
-bool blobs_is_bomb(uint64_t in, uint64_t out)
-{
-    return out > BLOBS_FREE && out / BLOBS_RATIO > in;
-}
-
-/* --- libarchive on a descriptor whose position is ours ---------------------------------------- */
-
-static la_ssize_t file_read(struct archive *a, void *arg, const void **buf)
-{
-    struct blob_file *f = arg;
-    ssize_t n = io_pread_full(f->fd, f->buf, sizeof(f->buf), f->at);
-
-    *buf = f->buf;
-    if (n < 0)
-        archive_set_error(a, (int)-n, "%s", strerror((int)-n));
-    else
-        f->at += n;
-    return n;
-}
-
-static la_int64_t file_skip(struct archive *a, void *arg, la_int64_t n)
-{
-    struct blob_file *f = arg;
-    struct stat st;
-
-    (void)a;
-    /* Not past the end: what lies there is missing, which only reading tells. */
-    if (n <= 0 || fstat(f->fd, &st) || st.st_size <= f->at || n > st.st_size - f->at)
-        return 0;
-    f->at += n;
-    return n;
-}
-
-int blob_file_open(struct archive *a, struct blob_file *f, int fd, struct err *e)
-{
-    f->fd = fd;
-    f->at = 0;
-    if (archive_read_open2(a, f, NULL, file_read, file_skip, NULL) != ARCHIVE_OK)
-        return err_set(e, EINVAL, "%s",
-                       archive_error_string(a) ? archive_error_string(a) : "cannot be read");
-    return 0;
-}
-
 /* --- members of a tar ------------------------------------------------------------------------- */
 
 /* docker save | gzip, and what else tools pack layouts with. */
@@ -208,7 +160,7 @@ static int list_members(struct blobs *b, struct archive *a, struct archive_entry
 static int open_members(struct blobs *b, struct err *e)
 {
     struct err why = ERR_INIT;
-    cleanup_with(freep) struct blob_file *f = malloc(sizeof(*f));
+    cleanup_with(blob_file_freep) struct blob_file *f = blob_file_new();
     cleanup_with(entry_freep) struct archive_entry *en = archive_entry_new();
     cleanup_with(archive_freep) struct archive *a = f ? open_tar(b->fd, f, &why) : NULL;
     int got;
@@ -290,7 +242,7 @@ static int open_member(const struct blobs *b, const char *name, struct blob *out
 
     if (!m)
         return missing(name, e);
-    out->file = malloc(sizeof(*out->file));
+    out->file = blob_file_new();
     if (!out->file || !en)
         return err_set(e, ENOMEM, "out of memory");
     out->a = open_tar(b->fd, out->file, e);
@@ -337,7 +289,7 @@ ssize_t blob_read(struct blob *in, void *buf, size_t len, struct err *e)
 void blob_close(struct blob *in)
 {
     archive_freep(&in->a);
-    freep(&in->file);
+    blob_file_freep(&in->file);
     fd_closep(&in->fd);
     *in = BLOB_INIT;
 }

@@ -31,6 +31,9 @@ struct blob_file {
     char buf[BLOBS_CHUNK];
 };
 
+struct blob_file *blob_file_new(void); /* NULL: out of memory */
+void blob_file_freep(struct blob_file **f);
+
 /* Opens a as an archive of these bytes, from the start. */
 must_check int blob_file_open(struct archive *a, struct blob_file *f, int fd, struct err *e);
 

@@ -33,11 +33,6 @@ static void archive_freep(struct archive **a)
         archive_read_free(*a);
 }
 
-static void strp(char **s)
-{
-    free(*s);
-}
-
 void import_result_fini(struct import_result *r)
 {
     json_decref(r->run);
@@ -193,7 +188,7 @@ static int read_tar(const struct source *s, struct squash *out, struct import_re
                     struct err *e)
 {
     cleanup_with(archive_freep) struct archive *a = archive_read_new();
-    struct blob_file *f = malloc(sizeof(*f));
+    struct blob_file *f = blob_file_new();
     int err = a && f ? sift_support(a, e) : err_set(e, ENOMEM, "out of memory");
 
     if (!err)
@@ -202,7 +197,7 @@ static int read_tar(const struct source *s, struct squash *out, struct import_re
         err = sift(a, NULL, out, s->o, r, e);
     archive_freep(&a);
     a = NULL;
-    free(f);
+    blob_file_freep(&f);
     return err;
 }
 
@@ -287,21 +282,24 @@ static _Noreturn void become_reader(const struct source *s, const struct confine
 static int listen_to(struct squash *sq, int fd, struct import_result *r, struct err *why)
 {
     size_t max = sizeof(struct told) + TEXTS_MAX, have = 0;
-    cleanup_with(strp) char *text = malloc(max);
+    char *text = malloc(max);
     ssize_t n = 1;
+    int err = text ? 0 : -ENOMEM;
 
-    while (text && n > 0 && have < max) {
-        int err = tool_wait(&sq->tool, fd);
-
+    while (!err && n > 0 && have < max) {
+        err = tool_wait(&sq->tool, fd);
         if (err)
-            return err;
+            break;
         n = read(fd, text + have, max - have);
         if (n < 0 && errno == EINTR)
             n = 1;
         else if (n > 0)
             have += (size_t)n;
     }
-    return text ? understand(text, have, r, why) : -ENOMEM;
+    if (!err)
+        err = understand(text, have, r, why);
+    free(text);
+    return err;
 }
 
 static int end_of(pid_t pid, struct err *e)

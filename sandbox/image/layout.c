@@ -417,14 +417,14 @@ static int take_name(const json_t *v, const char *what, char out[LAYOUT_NAME_MAX
 /* Its name is its digest, in one of the forms that are about. */
 static int name_digest(struct layout_docker *d, struct err *e)
 {
-    static const char *const prefixes[] = { "blobs/sha256/", "sha256:", "" };
+    static const char *const prefixes[] = { "blobs/sha256/", "sha256:" };
     static const char suffix[] = ".json";
     const char *name = d->config;
-    size_t i = 0, len;
+    size_t len;
 
-    while (strncmp(name, prefixes[i], strlen(prefixes[i])) != 0)
-        i++;
-    name += strlen(prefixes[i]);
+    for (size_t i = 0; i < array_len(prefixes); i++)
+        if (strncmp(d->config, prefixes[i], strlen(prefixes[i])) == 0)
+            name = d->config + strlen(prefixes[i]);
     len = strlen(name);
     if (len > strlen(suffix) && strcmp(name + len - strlen(suffix), suffix) == 0)
         len -= strlen(suffix);

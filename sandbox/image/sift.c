@@ -34,13 +34,12 @@ struct job {
     struct import_result *r;                  /* borrowed */
     struct entry_judge judge;
     struct entry_name name;
-    void *buf; /* owned, SIFT_CHUNK bytes */
+    void *buf; /* borrowed, SIFT_CHUNK bytes */
 };
 
 static void job_fini(struct job *b)
 {
     entry_judge_fini(&b->judge);
-    free(b->buf);
 }
 
 enum entry_kind sift_kind(struct archive_entry *en)
@@ -245,18 +244,19 @@ int sift(struct archive *a, struct tree *tree, struct squash *out, const struct 
 {
     cleanup_with(resolver_freep) struct archive_entry_linkresolver *links =
         tree ? archive_entry_linkresolver_new() : NULL;
-    cleanup_with(job_fini) struct job b = {
-        .in = a, .tree = tree, .links = links, .out = out, .r = r, .buf = malloc(SIFT_CHUNK)
-    };
-    int err;
+    cleanup_with(
+        job_fini) struct job b = { .in = a, .tree = tree, .links = links, .out = out, .r = r };
+    void *buf = malloc(SIFT_CHUNK);
+    int err = buf && (links || !tree) ? 0 : err_set(e, ENOMEM, "out of memory");
 
-    if (!b.buf || (tree && !links))
-        return err_set(e, ENOMEM, "out of memory");
     if (links)
         archive_entry_linkresolver_set_strategy(links, ARCHIVE_FORMAT_TAR_PAX_RESTRICTED);
+    b.buf = buf;
     b.judge.bytes_max = o->bytes_max;
     b.judge.count_max = o->count_max;
-    err = copy_all(&b, e);
+    if (!err)
+        err = copy_all(&b, e);
+    free(buf);
     r->entries = b.judge.count;
     r->bytes = b.judge.bytes;
     r->dropped = b.judge.dropped;

@@ -39,17 +39,13 @@ struct stack {
     struct layout_config config;
     struct merge merge;
     uint64_t room; /* bytes that the layers may still unpack to */
-    char *buf;     /* owned, SIFT_CHUNK bytes */
+    char buf[SIFT_CHUNK];
 };
 
-static void stack_free(struct stack **s)
+static void stack_fini(struct stack *s)
 {
-    if (!*s)
-        return;
-    layout_config_fini(&(*s)->config);
-    merge_fini(&(*s)->merge);
-    free((*s)->buf);
-    free(*s);
+    layout_config_fini(&s->config);
+    merge_fini(&s->merge);
 }
 
 /* --- documents -------------------------------------------------------------------------------- */
@@ -125,7 +121,7 @@ static int read_config(struct stack *s, const char *text, size_t len, size_t nla
 static int read_oci(struct stack *s, struct err *e)
 {
     struct layout_blob at = { 0 };
-    struct layout_manifest m;
+    struct layout_manifest m = { .nlayers = 0 };
     size_t len;
     int err = check_version(s, e);
 
@@ -153,7 +149,7 @@ static int read_oci(struct stack *s, struct err *e)
 
 static int read_docker(struct stack *s, struct err *e)
 {
-    struct layout_docker d;
+    struct layout_docker d = { .nlayers = 0 };
     size_t len;
     cleanup_with(strp) char *text =
         blobs_load(s->blobs, "manifest.json", LAYOUT_JSON_MAX, NULL, UINT64_MAX, &len, e);
@@ -389,11 +385,11 @@ static int write_all(struct stack *s, struct err *e)
 int stack_copy(const struct blobs *b, struct squash *out, const struct import_options *o,
                struct import_result *r, struct err *e)
 {
-    cleanup_with(stack_free) struct stack *s = calloc(1, sizeof(*s));
+    struct stack *s = calloc(1, sizeof(*s));
     uint64_t max = o->bytes_max ? o->bytes_max : ENTRY_BYTES_MAX;
     int err;
 
-    if (!s || !(s->buf = malloc(SIFT_CHUNK)))
+    if (!s)
         return err_set(e, ENOMEM, "out of memory");
     s->blobs = b;
     s->out = out;
@@ -410,5 +406,7 @@ int stack_copy(const struct blobs *b, struct squash *out, const struct import_op
         err = write_all(s, e);
     if (!err)
         r->run = json_incref(s->config.run);
+    stack_fini(s);
+    free(s);
     return err;
 }
