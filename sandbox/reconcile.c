@@ -108,6 +108,16 @@ static void close_log(int dir)
     free(state);
 }
 
+/* h13: a state that cannot be read names no machine; what carrel-launch told does. */
+static void end_unrecorded(int dir)
+{
+    struct box_state st;
+    struct box_jail j;
+
+    if (box_load_state(dir, &st, NULL) && box_load_jail(dir, &j, NULL) == 0)
+        (void)!proc_kill(j.pid, j.start, KILL_MS, NULL);
+}
+
 int store_remove(struct store *s, const char *id, struct err *e)
 {
     auto_fd int dir = store_open_box(s, id, e);
@@ -122,6 +132,7 @@ int store_remove(struct store *s, const char *id, struct err *e)
     if (lock < 0)
         return lock;
     close_log(dir);
+    end_unrecorded(dir);
     return store_remove_locked(s, id, dir, e);
 }
 

@@ -164,6 +164,7 @@ static int rm_one(struct cli *c, struct store *s, const char *what)
     if (args_has(c->args, OPT_FORCE)) {
         int fd = store_find(s, what, id, NULL);
         struct box_config cfg;
+        struct box_state st;
 
         if (fd == -ENOENT)
             return 0;
@@ -172,6 +173,7 @@ static int rm_one(struct cli *c, struct store *s, const char *what)
 
             if (!damaged)
                 box_config_fini(&cfg);
+            damaged = damaged || box_load_state(fd, &st, NULL) == -EBADMSG;
             close(fd);
             if (damaged) {
                 struct err e = ERR_INIT;

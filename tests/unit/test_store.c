@@ -1,6 +1,7 @@
 /* test_store.c - sandboxes on disk: whole or absent, found by what people type, mended once. */
 #include "sandbox/store.h"
 
+#include "sandbox/box_jail.h"
 #include "sandbox/proc.h"
 
 #include <errno.h>
@@ -499,6 +500,36 @@ static void leftovers_are_deleted_by_the_next_create(void **s)
     assert_int_equal(count_boxes(), 1);
 }
 
+/* h13: state.json is torn while a machine runs: its removal ends the machine that jail.json names.
+ */
+static void h13_a_torn_state_hides_no_machine(void **s)
+{
+    struct box_jail j = { .engine = "kvm" };
+    char id[BOX_ID_LEN + 1], found[BOX_ID_LEN + 1];
+    pid_t pid = fork();
+    int dir, fd, status;
+
+    (void)s;
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    make("torn", false, id);
+    dir = store_find(store, id, found, &e);
+    j.pid = pid;
+    j.start = proc_start_time(pid);
+    assert_int_equal(box_save_jail(dir, &j, &e), 0);
+    fd = openat(dir, "state.json", O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_int_equal(write(fd, "{\"phase\"", 8), 8);
+    close(fd);
+    close(dir);
+    assert_int_equal(store_reconcile(store, id, &e), -EBADMSG);
+    assert_int_equal(store_remove(store, id, &e), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(count_boxes(), 0);
+}
+
 /* h06: who made it is gone before a keeper had it: it goes too, and its name. One that was let go
  * stays. */
 static void h06_unfinished_ones_go_with_their_maker(void **s)
@@ -547,6 +578,7 @@ int main(void)
         T(the_lock_of_a_removed_sandbox),
         T(h07_nothing_is_left_of_a_failed_create),
         T(leftovers_are_deleted_by_the_next_create),
+        T(h13_a_torn_state_hides_no_machine),
         T(h06_unfinished_ones_go_with_their_maker),
     };
 
