@@ -32,6 +32,7 @@ static verb_function *const own[VERB_COUNT] = {
     [VERB_KERNEL_LS] = verb_kernel_ls,
     [VERB_KERNEL_DEFAULT] = verb_kernel_default,
     [VERB_KERNEL_RM] = verb_kernel_rm,
+    [VERB_GC] = verb_gc,
     [VERB_DOCTOR] = verb_doctor,
     [VERB_VERSION] = verb_version,
     [VERB_COMPLETION] = verb_completion,

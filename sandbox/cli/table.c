@@ -307,6 +307,9 @@ const struct verb verbs[VERB_COUNT] = {
         "verify.",
         VERB_AUDIT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_OLDER, OPT_PREVIEW, OPT_KEY, OPT_QUIET } },
 
+    [VERB_GC] = { VERB_GC, "gc", "", "end and remove what crashes left behind",
+        "What a living sandbox, or a command at work, holds is not touched. May be repeated.",
+        VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_PREVIEW, OPT_QUIET } },
     [VERB_DOCTOR] = { VERB_DOCTOR, "doctor", "", "check this host and say what is missing",
         "The exit status is 1 when something that is required is missing.",
         VERB_COUNT, 0, 0, false, false, WORD_NOTHING, WORD_NOTHING, { OPT_NONE } },

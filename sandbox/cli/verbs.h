@@ -57,6 +57,7 @@ int verb_audit_tail(struct cli *c);
 int verb_audit_report(struct cli *c);
 int verb_audit_export(struct cli *c);
 int verb_audit_prune(struct cli *c);
+int verb_gc(struct cli *c);
 int verb_doctor(struct cli *c);
 int verb_version(struct cli *c);
 int verb_completion(struct cli *c);
