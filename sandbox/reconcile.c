@@ -85,6 +85,8 @@ int store_remove_locked(struct store *s, const char *id, int dir, struct err *e)
     if (box_load_config(dir, &c, NULL) == 0) {
         store_drop_name(s, c.name, id);
         box_config_fini(&c);
+    } else {
+        store_drop_name(s, NULL, id); /* a damaged one */
     }
     (void)FAILPOINT("box.remove.begin");
     box_sweep_jail_of(dir); /* of a start that came to nothing */
@@ -233,9 +235,13 @@ int store_needs_mending(int dir, struct err *e)
 
 int store_reconcile(struct store *s, const char *id, struct err *e)
 {
-    auto_fd int dir = store_open_box(s, id, e);
+    struct err why = ERR_INIT; /* what kind of error it is matters here */
     struct box_config c;
     int err;
+
+    e = e ? e : &why;
+
+    auto_fd int dir = store_open_box(s, id, e);
 
     if (dir < 0)
         return dir;

@@ -131,14 +131,34 @@ int store_lock_names(struct store *s, struct err *e)
     return fd_steal(&fd);
 }
 
-void store_drop_name(struct store *s, const char *name, const char *id)
+static void drop(struct store *s, const char *name, const char *id)
 {
     char to[BOX_ID_LEN + 1];
-    auto_fd int lock = store_lock_names(s, NULL);
 
-    if (lock >= 0 && is_name(name) && read_name(s, name, to) && !strcmp(to, id) &&
+    if (is_name(name) && read_name(s, name, to) && !strcmp(to, id) &&
         !FAILPOINT("store.name.unlink"))
         unlinkat(s->names, name, 0);
+}
+
+void store_drop_name(struct store *s, const char *name, const char *id)
+{
+    auto_fd int lock = store_lock_names(s, NULL);
+
+    if (lock < 0)
+        return;
+    if (name) {
+        drop(s, name, id);
+        return;
+    }
+
+    int own = openat(s->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_with(closedirp) DIR *d = own < 0 ? NULL : fdopendir(own);
+    const struct dirent *de;
+
+    if (!d)
+        fd_closep(&own);
+    while (d && (de = readdir(d)))
+        drop(s, de->d_name, id);
 }
 
 /* With the names locked: makes name free if nothing is behind it. */

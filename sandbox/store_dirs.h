@@ -20,7 +20,7 @@ must_check int store_open_box(struct store *s, const char *id, struct err *e);
 /* True for a whole id or the beginning of one. */
 bool store_is_id(const char *s);
 
-/* Removes the name if it (still) leads to this id. */
+/* Removes the name, with NULL each, if it (still) leads to this id. */
 void store_drop_name(struct store *s, const char *name, const char *id);
 
 /* Opens a directory under sandboxes/ ("." itself) for readdir; NULL with errno. */

@@ -165,6 +165,7 @@ static int rm_one(struct cli *c, struct store *s, const char *what)
         int fd = store_find(s, what, id, NULL);
         struct box_config cfg;
         struct box_state st;
+        struct err e = ERR_INIT;
 
         if (fd == -ENOENT)
             return 0;
@@ -173,13 +174,10 @@ static int rm_one(struct cli *c, struct store *s, const char *what)
 
             if (!damaged)
                 box_config_fini(&cfg);
-            damaged = damaged || box_load_state(fd, &st, NULL) == -EBADMSG;
+            damaged = damaged || box_load_state(fd, &st, &e) == -EBADMSG;
             close(fd);
-            if (damaged) {
-                struct err e = ERR_INIT;
-
+            if (damaged)
                 return store_remove(s, id, &e) ? cli_fail(c, "sandbox", &e, NULL) : 0;
-            }
         }
     }
     return each(c, s, what, rm_box);
