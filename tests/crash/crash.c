@@ -260,7 +260,7 @@ static void cycles(unsigned n)
             fds = check_descriptors();
         }
     }
-    if (check_descriptors() != fds || check_mounts() != mounts || rss_kib() > before + 64) {
+    if (check_descriptors() != fds || check_mounts() != mounts || rss_kib() > before + 256) {
         printf("FAILED cycles: descriptors %u -> %u, mounts %u -> %u, memory %ld -> %ld KiB\n", fds,
                check_descriptors(), mounts, check_mounts(), before, rss_kib());
         failures++;
