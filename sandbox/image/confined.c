@@ -24,6 +24,16 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+/* A sanitizer's shadow is terabytes of address space, and it looks at signal stacks on the way out.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
 /* clang-format off */
 #define CALL(name, why)          { .nr = __NR_##name, .reason = (why) }
 #define CALL_WITH(name, i, m, v, why) \
@@ -57,6 +67,9 @@ static const struct seccomp_rule calls[] = {
     CALL(rt_sigreturn, "back from a signal"),
     CALL(restart_syscall, "after a stop"),
     CALL(exit_group, "the end"),
+#ifdef SANITIZED
+    CALL(sigaltstack, "the sanitizer"),
+#endif
 };
 
 /* Of a directory, or a layout that is one. */
@@ -170,8 +183,7 @@ static int limits(void)
         err = limit(RLIMIT_CORE, 0);
     if (!err)
         err = limit(RLIMIT_NPROC, 0);
-/* A sanitizer's shadow is terabytes of address space. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef SANITIZED
     if (!err)
         err = limit(RLIMIT_AS, CONFINED_MEMORY);
 #endif
