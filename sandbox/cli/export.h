@@ -14,6 +14,10 @@ must_check int export_log_open(struct export_log **out, const char *id,
 must_check int export_log_changes(struct export_log *l, const struct export *x, struct err *e);
 must_check int export_log_line(struct export_log *l, const char *line, struct err *e);
 
+/* Of kind "memory": a denial, or what came true. */
+must_check int export_log_word(struct export_log *l, bool denied, const char *rule,
+                               const char *line, struct err *e);
+
 /* NULL is fine. */
 void export_log_close(struct export_log *l);
 

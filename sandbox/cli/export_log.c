@@ -80,8 +80,8 @@ void export_log_close(struct export_log *l)
     free(l);
 }
 
-static int append(struct export_log *l, enum audit_decision d, const char *rule, const char *object,
-                  bool durable, struct err *e)
+static int append(struct export_log *l, const char *kind, enum audit_decision d, const char *rule,
+                  const char *object, bool durable, struct err *e)
 {
     struct audit_record r = { .decision = d, .grade = d == AUDIT_EVENT ? '-' : 'H' };
     char actor[32];
@@ -93,7 +93,7 @@ static int append(struct export_log *l, enum audit_decision d, const char *rule,
     audit_text(r.policy, sizeof(r.policy), l->policy->dossier.hash,
                strlen(l->policy->dossier.hash));
     audit_text(r.actor, sizeof(r.actor), actor, strlen(actor));
-    audit_text(r.kind, sizeof(r.kind), "export", 6);
+    audit_text(r.kind, sizeof(r.kind), kind, strlen(kind));
     audit_text(r.rule, sizeof(r.rule), rule, strlen(rule));
     audit_text(r.object, sizeof(r.object), object, strlen(object));
     r.untrusted = d != AUDIT_EVENT; /* names are the guest's */
@@ -117,7 +117,7 @@ int export_log_changes(struct export_log *l, const struct export *x, struct err 
         snprintf(mount, sizeof(mount), "storage/%s", x->mount->id);
         snprintf(object, sizeof(object), "%s: %s %.900s%s", x->mount->id, what[v->what],
                  change_path(v), v->fate == CHANGE_CONFLICT ? " (conflict)" : "");
-        err = append(l, goes ? AUDIT_ALLOW : AUDIT_DENY,
+        err = append(l, "export", goes ? AUDIT_ALLOW : AUDIT_DENY,
                      goes      ? mount
                      : v->rule ? v->rule->id
                                : "",
@@ -128,5 +128,11 @@ int export_log_changes(struct export_log *l, const struct export *x, struct err 
 
 int export_log_line(struct export_log *l, const char *line, struct err *e)
 {
-    return l ? append(l, AUDIT_EVENT, "", line, true, e) : 0;
+    return l ? append(l, "export", AUDIT_EVENT, "", line, true, e) : 0;
+}
+
+int export_log_word(struct export_log *l, bool denied, const char *rule, const char *line,
+                    struct err *e)
+{
+    return append(l, "memory", denied ? AUDIT_DENY : AUDIT_EVENT, rule, line, true, e);
 }

@@ -11,6 +11,12 @@
 static verb_function *const own[VERB_COUNT] = {
     [VERB_CP] = verb_cp,
     [VERB_EXPORT] = verb_export,
+    [VERB_MEMORY_LS] = verb_memory_ls,
+    [VERB_MEMORY_SHOW] = verb_memory_show,
+    [VERB_MEMORY_DIFF] = verb_memory_diff,
+    [VERB_MEMORY_ROLLBACK] = verb_memory_rollback,
+    [VERB_MEMORY_EXPORT] = verb_memory_export,
+    [VERB_MEMORY_RM] = verb_memory_rm,
     [VERB_IMAGE_IMPORT] = verb_image_import,
     [VERB_IMAGE_PULL] = verb_image_pull,
     [VERB_IMAGE_BUILD] = verb_image_build,

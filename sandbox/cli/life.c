@@ -3,6 +3,7 @@
 #include "sandbox/cli/box.h"
 #include "sandbox/cli/signals.h"
 #include "sandbox/cli/verbs.h"
+#include "sandbox/cli/volumes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -99,8 +100,15 @@ static int rm_box(struct cli *c, struct store *s, struct box *b, char hint[HINT_
             return err_set(e, ETIMEDOUT, "%s does not end: its keeper still runs", b->config.name);
     }
 
-    int err = store_remove(s, b->id, e);
+    uint32_t changes;
+    /* What it was to remember is not removed with it. */
+    int err = volumes_pending(b->fd) ? volumes_changes(c, b->fd, &changes, e) : 0;
 
+    if (err && !args_has(c->args, OPT_FORCE)) {
+        snprintf(hint, HINT_MAX, "carrel rm -f %s   removes it all the same", b->config.name);
+        return err;
+    }
+    err = store_remove(s, b->id, e);
     return err == -ENOENT ? 0 : err;
 }
 

@@ -43,7 +43,9 @@ struct birth {
     struct asked_session session;
     struct run_policy policy;
     int fd;           /* the sandbox's directory */
-    bool settle;      /* at its end it goes if its workspaces are as they were */
+    bool settle;      /* at its end it goes if its workspaces are as they were … */
+    bool discard;     /* … or in any case, but for what it remembers */
+    bool remembers;   /* it has memory volumes to add to */
     const char *room; /* where it failed, for the error's code */
     char hint[HINT_MAX];
 };
@@ -172,8 +174,10 @@ static int conceive(struct cli *c, struct birth *b, bool detached, struct err *e
     err = run_policy_make(c, &b->policy, &b->cfg, b->hint, e);
     if (err || args_has(c->args, OPT_DRY_RUN))
         return err;
+    b->discard = args_has(c->args, OPT_RM);
+    b->remembers = run_policy_has_memory(&b->policy);
     b->settle =
-        b->cfg.ephemeral && !args_has(c->args, OPT_RM) && run_policy_has_workspace(&b->policy);
+        b->cfg.ephemeral && (b->remembers || (!b->discard && run_policy_has_workspace(&b->policy)));
     if (b->settle)
         b->cfg.ephemeral = false;
     b->room = "state";
@@ -247,11 +251,13 @@ static void settle(struct cli *c, struct birth *b)
     struct err e = ERR_INIT;
     uint32_t changes = 0;
 
-    if (!b->settle || !box_await_free(b->fd))
+    if ((!b->settle && !b->remembers) || !box_await_free(b->fd))
         return;
     if (volumes_changes(c, b->fd, &changes, &e))
         cli_note(c, "%s is kept: %s", b->cfg.name, e.msg);
-    else if (changes)
+    else if (!b->settle)
+        return;
+    else if (changes && !b->discard)
         cli_note(c, "%s is kept: %u changes to its workspace: carrel export %s", b->cfg.name,
                  changes, b->cfg.name);
     else if (store_remove(b->store, b->cfg.id, &e))
@@ -302,7 +308,8 @@ static int run_attached(struct cli *c, struct birth *b)
     int status = err ? cli_fail(c, "output", &e, NULL) : session_finish(c, &ask, &r);
 
     /* Whatever became of the keeper: an ephemeral sandbox leaves nothing behind. */
-    settle(c, b);
+    if (!err && r.has_state)
+        settle(c, b);
     if (b->cfg.ephemeral)
         (void)!store_reconcile(b->store, b->cfg.id, NULL);
     birth_fini(b);

@@ -219,6 +219,16 @@ int run_policy_make(struct cli *c, struct run_policy *rp, struct box_config *cfg
     return cfg->policy ? 0 : err_set(e, ENOMEM, "out of memory");
 }
 
+bool run_policy_has_memory(const struct run_policy *rp)
+{
+    const struct list *all = &rp->source.policy->storage.memory;
+
+    for (uint32_t i = 0; i < all->n; i++)
+        if (((const struct memory_volume *)all->v[i])->access >= MEMORY_APPEND)
+            return true;
+    return false;
+}
+
 bool run_policy_has_workspace(const struct run_policy *rp)
 {
     const struct list *mounts = &rp->source.policy->storage.mounts;

@@ -33,6 +33,9 @@ int run_policy_print(struct cli *c, const struct run_policy *rp);
 /* Does it have a directory that the sandbox may change and that may leave it again? */
 bool run_policy_has_workspace(const struct run_policy *rp);
 
+/* … or a memory volume that it may add to? */
+bool run_policy_has_memory(const struct run_policy *rp);
+
 void run_policy_fini(struct run_policy *rp);
 
 #endif

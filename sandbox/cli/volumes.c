@@ -6,6 +6,7 @@
 #include "sandbox/guard/dossier.h"
 #include "sandbox/places.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -25,6 +26,23 @@ bool volumes_wanted(int boxfd)
     dossier_fini(&d);
     problems_fini(&ps);
     return wanted;
+}
+
+bool volumes_pending(int boxfd)
+{
+    int fd = openat(boxfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *de;
+    bool found = false;
+
+    while (d && !found && (de = readdir(d))) {
+        const char *dot = strrchr(de->d_name, '.');
+
+        found = strncmp(de->d_name, "mount-", 6) == 0 && dot && strcmp(dot, ".base") == 0;
+    }
+    if (d)
+        closedir(d);
+    return found;
 }
 
 /* In the child. Interrupts end it, as they end any long work. */

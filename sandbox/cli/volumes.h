@@ -26,10 +26,13 @@ struct volumes_answer {
 /* Does the sandbox's policy give it any? */
 bool volumes_wanted(int boxfd);
 
+/* Is there a copy of a memory volume in it that is not adopted yet? */
+bool volumes_pending(int boxfd);
+
 /* Makes those that are not there yet. */
 must_check int volumes_prepare(struct cli *c, int boxfd, char hint[HINT_MAX], struct err *e);
 
-/* After its end: how many entries of its workspaces differ from what they were filled with. */
+/* After its end: adopts what it was to remember, and counts how many entries of its workspaces differ from what they were filled with. */
 must_check int volumes_changes(struct cli *c, int boxfd, uint32_t *changes, struct err *e);
 
 /* The exit status. */

@@ -18,10 +18,10 @@ struct host_facts facts_of(const char *engine, bool cgroups)
     return (struct host_facts){
         .engine = engine,
         /* The engines have a balloon; a mount is a disk that was filled, and is exported, under the
-         * policy; carrel-init makes the overlay and applies what the keeper
-         * decided about a command; the keeper decides, and writes the log. */
+         * policy, and so is a memory volume; carrel-init makes the overlay and applies what the
+         * keeper decided about a command; the keeper decides, and writes the log. */
         .features = BIT(BALLOON) | BIT(COMMANDS) | BIT(BROKER) | BIT(OVERLAY) | BIT(MOUNTS) |
-                    BIT(AUDIT) | (cgroups ? BIT(CPU_QUOTA) : 0),
+                    BIT(VOLUMES) | BIT(AUDIT) | (cgroups ? BIT(CPU_QUOTA) : 0),
         .landlock = host_has_landlock(),
         .userns = host_has_users(),
         .seccomp = true, /* QEMU's own filter, or ours in carrel-vmm */

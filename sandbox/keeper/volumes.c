@@ -18,13 +18,18 @@
 static int open_one(struct keeper *k, const struct plan_mount *m, struct engine_volume *v,
                     struct err *e)
 {
+    bool writable = m->access >= (m->volume ? (uint64_t)MEMORY_APPEND : (uint64_t)ACCESS_RW);
     char name[VOLUME_NAME];
     auto_fd int fd = -1;
     struct stat st;
 
+    /* Its copy of a memory volume is adopted once at most: not when somebody did so already. */
+    snprintf(name, sizeof(name), VOLUME_BASE, m->id);
+    if (m->volume && writable && faccessat(k->boxfd, name, F_OK, AT_SYMLINK_NOFOLLOW))
+        return err_set(e, EAGAIN, "storage/memory/%s: another sandbox took it just now", m->id);
     snprintf(name, sizeof(name), VOLUME_IMAGE, m->id);
     fd = openat(k->boxfd, name,
-                (m->access == ACCESS_RW ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+                (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st))
         return err_sys(e, "storage/%s: %s", m->id, name);
     if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid() ||
@@ -32,7 +37,7 @@ static int open_one(struct keeper *k, const struct plan_mount *m, struct engine_
         return err_set(e, EINVAL, "storage/%s: %s is no volume of at most %llu bytes", m->id, name,
                        (unsigned long long)m->bytes);
     *v = (struct engine_volume){ .fd = fd_steal(&fd),
-                                 .readonly = m->access != ACCESS_RW,
+                                 .readonly = !writable,
                                  .target = m->target };
     return 0;
 }
@@ -45,7 +50,7 @@ int keeper_open_volumes(struct keeper *k, struct keeper_parts *p, struct err *e)
     for (uint32_t i = 0; !err && i < plan->nmounts; i++) {
         const struct plan_mount *m = &plan->mounts[i];
 
-        if (m->volume || m->access == ACCESS_NONE)
+        if (m->access == 0) /* none, of both kinds */
             continue;
         if (p->nvolumes == ENGINE_VOLUMES)
             return err_set(e, E2BIG, "a machine has at most %u volumes", ENGINE_VOLUMES);

@@ -6,7 +6,8 @@
 #define VOLUME_IMAGE "mount-%s.img"
 #define VOLUME_DRAFT "mount-%s.new"
 #define VOLUME_TREE  "mount-%s.tree"
-#define VOLUME_NAME  96u /* bytes that hold one, with the NUL */
+#define VOLUME_BASE  "mount-%s.base" /* of a memory volume: the version that this is a copy of */
+#define VOLUME_NAME  96u             /* bytes that hold one, with the NUL */
 
 /* Lines of "allow|deny|event TAB KIND TAB RULE TAB OBJECT". */
 #define VOLUME_NOTES     "mounts.notes"
