@@ -161,7 +161,7 @@ static int load(struct guard *g, const struct guard_sandbox *s, char hint[240], 
     if (err)
         return err;
     err = force_make(&g->dossier, TRUST_RECORD, false, guard_now(g), &f, hash, &ps, e);
-    g->policy = g->first = f.policy;
+    g->policy = f.policy;
     g->until = f.until;
     if (err && ps.errors)
         err = first_problem(&ps, EACCES, hint, e);
@@ -174,14 +174,15 @@ static int load(struct guard *g, const struct guard_sandbox *s, char hint[240], 
 }
 
 /* What is pinned is measured, on the very bytes that will boot. */
-static int measure(struct guard *g, const struct guard_sandbox *s, struct err *e)
+static int measure(const struct guard *g, const struct guard_sandbox *s, char image[65],
+                   char kernel[65], struct err *e)
 {
     int err = 0;
 
     if (g->policy->image.sha256)
-        err = digest_of(s->image_fd, g->image, e);
+        err = digest_of(s->image_fd, image, e);
     if (!err && g->policy->image.kernel.sha256)
-        err = digest_of(s->kernel_fd, g->kernel, e);
+        err = digest_of(s->kernel_fd, kernel, e);
     return err;
 }
 
@@ -189,16 +190,17 @@ static int make_plan(struct guard *g, const struct guard_sandbox *s, char hint[2
 {
     const struct pair cwd = { "cwd", g->dossier.cwd };
     const struct host_facts facts = facts_of(s->engine, s->cgroups);
+    char image[65] = "", kernel[65] = "";
     struct problems ps = PROBLEMS_INIT;
-    int err = measure(g, s, e);
+    int err = measure(g, s, image, kernel, e);
     const struct plan_request r = { .vcpus = s->cfg->vcpus,
                                     .memory = s->cfg->mem_bytes,
                                     .wall_ms = s->cfg->wall_ms,
                                     .idle_ms = s->cfg->idle_ms,
                                     .disk = s->cfg->disk_bytes,
                                     .image = s->cfg->image,
-                                    .image_sha256 = *g->image ? g->image : NULL,
-                                    .kernel_sha256 = *g->kernel ? g->kernel : NULL,
+                                    .image_sha256 = *image ? image : NULL,
+                                    .kernel_sha256 = *kernel ? kernel : NULL,
                                     .vars = &cwd,
                                     .nvars = g->dossier.cwd ? 1 : 0 };
 
@@ -329,9 +331,7 @@ void guard_close(struct guard *g, const char *reason)
     profile_free(g->profile);
     plan_free(g->plan);
     ruleset_free(g->rules);
-    if (g->policy != g->first)
-        policy_free(g->policy);
-    policy_free(g->first);
+    policy_free(g->policy);
     dossier_fini(&g->dossier);
     text_fini(&g->asked);
     text_fini(&g->start);

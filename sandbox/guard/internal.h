@@ -17,8 +17,6 @@ struct guard {
     struct dossier dossier;
     struct policy *policy; /* owned, as all below */
     struct ruleset *rules;
-    struct policy *first;       /* what the plan was made from, and borrows from; policy at first */
-    char image[65], kernel[65]; /* what was measured: the plan borrows them too */
     struct plan *plan;
     struct profile *profile; /* its tools' filters are compiled when they are first needed */
     struct audit_key *key;

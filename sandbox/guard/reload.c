@@ -33,8 +33,7 @@ static void take_over(struct guard *g, struct force *f)
 
     profile_free(g->profile);
     ruleset_free(g->rules);
-    if (g->policy != g->first)
-        policy_free(g->policy);
+    policy_free(g->policy);
     g->policy = f->policy;
     g->until = f->until;
     g->rules = ruleset_make(g->policy, NULL);

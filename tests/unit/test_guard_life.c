@@ -474,9 +474,11 @@ static void what_is_longer_than_a_record_is_recorded_whole(void **s)
     (void)s;
     no_trust();
     memset(text, 'a', sizeof(text));
-    memcpy(text + sizeof(text) - 8, "THE END", 8);
-    for (size_t i = 900; i < 1100; i += 2)
-        memcpy(text + i, "\xc3\xa9", 2);
+    snprintf(text + sizeof(text) - 8, 8, "THE END");
+    for (size_t i = 900; i < 1100; i += 2) {
+        text[i] = '\xc3';
+        text[i + 1] = '\xa9';
+    }
     b = box_running("00000000000a", broad, (struct with){ 0 });
     assert_int_equal(run(&b, "/bin/ls", text), 0);
     assert_int_equal(logged(&b, "THE END", "\"exec.text\""), 1);
