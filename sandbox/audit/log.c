@@ -98,8 +98,11 @@ int audit_log_append(struct audit_log *l, struct audit_record *r, bool durable, 
 {
     char line[AUDIT_LINE_MAX];
     size_t len;
-    int err;
+    /* First: what is on record as allowed is not refused because of what comes after it. */
+    int err = l->chain.size - l->noted >= AUDIT_CHECKPOINT_RECORDS ? checkpoint(l, false, e) : 0;
 
+    if (err)
+        return err;
     r->seq = l->chain.size;
     r->time_ns = now_ns(CLOCK_REALTIME);
     r->mono_ns = now_ns(CLOCK_BOOTTIME);
@@ -125,7 +128,7 @@ int audit_log_append(struct audit_log *l, struct audit_record *r, bool durable, 
     }
     l->closed = false;
     audit_chain_add(&l->chain, line, len - 1);
-    return l->chain.size - l->noted >= AUDIT_CHECKPOINT_RECORDS ? checkpoint(l, false, e) : 0;
+    return 0;
 }
 
 void audit_log_checkpoint_every(struct audit_log *l, uint64_t ns)

@@ -422,6 +422,43 @@ static void only_what_is_vouched_for_is_seen(void **s)
     assert_int_equal(v.records, 1701);
 }
 
+/* H07: a checkpoint that cannot be written stops the record after it, which is then not there. */
+static void h07_what_is_refused_is_not_on_record(void **s)
+{
+    struct err e = ERR_INIT;
+    struct audit_log *l = audit_log_open(dirfd_, "0123456789ab", key, &e);
+    struct seen seen = { .stop_at = -1 };
+    struct audit_verdict v;
+    struct audit_record r;
+    char link[32], path[128];
+    unsigned taken = 0;
+
+    (void)s;
+    assert_non_null(l);
+    for (int fd = 3; fd < 64; fd++) {
+        ssize_t n;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, path, sizeof(path) - 1);
+        path[n > 0 ? n : 0] = '\0';
+        if (strstr(path, dir) && strstr(path, "/checkpoints")) {
+            int full = open("/dev/full", O_RDWR | O_CLOEXEC);
+
+            assert_int_equal(dup2(full, fd), fd);
+            close(full);
+        }
+    }
+    for (unsigned i = 0; i < 1100; i++) {
+        fill(&r, i);
+        r.decision = AUDIT_ALLOW;
+        taken += audit_log_append(l, &r, false, &e) == 0;
+    }
+    assert_int_equal(taken, 1000);
+    assert_true(audit_log_close(l, &e) < 0);
+    assert_int_equal(check(false, -1, &seen, &v), AUDIT_SOUND);
+    assert_int_equal(v.records, taken);
+}
+
 static void a_reader_can_stop(void **s)
 {
     struct seen seen = { .stop_at = 3 };
@@ -638,6 +675,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_torn_line_is_cut_and_said, setup, teardown),
         cmocka_unit_test_setup_teardown(h14_two_writers, setup, teardown),
         cmocka_unit_test_setup_teardown(only_what_is_vouched_for_is_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(h07_what_is_refused_is_not_on_record, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reader_can_stop, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_wrong_has_a_kind, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kept_checkpoint_binds, setup, teardown),
