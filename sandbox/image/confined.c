@@ -223,12 +223,13 @@ static int grant_programs(int rules, struct err *e)
         err = grant_path(rules, places[i], READ_TREE | LANDLOCK_ACCESS_FS_EXECUTE, e);
     for (size_t i = 0; i < array_len(files) && !err; i++)
         err = grant_path(rules, files[i], LANDLOCK_ACCESS_FS_READ_FILE, e);
-    while (path && *path == '/' && !err) {
+    while (path && *path && !err) {
         size_t len = strcspn(path, ":");
         char dir[4096];
 
         snprintf(dir, sizeof(dir), "%.*s", (int)len, path);
-        err = grant_path(rules, dir, READ_TREE | LANDLOCK_ACCESS_FS_EXECUTE, e);
+        if (*dir == '/' && dir[strspn(dir, "/")]) /* not the root, which is everything */
+            err = grant_path(rules, dir, READ_TREE | LANDLOCK_ACCESS_FS_EXECUTE, e);
         path += len + (path[len] == ':');
     }
     return err ? err : grant_path(rules, "/dev/null", READ_TREE | LANDLOCK_ACCESS_FS_WRITE_FILE, e);

@@ -155,6 +155,7 @@ static void layers_become_one_tree(void **state)
         { { "l>t h=l" }, "h>t:0 l>t:0", NULL },
         { { "h=f f" }, NULL, "no file that came before it in its layer" },
         { { "f", "h=f" }, NULL, "no file that came before it in its layer" },
+        { { "h=f", "f" }, NULL, "no file that came before it in its layer" },
         { { "d/ h=d" }, NULL, "no file that came before it" },
         { { "h=h" }, NULL, "no file that came before it" },
         { { "h=/etc/shadow" }, NULL, "absolute" },

@@ -479,6 +479,16 @@ static void every_digest_is_verified(void **state)
     refused("layout", ENOENT, "layer 2 of 2: blobs/sha256/");
     assert_int_equal(shell("rm -r layout; cp -r good layout; echo '{}' >layout/oci-layout"), 0);
     refused("layout", ENOTSUP, "version 1");
+    /* what follows the packed stream is part of it, however much it is */
+    usual_layers(s);
+    s[0].buf = realloc(s[0].buf, s[0].len + (1 << 20));
+    memset(s[0].buf + s[0].len, 0, 1 << 20);
+    s[0].len += 1 << 20;
+    layout(s, 2);
+
+    struct import_result r = taken("layout", &usual);
+
+    import_result_fini(&r);
 }
 
 /* L07: a blob that is a link out of the layout is not followed, and nothing of it is read. */
@@ -595,6 +605,37 @@ static void l08_bombs(void **state)
     s[1].buf = io_load(AT_FDCWD, in_top("once.zst.gz"), 1 << 20, &s[1].len, NULL);
     layout(s, 2);
     refused("layout", EINVAL, "compressed more than once");
+}
+
+/* What a layer unpacks to is limited as it comes, whatever its headers say. */
+static void l08_a_layer_has_an_end(void **state)
+{
+    (void)state;
+    struct sheet s[2];
+    char name[128];
+
+    usual_layers(s);
+    layout(s, 2);
+    snprintf(name, sizeof(name), "blobs/sha256/%s", s[0].packed);
+    for (int more = 0; more < 2; more++) {
+        struct blobs b;
+        struct layer l;
+        struct err e = ERR_INIT;
+        struct archive_entry *en = archive_entry_new();
+        int fd = open(in_top("layout"), O_RDONLY | O_DIRECTORY), err;
+
+        assert_int_equal(blobs_open(&b, fd, true, &e), 1);
+        err = layer_open(&l, &b, name, more ? 1 << 20 : 4096, &e);
+        while (!err && (err = layer_next(&l, en, &e)) > 0)
+            err = 0;
+        if (!err)
+            err = layer_end(&l, s[0].packed, UINT64_MAX, s[0].plain, &e);
+        assert_int_equal(err, more ? 0 : -EFBIG);
+        layer_close(&l);
+        blobs_fini(&b);
+        close(fd);
+        archive_entry_free(en);
+    }
 }
 
 /* A file with holes, as GNU tar writes it: also at its end. */
@@ -855,6 +896,7 @@ int main(void)
         IN_TOP(l07_blobs_lie_in_the_layout),
         IN_TOP(l08_hostile_layers),
         IN_TOP(l08_bombs),
+        IN_TOP(l08_a_layer_has_an_end),
         IN_TOP(sparse_files),
         IN_TOP(broken_tars_of_layouts),
         IN_TOP(the_reader_stays_behind_its_walls),
