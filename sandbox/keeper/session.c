@@ -32,6 +32,8 @@ static void free_slot(struct session *s)
 struct session *session_open(struct keeper *k, const struct request *r, struct msg_builder *b,
                              struct err *e)
 {
+    /* One is left for the end: whatever runs, the machine can be asked to power off. */
+    size_t slots = KEEPER_SESSIONS - (r->type != MSG_POWEROFF);
     struct session *s = NULL;
     ssize_t n = msg_seal(b);
 
@@ -39,7 +41,7 @@ struct session *session_open(struct keeper *k, const struct request *r, struct m
         err_set(e, E2BIG, "the request is longer than %u bytes", MSG_MAX);
         return NULL;
     }
-    for (size_t i = 0; i < KEEPER_SESSIONS && !s; i++)
+    for (size_t i = 0; i < slots && !s; i++)
         if (k->sessions[i].id == 0)
             s = &k->sessions[i];
 

@@ -899,6 +899,32 @@ static void p10_detached_commands_are_ended_too(void **s)
 }
 
 /* Many short lives cost as much as a long one. */
+/* Commands that nobody waits for fill all there is; the end is in order all the same. */
+static void r11_detached_commands_leave_room_for_the_end(void **s)
+{
+    char text[4096] = "";
+    unsigned refused = 0;
+    int fd;
+
+    (void)s;
+    disk_bytes = 1u << 20;
+    start(false, NULL, false);
+    for (unsigned i = 0; i < KEEPER_SESSIONS + 5; i++) {
+        struct client *c = exec_it("wait", 0);
+
+        assert_int_equal(client_next(c, &f, &e), 1);
+        refused += f.type == MSG_ERROR;
+        hang_up(c);
+    }
+    assert_true(refused > 0);
+    assert_string_equal(expect_ended(ask(MSG_STOP)).reason, "stopped");
+    expect_gone();
+    fd = openat(box, "keeper.log", O_RDONLY | O_CLOEXEC);
+    assert_true(read(fd, text, sizeof(text) - 1) >= 0);
+    close(fd);
+    assert_null(strstr(text, "power-off"));
+}
+
 static void a_shorter_life_is_taken_at_its_word(void **s)
 {
     struct client *c, *w;
@@ -1485,6 +1511,7 @@ int main(void)
         T(a_command_that_is_missing),
         T(a_detached_command_is_logged),
         T(p10_detached_commands_are_ended_too),
+        T(r11_detached_commands_leave_room_for_the_end),
         T(a_shorter_life_is_taken_at_its_word),
         T(what_is_done_to_a_sandbox_is_on_record),
         T(processor_time_is_counted_to_the_end),
