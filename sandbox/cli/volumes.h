@@ -32,7 +32,8 @@ bool volumes_pending(int boxfd);
 /* Makes those that are not there yet. */
 must_check int volumes_prepare(struct cli *c, int boxfd, char hint[HINT_MAX], struct err *e);
 
-/* After its end: adopts what it was to remember, and counts how many entries of its workspaces differ from what they were filled with. */
+/* After its end: adopts what it was to remember, and counts how many entries of its workspaces
+ * differ from what they were filled with. */
 must_check int volumes_changes(struct cli *c, int boxfd, uint32_t *changes, struct err *e);
 
 /* The exit status. */

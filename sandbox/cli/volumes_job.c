@@ -74,10 +74,10 @@ static void tell(void *arg, const char *line)
 
 static int keep_notes(const struct recorder *r, struct err *e)
 {
-    auto_fd int fd = r->notes.len ? openat(VOLUMES_BOX, VOLUME_NOTES,
-                                           O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                                           0600)
-                                  : -1;
+    auto_fd int fd = r->notes.len
+                         ? openat(VOLUMES_BOX, VOLUME_NOTES,
+                                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)
+                         : -1;
     int err;
 
     if (!r->notes.len)

@@ -36,9 +36,7 @@ static int open_one(struct keeper *k, const struct plan_mount *m, struct engine_
         (uint64_t)st.st_size > m->bytes)
         return err_set(e, EINVAL, "storage/%s: %s is no volume of at most %llu bytes", m->id, name,
                        (unsigned long long)m->bytes);
-    *v = (struct engine_volume){ .fd = fd_steal(&fd),
-                                 .readonly = !writable,
-                                 .target = m->target };
+    *v = (struct engine_volume){ .fd = fd_steal(&fd), .readonly = !writable, .target = m->target };
     return 0;
 }
 
