@@ -284,6 +284,7 @@ static void usual_layers(struct sheet s[2])
     file(&s[0], "a/y", "two");
     file(&s[0], "a/gone", "gone");
     hard(&s[0], "a/kept", "a/gone");
+    hard(&s[0], "a/x2", "a/x");
     soft(&s[0], "l", "a/x");
     put(&s[0], entry("su", AE_IFREG | 04755), "root");
     put(&s[0], entry("null", AE_IFCHR | 0666), NULL);
@@ -327,6 +328,7 @@ static void a_layout_becomes_an_image(void **state)
     assert_null(strstr(all, "null"));
     assert_null(strstr(all, ".wh."));
     assert_non_null(strstr(all, "/a/kept\n"));
+    assert_non_null(strstr(all, "/a/x2\n"));
     assert_non_null(strstr(all, "/b/new\xff\n"));
     assert_non_null(strstr(all, "/l -> a/x\n"));
     assert_non_null(strstr(all, "-rwsr-xr-x 1000/1000                 4 2023-11-14"));
@@ -438,6 +440,15 @@ static void every_digest_is_verified(void **state)
     wrong.diff = A64;
     layout(s, 2);
     refused("layout", EBADMSG, "layer 1 of 2: blobs/sha256/");
+
+    /* a configuration of one layer more than the manifest has */
+    char more[256];
+
+    usual_layers(s);
+    snprintf(more, sizeof(more), "%s\",\"sha256:%s", s[0].plain, s[1].plain);
+    wrong.diff = more;
+    layout(s, 2);
+    refused("layout", EINVAL, "3 layers, the manifest has 2");
 
     usual_layers(s);
     wrong.config = A64;
@@ -849,7 +860,7 @@ static void pinned_names(void **state)
     struct sheet s[2];
     struct err e = ERR_INIT;
     struct image img;
-    char name[200], own[3][DIGEST_HEX + 1];
+    char name[256], own[3][DIGEST_HEX + 1];
 
     usual_layers(s);
     layout(s, 2);
