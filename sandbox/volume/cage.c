@@ -24,9 +24,9 @@
 #define FILTERED true
 #endif
 
-#define CALL(name, why)                 \
-    {                                   \
-        .nr = SYS_##name, .reason = why \
+#define CALL(name, why)                   \
+    {                                     \
+        .nr = SYS_##name, .reason = (why) \
     }
 
 /* The reader's come first. */

@@ -142,6 +142,7 @@ static void read_link(struct reader *r, ext2_ino_t ino, const struct ext2_inode_
 
 static void read_dir(struct reader *r, ext2_ino_t dir, unsigned depth);
 
+/* The depth is limited. NOLINTNEXTLINE(misc-no-recursion) */
 static void read_name(struct reader *r, const struct name *n, unsigned depth)
 {
     struct ext2_inode_large inode = { 0 };
@@ -172,6 +173,7 @@ static void read_name(struct reader *r, const struct name *n, unsigned depth)
     r->len = len;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static void read_dir(struct reader *r, ext2_ino_t dir, unsigned depth)
 {
     struct listing l = { r, NULL, &l.first };

@@ -243,6 +243,7 @@ static int fill_link(struct walk *w, int dir, const char *name, const struct sta
 
 static int fill_dir(struct walk *w, int dir, uint32_t parent, unsigned depth);
 
+/* The depth is limited. NOLINTNEXTLINE(misc-no-recursion) */
 static int fill_entry(struct walk *w, int dir, const char *name, uint32_t parent, unsigned depth)
 {
     struct stat st;
@@ -335,6 +336,7 @@ static int list_dir(struct walk *w, int dir, struct names *l)
     return 0;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static int fill_dir(struct walk *w, int dir, uint32_t parent, unsigned depth)
 {
     cleanup_with(names_fini) struct names l = { 0 };

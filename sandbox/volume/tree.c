@@ -103,27 +103,30 @@ static int parse_line(struct tree *t, char *line)
 {
     char *path = strchr(line, '\t'), *link = path ? strchr(path + 1, '\t') : NULL;
     struct tree_entry *x;
-    char kind, digest[TREE_DIGEST];
-    uint64_t size;
-    int64_t mtime;
-    unsigned mode;
-    int end = 0;
+    unsigned long long mode, size;
+    long long mtime;
+    char *at = line;
+    size_t hex;
 
-    if (!link)
+    if (!link || !line[0] || !strchr("dfl", line[0]) || line[1] != ' ')
         return -EBADMSG;
     *path++ = *link++ = '\0';
-    if (sscanf(line, "%c %o %" SCNu64 " %" SCNd64 " %64[0-9a-f-]%n", &kind, &mode, &size, &mtime,
-               digest, &end) != 5 ||
-        line[end] || !*path || !strchr("dfl", kind))
+    errno = 0;
+    mode = strtoull(line + 2, &at, 8);
+    size = strtoull(at, &at, 10);
+    mtime = strtoll(at, &at, 10);
+    at += *at == ' ';
+    hex = strspn(at, "0123456789abcdef");
+    if (errno || mode > 07777 || !*path || (strcmp(at, "-") != 0 && (hex != 64 || at[hex])))
         return -EBADMSG;
-    x = tree_add(t, (enum tree_kind)kind, strdup(path), strdup(link));
+    x = tree_add(t, (enum tree_kind)line[0], strdup(path), strdup(link));
     if (!x || !x->link)
         return -ENOMEM;
-    x->mode = mode;
+    x->mode = (unsigned)mode;
     x->size = size;
     x->mtime_ns = mtime;
-    if (strcmp(digest, "-") != 0)
-        memcpy(x->digest, digest, sizeof(digest));
+    if (hex)
+        memcpy(x->digest, at, hex + 1);
     return 0;
 }
 
