@@ -1,11 +1,14 @@
 /*
  * crash.c - every process of a sandbox dies at every failpoint, and every side effect fails.
  *
- *     crash list               the failpoints, and how often lives come to each
- *     crash ci                 each once: its process killed, its engine killed, an error (h02,
- * h07) crash all                every time each is come to, with every error crash one LIFE WHAT
- * one of them, e.g. `crash one kept io.store.rename@3=kill` crash cycles N           as many lives
- * after each other: nothing grows crash many N             as many sandboxes at once
+ * crash list: the failpoints, and how often lives come to each
+ * crash ci: each once, its process killed, its engine killed, or an error (h02, h07)
+ * crash all: every time each is come to, with every error
+ * crash one LIFE WHAT: one of them, e.g. `crash one kept io.store.rename@3=kill`
+ * crash full [all]: on file systems of little room, each a little larger (h07); as root
+ * crash nth [all]: each system call failing at its Nth time, by strace (h08)
+ * crash cycles N: as many lives after each other, nothing grows
+ * crash many N: as many sandboxes at once
  *
  * Lives are those of crash_life.c, with the real keeper, launcher and jail, and fake_vmm.c for the
  * machine. Afterwards crash_check.c is the next command.
@@ -23,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -71,6 +75,22 @@ static void read_counts(struct failpoint_count to[POINTS])
         memset(to, 0, sizeof(counts[0]));
 }
 
+/* The life in a program of its own, under strace with this option. */
+static _Noreturn void trace(enum life l, const char *inject)
+{
+    char self[] = "/proc/self/exe", path[4096];
+    ssize_t n = readlink(self, path, sizeof(path) - 1);
+    char strace[] = "strace", follow[] = "-f", quiet[] = "-qqq", out[] = "-o", null[] = "/dev/null",
+         opt[] = "-e", live[] = "live", name[16], how[128];
+    char *const argv[] = { strace, follow, quiet, out, null, opt, how, path, live, name, NULL };
+
+    path[n > 0 ? n : 0] = '\0';
+    snprintf(name, sizeof(name), "%s", life_names[l]);
+    snprintf(how, sizeof(how), "%s", inject);
+    execvp(strace, argv);
+    _exit(77);
+}
+
 static pid_t begin(enum life l, const char *what)
 {
     pid_t pid;
@@ -83,6 +103,8 @@ static pid_t begin(enum life l, const char *what)
 
         if (!getenv("CRASH_VERBOSE"))
             dup2(quiet, 2);
+        if (what && !strncmp(what, "inject=", 7))
+            trace(l, what);
         if (what)
             setenv("CARREL_FAILPOINT", what, 1);
         alarm(HANG_S);
@@ -207,12 +229,13 @@ static void each_point(bool all)
                     if (all || (w == 0) || (w == 1 && l == LIFE_EPHEMERAL && turn++ % 4 == 0) ||
                         (w >= 2 && l == LIFE_KEPT && turn++ % 3 == w - 2))
                         act(l, c->name, nth, ways[w]);
-            if (all && c->hits) /* a disk that stays full */
+            /* A disk that stays full; waiting for a child does not fail for that. */
+            if (all && c->hits && strcmp(c->name, "run.reap") != 0)
                 act(l, c->name, 0, "ENOSPC");
         }
 }
 
-static void loop(bool all)
+static void loop(void (*part)(bool all), bool all)
 {
     for (worker = 0; worker < WORKERS; worker++) {
         fflush(stdout);
@@ -220,13 +243,71 @@ static void loop(bool all)
             failures = lives = 0;
             if (prctl(PR_SET_CHILD_SUBREAPER, 1))
                 abort();
-            each_point(all);
+            part(all);
             printf("    %u lives, %u failures\n", lives, failures);
             _exit(failures > 250 ? 250 : (int)failures);
         }
     }
     for (int status; wait(&status) > 0;)
         failures += WIFEXITED(status) ? (unsigned)WEXITSTATUS(status) : 1;
+}
+
+/* ---- system calls ---- */
+
+static void each_call(bool all)
+{
+    static const char *const calls[] = { "openat",     "mkdirat",   "renameat",   "symlinkat",
+                                         "unlinkat",   "write",     "pwrite64",   "fsync",
+                                         "fdatasync",  "ftruncate", "socket",     "socketpair",
+                                         "bind",       "listen",    "connect",    "sendto",
+                                         "clone",      "pipe2",     "mmap",       "epoll_ctl",
+                                         "epoll_wait", "fcntl",     "flock",      "memfd_create",
+                                         "getrandom",  "dup2",      "execve",     "mkdir",
+                                         "accept4",    "signalfd4", "close_range" };
+    static const char *const errors[] = { "EMFILE", "ENOSPC", "EIO" };
+    unsigned turn = 0;
+
+    for (size_t i = 0; i < array_len(calls); i++)
+        for (unsigned nth = 1; nth <= (all ? 120u : 40u); nth += all ? 1 : 1 + nth * 2)
+            for (enum life l = 0; l < LIVES; l++) {
+                char what[128];
+
+                if (turn++ % WORKERS != worker || (!all && turn % 2 == 0))
+                    continue;
+                snprintf(what, sizeof(what), "inject=%s:error=%s:when=%u", calls[i],
+                         errors[turn / 7 % array_len(errors)], nth);
+                one(l, what, false);
+            }
+}
+
+/* ---- full disks ---- */
+
+static void each_size(bool all)
+{
+    for (unsigned kib = 4 + 4 * worker; kib <= 400; kib += (all ? 4 : 24) * WORKERS) {
+        for (enum life l = 0; l < LIVES; l++) {
+            char about[96], size[32];
+
+            fresh_root();
+            snprintf(about, sizeof(about), "%s with %u KiB", life_names[l], kib);
+            snprintf(size, sizeof(size), "size=%uk", kib);
+            if (mount("carrel-crash", root, "tmpfs", 0, size)) {
+                puts("not allowed to mount");
+                exit(77);
+            }
+            if (!await(begin(l, NULL), false)) {
+                printf("FAILED %s: hangs\n", about);
+                failures++;
+            }
+            /* Somebody makes room. */
+            if (mount("carrel-crash", root, "tmpfs", MS_REMOUNT, "size=64m"))
+                abort();
+            failures += check_all(root, about, true);
+            if (umount2(root, MNT_DETACH))
+                abort();
+            remove_root();
+        }
+    }
 }
 
 static long rss_kib(void)
@@ -308,13 +389,24 @@ int main(int argc, char **argv)
         return list();
     } else if (!strcmp(verb, "ci") || !strcmp(verb, "all")) {
         survey();
-        loop(!strcmp(verb, "all"));
+        loop(each_point, !strcmp(verb, "all"));
+    } else if (!strcmp(verb, "live") && argc == 3) {
+        alarm(HANG_S);
+        return life_run(strcmp(argv[2], "kept") ? LIFE_EPHEMERAL : LIFE_KEPT);
+    } else if (!strcmp(verb, "full")) {
+        loop(each_size, argc > 2);
+    } else if (!strcmp(verb, "nth")) {
+        if (system("strace -V >/dev/null 2>&1")) { /* NOLINT(cert-env33-c) */
+            puts("strace is not installed");
+            return 77;
+        }
+        loop(each_call, argc > 2);
     } else if (!strcmp(verb, "cycles") && argc == 3) {
         cycles((unsigned)strtoul(argv[2], NULL, 10));
     } else if (!strcmp(verb, "many") && argc == 3) {
         many((unsigned)strtoul(argv[2], NULL, 10));
     } else {
-        fputs("crash list|ci|all|one LIFE WHAT|cycles N|many N\n", stderr);
+        fputs("crash list|ci|all|one LIFE WHAT|full [all]|nth [all]|cycles N|many N\n", stderr);
         return 2;
     }
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -284,6 +284,9 @@ unsigned check_all(const char *root, const char *about, bool audit_may_fail)
     each_box(s, reconcile);
     each_box(s, is_the_truth);
 
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ; /* as init would: one that is not reaped still has its pid */
+
     struct gc g = { .store = s, .tell = heard };
 
     if (gc_run(&g, &e))
