@@ -490,6 +490,12 @@ static void every_digest_is_verified(void **state)
     refused("layout", ENOENT, "layer 2 of 2: blobs/sha256/");
     assert_int_equal(shell("rm -r layout; cp -r good layout; echo '{}' >layout/oci-layout"), 0);
     refused("layout", ENOTSUP, "version 1");
+    /* the same contents, packed at another time (RFC 1952, MTIME) */
+    assert_int_equal(shell("rm -r layout; cp -r good layout; printf x | dd bs=1 seek=4 status=none "
+                           "conv=notrunc of=layout/blobs/sha256/%s",
+                           s[0].packed),
+                     0);
+    refused("layout", EBADMSG, "layer 1 of 2");
     /* what follows the packed stream is part of it, however much it is */
     usual_layers(s);
     s[0].buf = realloc(s[0].buf, s[0].len + (1 << 20));
