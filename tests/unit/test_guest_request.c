@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -257,6 +258,27 @@ static void as_many_as_fit(void **state)
     request_fini(&r);
 }
 
+static const char *const bad_mounts[] = {
+    "",
+    "vol0",
+    "vol0,rw",
+    "vol0,rw,",
+    "vol0,rw,w",
+    "vol0,rw,/",
+    "vol0,rw,/w/",
+    "vol0,rw,//w",
+    "vol0,rw,/w/../x",
+    "vol0,rw,/.",
+    "vol0,rw,/w/%2e%2e",
+    "vol0,rw,/%00",
+    "vol0,rw,/%2",
+    "vol0,rw,/%zz",
+    "vol0,rx,/w",
+    ",rw,/w",
+    "a-serial-number-of-21-,rw,/w",
+    "vol0,rw,/w carrel.mount=vol0,rw,/x",
+};
+
 static void command_line(void **state)
 {
     static const char *const bad[] = {
@@ -304,6 +326,20 @@ static void command_line(void **state)
     assert_int_equal(cmdline_parse(" quiet carrel.overlay=vdb  carrel.trace\n", &c, &e), 0);
     assert_int_equal(c.overlay, OVERLAY_VDB);
     assert_true(c.trace);
+    assert_int_equal(
+        cmdline_parse("carrel.mount=vol0,rw,/w carrel.mount=vol1,ro,/a%20%ff/b", &c, &e), 0);
+    assert_int_equal(c.nmounts, 2);
+    assert_string_equal(c.mounts[0].serial, "vol0");
+    assert_string_equal(c.mounts[0].target, "/w");
+    assert_false(c.mounts[0].read_only);
+    assert_string_equal(c.mounts[1].target, "/a \377/b");
+    assert_true(c.mounts[1].read_only);
+    for (size_t i = 0; i < array_len(bad_mounts); i++) {
+        char line[128];
+
+        snprintf(line, sizeof(line), "carrel.mount=%s", bad_mounts[i]);
+        assert_int_equal(cmdline_parse(line, &c, &e), -EINVAL);
+    }
     assert_int_equal(cmdline_parse("quiet carre xcarrel.overlay=vdb root=ro", &c, &e), 0);
     assert_int_equal(c.overlay, OVERLAY_TMPFS);
     assert_false(c.trace || c.read_only);
