@@ -253,15 +253,18 @@ static void settle(struct cli *c, struct birth *b)
 
     if ((!b->settle && !b->remembers) || !box_await_free(b->fd))
         return;
-    if (volumes_changes(c, b->fd, &changes, &e))
-        cli_note(c, "%s is kept: %s", b->cfg.name, e.msg);
-    else if (!b->settle)
-        return;
-    else if (changes && !b->discard)
-        cli_note(c, "%s is kept: %u changes to its workspace: carrel export %s", b->cfg.name,
-                 changes, b->cfg.name);
-    else if (store_remove(b->store, b->cfg.id, &e))
-        cli_note(c, "%s is kept: %s", b->cfg.name, e.msg);
+    if (!volumes_changes(c, b->fd, &changes, &e)) {
+        if (!b->settle)
+            return;
+        if (changes && !b->discard) {
+            cli_note(c, "%s is kept: %u changes to its workspace: carrel export %s", b->cfg.name,
+                     changes, b->cfg.name);
+            return;
+        }
+        if (!store_remove(b->store, b->cfg.id, &e))
+            return;
+    }
+    cli_note(c, "%s is kept: %s", b->cfg.name, e.msg);
 }
 
 static int run_attached(struct cli *c, struct birth *b)

@@ -29,11 +29,16 @@ static void on_engine_gone(struct loop_source *s, uint32_t events)
 {
     struct keeper *k = container_of(s, struct keeper, engine_gone);
     struct engine_end end = { 0 };
-    struct rusage used;
-    int status;
+    struct rusage used = { 0 };
+    int status = SIGKILL;
+    pid_t got;
 
     (void)events;
-    if (FAILPOINT("run.reap") || wait4(k->run.pid, &status, WNOHANG, &used) != k->run.pid)
+    if (FAILPOINT("run.reap"))
+        return;
+    got = wait4(k->run.pid, &status, WNOHANG, &used);
+    /* When there is nothing to be waited for, that it ended is all that can be known. */
+    if (got == 0 || (got < 0 && errno != ECHILD))
         return;
     limits_end(k, &used);
     loop_remove(&k->loop, s);
