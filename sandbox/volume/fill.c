@@ -315,16 +315,17 @@ static int list_dir(struct walk *w, int dir, struct names *l)
         return err_sys(w->e, "%s", below(w));
     (void)!fd_steal(&own); /* closedir closes it */
     while (errno = 0, (de = readdir(d))) {
-        size_t room = l->room ? 2 * l->room : 64;
-        char **v = l->n < l->room ? l->v : reallocarray(l->v, room, sizeof(*v));
-
         if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
             continue;
-        if (!v)
-            return err_set(w->e, ENOMEM, "out of memory");
-        if (l->n == l->room)
+        if (l->n == l->room) {
+            size_t room = l->room ? 2 * l->room : 64;
+            char **v = reallocarray(l->v, room, sizeof(*v));
+
+            if (!v)
+                return err_set(w->e, ENOMEM, "out of memory");
             l->room = room;
-        l->v = v;
+            l->v = v;
+        }
         l->v[l->n] = strdup(de->d_name);
         if (!l->v[l->n++])
             return err_set(w->e, ENOMEM, "out of memory");

@@ -36,6 +36,8 @@ static const char *in_top(const char *name)
     return p;
 }
 
+static int shell(const char *fmt, ...) printf_like(1, 2);
+
 static int shell(const char *fmt, ...)
 {
     char line[2048];
@@ -161,6 +163,8 @@ static void end(struct sheet *s)
     s->buf = io_load(AT_FDCWD, in_top("p"), 4 << 20, &s->len, NULL);
     assert_non_null(s->buf);
 }
+
+static size_t json(char hex[DIGEST_HEX + 1], const char *fmt, ...) printf_like(2, 3);
 
 static size_t json(char hex[DIGEST_HEX + 1], const char *fmt, ...)
 {
