@@ -63,7 +63,7 @@ static int by_text(const void *a, const void *b)
 static const char *seen(const struct merge *m)
 {
     static char out[4096];
-    char *words[64];
+    char *words[64] = { NULL };
     size_t n = 0;
 
     for (uint32_t at = merge_next(m, 0); at != MERGE_NONE; at = merge_next(m, at)) {
