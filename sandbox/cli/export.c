@@ -178,12 +178,13 @@ static int export_one(struct exporting *g, const struct mount *m, struct err *e)
 static int export_all(struct exporting *g, const char *id, struct err *e)
 {
     const struct policy *p = g->policy.policy;
-    const struct list *mounts = p ? &p->storage.mounts : NULL;
     bool found = false;
-    int err = mounts ? 0 : err_set(e, EINVAL, "the sandbox has no policy");
+    int err = 0;
 
-    for (uint32_t i = 0; !err && i < mounts->n; i++) {
-        const struct mount *m = mounts->v[i];
+    if (!p)
+        return err_set(e, EINVAL, "the sandbox has no policy");
+    for (uint32_t i = 0; !err && i < p->storage.mounts.n; i++) {
+        const struct mount *m = p->storage.mounts.v[i];
 
         if (id ? strcmp(m->id, id) != 0 : m->access != ACCESS_RW || m->export.mode == EXPORT_NONE)
             continue;
