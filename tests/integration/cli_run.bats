@@ -122,7 +122,12 @@ END
         kill -TERM $pid
         wait $pid && return 1
         [ $? -eq 143 ]
-        [ -z "$(carrel ls -q)" ]
+        # Its keeper may have a moment to go.
+        for _ in $(seq 40); do
+            [ -n "$(carrel ls -q)" ] || break
+            sleep 0.05
+        done
+        [ -z "$(carrel ls -q)" ] || { carrel ls; false; }
     done
 }
 
