@@ -192,6 +192,52 @@ static const struct clause *moved_under_denial(const struct clauses *cs, const c
     return NULL;
 }
 
+/* Can the glob match something strictly below the directory? */
+static bool reaches_below(const struct glob *g, const char *path, size_t len)
+{
+    uint64_t all[GLOB_REACH_WORDS], items[GLOB_REACH_WORDS], any = 0;
+
+    glob_reach(g, path, len, all);
+    if (len > 1) { /* the root ends with its slash already */
+        memcpy(items, all, sizeof(items));
+        glob_step(g, items, '/', all);
+    }
+    for (unsigned i = 0; i < GLOB_REACH_WORDS; i++)
+        any |= all[i];
+    return any != 0;
+}
+
+/* A denial that may match below the path, or a mount there that does not take the operation. */
+static const struct clause *stops_below(const struct clauses *cs, const struct request *r)
+{
+    const struct value *path = &r->v[FILE_PATH];
+
+    for (uint32_t i = 0; i < cs->n; i++) {
+        const struct clause *c = &cs->v[i];
+        bool has_op = !c->cell[FILE_OP] || cell_has(c->cell[FILE_OP], &r->v[FILE_OP]);
+        const struct globs *g = c->cell[FILE_PATH] ? &c->cell[FILE_PATH]->globs.pos : NULL;
+
+        for (uint32_t k = 0; g && has_op == c->deny && k < g->n; k++)
+            if (reaches_below(&g->v[k], path->s, path->len) &&
+                (c->deny || !glob_matches(&g->v[k], path->s, path->len)))
+                return c;
+    }
+    return NULL;
+}
+
+struct decision decide_tree(const struct ruleset *rs, const struct request *r)
+{
+    struct decision d = decide(rs, r);
+    const struct clause *c = d.allowed ? stops_below(&rs->space[SPACE_FILE], r) : NULL;
+
+    if (c) {
+        d = denied(REASON_DENIED, NULL);
+        d.rule = &rs->rules[c->rule];
+        d.grade = d.rule->grade;
+    }
+    return d;
+}
+
 struct decision decide_rename(const struct ruleset *rs, const char *from, const char *to,
                               bool is_dir, uint64_t bytes, uint64_t inodes)
 {

@@ -36,6 +36,12 @@ struct decision decide(const struct ruleset *rs, const struct request *r);
 struct decision decide_rename(const struct ruleset *rs, const char *from, const char *to,
                               bool is_dir, uint64_t bytes, uint64_t inodes);
 
+/*
+ * A tree whose names nobody has seen, at the path of a file request: allowed when the path is, and
+ * when nothing that could lie below it would be denied the same.
+ */
+struct decision decide_tree(const struct ruleset *rs, const struct request *r);
+
 /* "DENY rule file:line grade G: sentence" and the hint, for a person. */
 void decision_print(const struct ruleset *rs, const struct request *r, const struct decision *d,
                     struct text *out);

@@ -148,7 +148,7 @@ static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
     return err;
 }
 
-/* A tree that goes in or comes out is decided by its path. */
+/* What goes in or comes out may be a tree whose names the keeper does not read. */
 static int judge_copy(struct guard *g, struct msg_builder *b, bool in, struct err *e)
 {
     const struct msg_frame m = { .type = b->bytes[0],
@@ -168,7 +168,7 @@ static int judge_copy(struct guard *g, struct msg_builder *b, bool in, struct er
     request_init(&q, SPACE_FILE);
     request_text(&q, FILE_PATH, path);
     request_number(&q, FILE_OP, in ? FILE_CREATE : FILE_READ);
-    d = decide(g->rules, &q);
+    d = decide_tree(g->rules, &q);
     err = d.allowed && !g->quarantined ? count_call(g, e) : 0;
     if (!err)
         err = conclude(g, "file", &q, &d, e);
@@ -200,7 +200,7 @@ bool guard_still(struct guard *g, const char *asked)
     bool still = !g->outgrown && !point_parse_line(&a, asked, &q);
 
     if (still) {
-        d = decide(g->rules, &q);
+        d = q.space == SPACE_FILE ? decide_tree(g->rules, &q) : decide(g->rules, &q);
         still = d.allowed || g->policy->mode != MODE_ENFORCE;
     }
     if (!d.allowed)

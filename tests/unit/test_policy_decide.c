@@ -3,6 +3,7 @@
 #include "policies/decide.h"
 #include "policies/layers.h"
 #include "policies/points.h"
+#include "policies/words.h"
 #include "policies/yaml.h"
 
 #include "base/io.h"
@@ -386,6 +387,45 @@ static void f04_renames(void **state)
     unmade(&f);
 }
 
+static bool may_copy(const struct fixture *f, const char *path, uint64_t op)
+{
+    struct request r;
+
+    request_init(&r, SPACE_FILE);
+    request_text(&r, FILE_PATH, path);
+    request_number(&r, FILE_OP, op);
+    return decide_tree(f->rs, &r).allowed;
+}
+
+static void f04_trees_whose_names_nobody_sees(void **state)
+{
+    struct fixture f =
+        made(BASE "storage:\n  root: {mode: overlay}\n  mounts:\n"
+                  "  - {id: w, source: ./, target: /w, access: rw, deny_read: [\"**/.env\"], "
+                  "deny_write: [\"hooks/**\"]}\n"
+                  "  - {id: o, source: ./o, target: /opt/o, access: ro}\n",
+             NULL);
+
+    (void)state;
+    assert_true(may_copy(&f, "/tmp", FILE_CREATE));
+    assert_true(may_copy(&f, "/tmp/x", FILE_READ));
+    /* A denial may match below it, also where the path lies above the mount. */
+    assert_false(may_copy(&f, "/w", FILE_READ));
+    assert_false(may_copy(&f, "/w/a", FILE_READ));
+    assert_false(may_copy(&f, "/", FILE_READ));
+    assert_false(may_copy(&f, "/w", FILE_CREATE));
+    assert_false(may_copy(&f, "/w/hooks", FILE_CREATE));
+    assert_false(may_copy(&f, "/", FILE_CREATE));
+    assert_true(may_copy(&f, "/w/a", FILE_CREATE)); /* hooks are at the top only */
+    assert_true(may_copy(&f, "/w/hooksmith", FILE_CREATE));
+    /* So does a mount that takes no writes. */
+    assert_false(may_copy(&f, "/opt", FILE_CREATE));
+    assert_false(may_copy(&f, "/opt/o", FILE_CREATE));
+    assert_true(may_copy(&f, "/opt", FILE_READ));
+    assert_true(may_copy(&f, "/optical", FILE_CREATE));
+    unmade(&f);
+}
+
 static void the_denial_shape(void **state)
 {
     struct fixture f = draft();
@@ -506,6 +546,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_cannot_be_linked),
         cmocka_unit_test(the_deepest_mount_decides),
         cmocka_unit_test(f04_renames),
+        cmocka_unit_test(f04_trees_whose_names_nobody_sees),
         cmocka_unit_test(the_denial_shape),
         cmocka_unit_test(deciding_allocates_nothing),
         cmocka_unit_test(requests_that_make_no_sense),
