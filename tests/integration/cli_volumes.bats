@@ -183,14 +183,14 @@ teardown() {
 
 @test "f04: a tree is not copied where a denial may lie below" {
     policy deny.yaml '{id: work, source: ./, target: /workspace, access: rw, deny_read: ["**/.env"], deny_write: ["**/.git/hooks/**"], export: {mode: none}}'
-    mkdir -p evil/.git/hooks && echo x >evil/.git/hooks/post-checkout
+    mkdir -p "$WORK/evil/.git/hooks" && echo x >"$WORK/evil/.git/hooks/post-checkout"
     carrel run -q -d --name c -p "$WORK/deny.yaml" mini -- sleep 100 </dev/null
-    fails 1 carrel cp evil c:/workspace
+    fails 1 carrel cp "$WORK/evil" c:/workspace
     [[ $err == *"denied by storage/work/deny_"* ]]
-    carrel exec c -- sh -c 'echo SECRET >/workspace/.env; [ ! -e /workspace/evil/.git/hooks/post-checkout ] || exit 9' || [ $? -eq 1 ]
+    carrel exec c -- sh -c 'echo SECRET >/workspace/.env; test ! -e /workspace/evil'
     fails 1 carrel cp c:/workspace out
     [[ $err == *"denied by storage/work/deny_read"* ]]
     [ ! -e out/.env ]
-    carrel cp evil c:/tmp
+    carrel cp "$WORK/evil" c:/tmp
     carrel rm -f c
 }
