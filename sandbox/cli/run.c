@@ -310,10 +310,11 @@ static int run_attached(struct cli *c, struct birth *b)
 
     int status = err ? cli_fail(c, "output", &e, NULL) : session_finish(c, &ask, &r);
 
-    /* Whatever became of the keeper: an ephemeral sandbox leaves nothing behind. */
+    /* Whatever became of the keeper, which may still be about to go: an ephemeral sandbox leaves
+     * nothing behind. */
     if (!err && r.has_state)
         settle(c, b);
-    if (b->cfg.ephemeral)
+    if (b->cfg.ephemeral && box_await_free(b->fd))
         (void)!store_reconcile(b->store, b->cfg.id, NULL);
     birth_fini(b);
     return status;

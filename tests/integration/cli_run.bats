@@ -122,12 +122,7 @@ END
         kill -TERM $pid
         wait $pid && return 1
         [ $? -eq 143 ]
-        # Its keeper may have a moment to go.
-        for _ in $(seq 40); do
-            [ -n "$(carrel ls -q)" ] || break
-            sleep 0.05
-        done
-        [ -z "$(carrel ls -q)" ] || { carrel ls; false; }
+        [ -z "$(carrel ls -q)" ]
     done
 }
 

@@ -1208,7 +1208,7 @@ static void r11_a_client_that_does_not_read(void **s)
             break;
     fclose(st);
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    assert_in_range(rss, 1, 131072); /* shadow memory, and what was freed is kept a while */
+    assert_in_range(rss, 1, 49152); /* shadow memory, and what was freed is kept a while */
 #else
     assert_in_range(rss, 1, 16384);
 #endif

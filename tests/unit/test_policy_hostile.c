@@ -176,8 +176,7 @@ static void make(const struct part *p, const char *end)
     put(end, 0, 0);
 }
 
-/* What instrumented and unoptimised code costs more, and a busy machine: what is printed is the
- * figure, what fails is a document that the limits do not hold. */
+/* What instrumented and unoptimised code costs more. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SLACK 16.0
 #elif defined(__has_feature)
@@ -187,9 +186,9 @@ static void make(const struct part *p, const char *end)
 #endif
 #ifndef SLACK
 #ifdef __OPTIMIZE__
-#define SLACK 3.0
+#define SLACK 1.0
 #else
-#define SLACK 8.0
+#define SLACK 4.0
 #endif
 #endif
 
@@ -228,7 +227,7 @@ static void p01_hostile_documents_take_less_than_50_ms(void **state)
         double best = 1e9;
 
         make(documents[i].part, documents[i].end);
-        for (int try = 0; try < 5 && best > 50 * SLACK; try++) {
+        for (int try = 0; try < 20 && best > 50 * SLACK; try++) {
             double ms = load(documents[i].what, documents[i].said);
 
             best = ms < best ? ms : best;
