@@ -143,6 +143,20 @@ bool lint_allowed(const struct linter *l, const struct request *r, const char *i
     return d.allowed && (!id || strcmp(d.rule->id, id) == 0);
 }
 
+bool lint_may(const struct linter *l, const struct mount *m, const char *path, uint64_t op)
+{
+    struct arena a = ARENA_INIT;
+    struct request r;
+    bool yes;
+
+    request_init(&r, SPACE_FILE);
+    request_text(&r, FILE_PATH, arena_printf(&a, "%s/%s", m->target, path));
+    request_number(&r, FILE_OP, op);
+    yes = lint_allowed(l, &r, NULL);
+    arena_fini(&a);
+    return yes;
+}
+
 bool lint_below(const char *root, const char *path)
 {
     size_t n = strcmp(root, "/") == 0 ? 0 : strlen(root);

@@ -58,6 +58,9 @@ void lint_say_of(struct linter *l, const char *subject, struct spot at, const ch
 /* Is this allowed, by the rule with this id ("network/pypi"; NULL: any)? */
 bool lint_allowed(const struct linter *l, const struct request *r, const char *id);
 
+/* May the guest do this to the path, which is below the mount? */
+bool lint_may(const struct linter *l, const struct mount *m, const char *path, uint64_t op);
+
 /* Is path root, or below it? */
 bool lint_below(const char *root, const char *path);
 

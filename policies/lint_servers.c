@@ -83,20 +83,6 @@ static void runs_agent_code(struct linter *l, const void *object)
         lint_say(l, "cwd", "%s runs on the host what the agent wrote into mount %s", which, m->id);
 }
 
-static bool writes(const struct linter *l, const struct mount *m, const char *path, uint64_t op)
-{
-    struct arena a = ARENA_INIT;
-    struct request r;
-    bool yes;
-
-    request_init(&r, SPACE_FILE);
-    request_text(&r, FILE_PATH, arena_printf(&a, "%s/%s", m->target, path));
-    request_number(&r, FILE_OP, op);
-    yes = lint_allowed(l, &r, NULL);
-    arena_fini(&a);
-    return yes;
-}
-
 static void host_git(struct linter *l, const void *object)
 {
     static const char *const git[] = { "git" };
@@ -104,7 +90,7 @@ static void host_git(struct linter *l, const void *object)
     const struct mount *m = mount_of(l, h->cwd);
 
     if (m && lint_program(first_word(&h->command), git, 1) &&
-        (writes(l, m, ".git/config", FILE_WRITE) || writes(l, m, ".git/hooks/x", FILE_CREATE)))
+        (lint_may(l, m, ".git/config", FILE_WRITE) || lint_may(l, m, ".git/hooks/x", FILE_CREATE)))
         lint_say(l, "cwd", "the guest can write the git configuration or hooks of mount %s", m->id);
 }
 

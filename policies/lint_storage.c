@@ -96,20 +96,6 @@ static void credentials(struct linter *l, const void *object)
     }
 }
 
-static bool may(const struct linter *l, const struct mount *m, const char *path, uint64_t op)
-{
-    struct arena a = ARENA_INIT;
-    struct request r;
-    bool yes;
-
-    request_init(&r, SPACE_FILE);
-    request_text(&r, FILE_PATH, arena_printf(&a, "%s/%s", m->target, path));
-    request_number(&r, FILE_OP, op);
-    yes = lint_allowed(l, &r, NULL);
-    arena_fini(&a);
-    return yes;
-}
-
 struct file_probe {
     const char *path;
     uint64_t op;
@@ -125,9 +111,9 @@ static void probes(struct linter *l, const struct file_probe *v, size_t n, const
         char below[96] = "a/";
 
         memcpy(below + 2, v[i].path, strlen(v[i].path) + 1);
-        if (may(l, m, v[i].path, v[i].op) || may(l, m, below, v[i].op)) {
+        if (lint_may(l, m, v[i].path, v[i].op) || lint_may(l, m, below, v[i].op)) {
             lint_say(l, key, "%s/%s %s", m->target,
-                     may(l, m, v[i].path, v[i].op) ? v[i].path : below, what);
+                     lint_may(l, m, v[i].path, v[i].op) ? v[i].path : below, what);
             return;
         }
     }

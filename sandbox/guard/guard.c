@@ -3,9 +3,9 @@
 
 #include "base/fd.h"
 #include "policies/canon.h"
-#include "sandbox/guard/digest.h"
 #include "sandbox/guard/facts.h"
 #include "sandbox/guard/force.h"
+#include "sandbox/image/data.h"
 #include "sandbox/places.h"
 
 #include <errno.h>
@@ -180,9 +180,9 @@ static int measure(const struct guard *g, const struct guard_sandbox *s, char im
     int err = 0;
 
     if (g->policy->image.sha256)
-        err = digest_of(s->image_fd, image, e);
+        err = data_digest(s->image_fd, image, e);
     if (!err && g->policy->image.kernel.sha256)
-        err = digest_of(s->kernel_fd, kernel, e);
+        err = data_digest(s->kernel_fd, kernel, e);
     return err;
 }
 
