@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/mount.h>
+
 #define SPOT  "/proc" /* only for us, and only until the pivot */
 #define FLAGS (MS_NOSUID | MS_NODEV)
 
@@ -67,6 +69,30 @@ static int add_bind(const char *path, struct err *e)
     return 0;
 }
 
+/*
+ * Where Carrel itself runs in a chroot its root is no mount, and can neither be made private nor be
+ * pivoted away from. Then a copy of its tree is mounted, out of sight of the host, and becomes the
+ * root: SPOT is a mount of its own, so that it can be made private first.
+ */
+static int own_root(struct err *e)
+{
+    int tree, err;
+
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+        return 0;
+    if (errno != EINVAL || mount(NULL, SPOT, NULL, MS_PRIVATE, NULL))
+        return err_sys(e, "private mounts");
+    tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/",
+                        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (tree < 0)
+        return err_sys(e, "a copy of the root");
+    err = (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, SPOT, MOVE_MOUNT_F_EMPTY_PATH);
+    if (err || chdir(SPOT) || chroot(".") || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+        err = err_sys(e, "a root that is a mount");
+    close(tree);
+    return err;
+}
+
 int layer_root(const struct jail_record *r, struct err *e)
 {
     struct jail_record copy = *r;
@@ -79,8 +105,8 @@ int layer_root(const struct jail_record *r, struct err *e)
         return err_set(e, EINVAL, "binds");
     if (unshare(CLONE_NEWNS))
         return err_sys(e, "mount namespace");
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-        return err_sys(e, "private mounts");
+    if (own_root(e))
+        return -e->code;
     if (mount("carrel", SPOT, "tmpfs", FLAGS | noexec, "size=64k,nr_inodes=64,mode=0555") ||
         chdir(SPOT))
         return err_sys(e, "new root");
