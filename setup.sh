@@ -17,7 +17,7 @@ build_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-t
 run_packages="qemu-system-x86 e2fsprogs squashfs-tools mmdebstrap busybox-static kmod ca-certificates"
 lean_packages="make bc bison flex libelf-dev libssl-dev xz-utils perl"
 dev_packages="git clang clang-format clang-tidy libclang-rt-14-dev llvm cppcheck
-    shellcheck bats jq expect tmux acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps"
+    shellcheck bats jq expect tmux zstd bsdextrautils acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps"
 
 dev='' lean='' tools=''
 for arg; do

@@ -300,7 +300,7 @@ int attest(const struct box_jail *j, struct attest_line out[ATTEST_LINES], struc
 {
     struct report r = { .j = j, .lines = out };
 
-    if (!j->start || proc_start_time(j->pid) != j->start)
+    if (!proc_runs(j->pid, j->start))
         return err_set(e, j->pid ? ESRCH : EAGAIN,
                        j->pid ? "the process that was launched, %d, is not there"
                               : "its jail is not told yet: try again (process %d)",

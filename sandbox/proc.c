@@ -16,23 +16,38 @@
 
 /* Fields of /proc/PID/stat from the third on follow the last ')': a program may be named "a) b". */
 #define FIELDS_AFTER_NAME 20
+#define STAT_MAX          1024
 
-uint64_t proc_start_time(pid_t pid)
+/* What follows the name in /proc/PID/stat, from the blank before the state on; NULL: no process. */
+static const char *stat_of(pid_t pid, char text[STAT_MAX])
 {
-    char path[32], text[1024];
+    char path[32];
 
     if (pid <= 0)
-        return 0;
+        return NULL;
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 
     auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : io_read_full(fd, text, sizeof(text) - 1);
+    ssize_t n = fd < 0 ? -1 : io_read_full(fd, text, STAT_MAX - 1);
 
     if (n <= 0)
-        return 0;
+        return NULL;
     text[n] = '\0';
+    return strrchr(text, ')');
+}
 
-    const char *p = strrchr(text, ')');
+bool proc_runs(pid_t pid, uint64_t start)
+{
+    char text[STAT_MAX];
+    const char *p = start && proc_start_time(pid) == start ? stat_of(pid, text) : NULL;
+
+    return p && p[1] == ' ' && !strchr("ZXx", p[2]);
+}
+
+uint64_t proc_start_time(pid_t pid)
+{
+    char text[STAT_MAX];
+    const char *p = stat_of(pid, text);
 
     for (int i = 0; p && i < FIELDS_AFTER_NAME; i++) {
         p = strchr(p, ' ');

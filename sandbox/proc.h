@@ -9,11 +9,15 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* When pid started; 0 when there is no such process. */
 uint64_t proc_start_time(pid_t pid);
+
+/* Is it that process, and has it not ended? One that waits for its parent to ask has. */
+bool proc_runs(pid_t pid, uint64_t start);
 
 /* Kills the process if it still is the one that started then, and waits at most timeout_ms for its
  * end: 1 killed, 0 it was gone already, -ETIMEDOUT or -errno. */

@@ -377,7 +377,7 @@ static void other_user(void **state)
     if (geteuid() != 0)
         skip();
     r = run(&(struct client_exec){
-        .argv = SHELL("id -u; id -g; id -G; echo again >/dev/stdout; echo $HOME; "
+        .argv = SHELL("id -u; id -g; id -G; echo again >/proc/self/fd/1; echo $HOME; "
                       "grep CapEff /proc/self/status | cut -f2"),
         .user = "4321:1234" });
     assert_string_equal((char *)r.out, "4321\n1234\n1234\nagain\n/\n0000000000000000\n");

@@ -557,11 +557,34 @@ static void h06_unfinished_ones_go_with_their_maker(void **s)
     box_config_fini(&c);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+static void a_process_that_waits_to_be_reaped_has_ended(void **s)
+{
+    siginfo_t info;
+    uint64_t start;
+    pid_t pid = fork();
 
+    (void)s;
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    start = proc_start_time(pid);
+    assert_true(proc_runs(pid, start));
+    assert_false(proc_runs(pid, start + 1));
+    kill(pid, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_true(proc_start_time(pid) == start);
+    assert_false(proc_runs(pid, start));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_false(proc_runs(pid, start));
+    assert_false(proc_runs(0, 0));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_process_that_waits_to_be_reaped_has_ended),
         T(config_is_kept_whole),
         T(h01_foreign_directories),
         T(private_modes),
