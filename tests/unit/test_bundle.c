@@ -5,12 +5,9 @@
 #include "policies/words.h"
 #include "sandbox/confine/profile.h"
 #include "tests/unit/policy_random.h"
+#include "tests/unit/shipped.h"
 
-#include "base/io.h"
-
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -90,42 +87,30 @@ static int judge(const struct made *m, const char *bytes, size_t len, struct err
     return err;
 }
 
+static void one_of_the_library(const char *name, void *ctx)
+{
+    struct made m, again;
+    struct err e = ERR_INIT;
+    size_t len;
+    char *yaml = shipped_file(name, ".yaml", &len);
+
+    (void)ctx;
+    assert_non_null(yaml);
+    make_from(yaml, len, name, &m);
+    make_from(yaml, len, name, &again);
+    assert_int_equal(m.bytes.len, again.bytes.len);
+    assert_memory_equal(m.bytes.p, again.bytes.p, m.bytes.len);
+    if (judge(&m, m.bytes.p, m.bytes.len, &e))
+        fail_msg("%s: %s", name, e.msg);
+    unmake(&m);
+    unmake(&again);
+    free(yaml);
+}
+
 static void every_policy_of_the_library(void **s)
 {
-    const char *src = getenv("CARREL_SOURCE");
-    char dir[512], path[1024];
-    struct dirent *d;
-    unsigned n = 0;
-    DIR *library;
-
     (void)s;
-    snprintf(dir, sizeof(dir), "%s/policies/library", src ? src : ".");
-    library = opendir(dir);
-    assert_non_null(library);
-    while ((d = readdir(library))) {
-        struct made m, again;
-        struct err e = ERR_INIT;
-        size_t len;
-        char *yaml;
-
-        if (!strstr(d->d_name, ".yaml") || strstr(d->d_name, ".cases."))
-            continue;
-        snprintf(path, sizeof(path), "%s/%s", dir, d->d_name);
-        yaml = io_load(AT_FDCWD, path, 1 << 18, &len, &e);
-        assert_non_null(yaml);
-        make_from(yaml, len, d->d_name, &m);
-        make_from(yaml, len, d->d_name, &again);
-        assert_int_equal(m.bytes.len, again.bytes.len);
-        assert_memory_equal(m.bytes.p, again.bytes.p, m.bytes.len);
-        if (judge(&m, m.bytes.p, m.bytes.len, &e))
-            fail_msg("%s: %s", d->d_name, e.msg);
-        unmake(&m);
-        unmake(&again);
-        free(yaml);
-        n++;
-    }
-    closedir(library);
-    assert_true(n >= 10);
+    assert_true(shipped_each(one_of_the_library, NULL) >= 10);
 }
 
 static void what_the_profile_says(void **s)

@@ -4,17 +4,14 @@
  * tests; a layer that it lacks is said and passed over.
  */
 #include "guest/profile.h"
-#include "guest/request.h"
+#include "tests/unit/requests.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,43 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #define AGENT 4242u
-
-static struct msg_builder b;
-
-static int parse(struct request *r)
-{
-    struct err e = ERR_INIT;
-    struct msg_frame m;
-    ssize_t n = msg_seal(&b);
-    int err;
-
-    assert_true(n > 0);
-    assert_int_equal(msg_parse(b.bytes, (size_t)n, &m), n);
-    err = request_parse(&m, r, &e);
-    assert_int_equal(err == 0, e.msg[0] == '\0');
-    return err;
-}
-
-static int refused(void)
-{
-    struct request r;
-    int err = parse(&r);
-
-    if (!err)
-        request_fini(&r);
-    else
-        assert_null(r.block);
-    return err;
-}
-
-static void begin_exec(void)
-{
-    msg_begin(&b, MSG_EXEC);
-    msg_add_text(&b, MSG_ARG, "ls");
-}
 
 static void add_limit(uint32_t which, uint32_t zero, uint64_t value)
 {

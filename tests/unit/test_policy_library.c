@@ -3,11 +3,8 @@
 #include "policies/cases.h"
 #include "policies/layers.h"
 #include "policies/yaml.h"
+#include "tests/unit/shipped.h"
 
-#include "base/io.h"
-
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,20 +18,14 @@
 
 static char *file(const char *name, const char *suffix, size_t *n)
 {
-    struct err e = ERR_INIT;
-    char path[512];
-    const char *src = getenv("CARREL_SOURCE");
-
-    snprintf(path, sizeof(path), "%s/policies/library/%s%s", src ? src : ".", name, suffix);
-
-    char *text = io_load(AT_FDCWD, path, YAML_BYTES_MAX, n, &e);
+    char *text = shipped_file(name, suffix, n);
 
     if (!text)
-        fail_msg("%s", e.msg);
+        fail_msg("%s%s cannot be read", name, suffix);
     return text;
 }
 
-static void check(const char *name)
+static void check(const char *name, void *ctx)
 {
     size_t np, nc;
     char *yaml = file(name, ".yaml", &np), *asks = file(name, ".cases.yaml", &nc);
@@ -44,6 +35,7 @@ static void check(const char *name)
     struct cases *c = p ? cases_run(asks, nc, name, p, &ps) : NULL;
     struct ruleset *rs = p ? ruleset_make(p, NULL) : NULL;
 
+    (void)ctx;
     problems_print(&ps, &t);
     if (!c || ps.n) {
         fail_msg("%s", text_str(&t));
@@ -66,29 +58,8 @@ static void check(const char *name)
 
 static void every_shipped_policy(void **state)
 {
-    char path[512];
-    const char *src = getenv("CARREL_SOURCE");
-    struct dirent *e;
-    unsigned n = 0;
-
     (void)state;
-    snprintf(path, sizeof(path), "%s/policies/library", src ? src : ".");
-
-    DIR *d = opendir(path);
-
-    assert_non_null(d);
-    while ((e = readdir(d))) {
-        char name[256];
-        size_t len = strlen(e->d_name);
-
-        if (len < 6 || strcmp(e->d_name + len - 5, ".yaml") != 0 || strstr(e->d_name, ".cases."))
-            continue;
-        snprintf(name, sizeof(name), "%.*s", (int)(len - 5), e->d_name);
-        check(name);
-        n++;
-    }
-    closedir(d);
-    assert_int_equal(n, 14);
+    assert_int_equal(shipped_each(check, NULL), 14);
 }
 
 static void run(const char *asks, const char *what, uint32_t failed)

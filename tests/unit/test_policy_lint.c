@@ -4,11 +4,8 @@
 #include "policies/layers.h"
 #include "policies/lint.h"
 #include "policies/yaml.h"
+#include "tests/unit/shipped.h"
 
-#include "base/io.h"
-
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -495,22 +492,14 @@ static void findings_are_accepted_with_a_reason(void **state)
     acceptances_fini(&a);
 }
 
-static char *file(const char *name, const char *suffix, size_t *n)
-{
-    char path[512];
-    const char *src = getenv("CARREL_SOURCE");
-
-    snprintf(path, sizeof(path), "%s/policies/library/%s%s", src ? src : ".", name, suffix);
-    return io_load(AT_FDCWD, path, YAML_BYTES_MAX, n, NULL);
-}
-
-static void shipped(const char *name)
+static void shipped(const char *name, void *ctx)
 {
     size_t n = 0, na = 0;
-    char *yaml = file(name, ".yaml", &n), *taken = file(name, ".lint", &na);
+    char *yaml = shipped_file(name, ".yaml", &n), *taken = shipped_file(name, ".lint", &na);
     struct findings f = lint(yaml, n, name);
     struct text t = TEXT_INIT;
 
+    (void)ctx;
     if (taken) {
         struct acceptances a;
         struct problems ps = PROBLEMS_INIT;
@@ -534,29 +523,8 @@ static void shipped(const char *name)
 
 static void shipped_policies_are_clean(void **state)
 {
-    char path[512];
-    const char *src = getenv("CARREL_SOURCE");
-    struct dirent *e;
-    unsigned n = 0;
-
     (void)state;
-    snprintf(path, sizeof(path), "%s/policies/library", src ? src : ".");
-
-    DIR *d = opendir(path);
-
-    assert_non_null(d);
-    while ((e = readdir(d))) {
-        char name[256];
-        size_t len = strlen(e->d_name);
-
-        if (len < 6 || strcmp(e->d_name + len - 5, ".yaml") != 0 || strstr(e->d_name, ".cases."))
-            continue;
-        snprintf(name, sizeof(name), "%.*s", (int)(len - 5), e->d_name);
-        shipped(name);
-        n++;
-    }
-    closedir(d);
-    assert_true(n >= 14);
+    assert_true(shipped_each(shipped, NULL) >= 14);
 }
 
 static void a_document_that_is_wrong(void **state)

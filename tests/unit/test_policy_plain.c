@@ -6,8 +6,8 @@
 #include "policies/layers.h"
 #include "policies/plain.h"
 #include "tests/unit/policy_random.h"
+#include "tests/unit/shipped.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -167,42 +167,40 @@ static void changed(struct rng *r, const char *text, size_t len, uint64_t times)
     free(copy);
 }
 
+struct documents {
+    struct rng r;
+    uint32_t n;
+};
+
+/* Whether it is plain, or need not be: it has an escape, or a byte that is not ASCII. */
+static bool a_document_and_its_changes(const char *name, const char *suffix, struct documents *d)
+{
+    size_t len;
+    char *text = shipped_file(name, suffix, &len);
+    bool plain;
+
+    assert_non_null(text);
+    plain = check(text, len) || strchr(text, '\\') || memchr(text, 0xe2, len);
+    changed(&d->r, text, len, rounds / 60);
+    d->n++;
+    free(text);
+    return plain;
+}
+
+static void a_policy_and_its_cases(const char *name, void *ctx)
+{
+    if (!a_document_and_its_changes(name, ".yaml", ctx))
+        fail_msg("%s.yaml takes the slow reader", name);
+    a_document_and_its_changes(name, ".cases.yaml", ctx);
+}
+
 static void every_document_and_its_changes(void **state)
 {
-    struct rng r = { 0x2545f4914f6cdd1dull };
-    const char *source = getenv("CARREL_SOURCE");
-    char path[512];
-    struct dirent *e;
-    DIR *dir;
-    uint32_t files = 0;
+    struct documents d = { .r = { 0x2545f4914f6cdd1dull } };
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/policies/library", source ? source : ".");
-    dir = opendir(path);
-    assert_non_null(dir);
-    while ((e = readdir(dir))) {
-        char *text = calloc(1, 65536);
-        size_t len;
-        FILE *f;
-
-        if (strlen(e->d_name) > sizeof(path) - strlen(path) - 2 || !strstr(e->d_name, ".yaml")) {
-            free(text);
-            continue;
-        }
-        snprintf(path, sizeof(path), "%s/policies/library/%.200s", source ? source : ".",
-                 e->d_name);
-        f = fopen(path, "r");
-        assert_non_null(f);
-        len = fread(text, 1, 65535, f);
-        fclose(f);
-        if (!check(text, len) && !strchr(text, '\\') && !memchr(text, 0xe2, len))
-            print_message("%s is not plain\n", e->d_name);
-        changed(&r, text, len, rounds / 60);
-        files++;
-        free(text);
-    }
-    closedir(dir);
-    assert_true(files > 20);
+    shipped_each(a_policy_and_its_cases, &d);
+    assert_true(d.n > 20);
 }
 
 static void random_documents_and_their_changes(void **state)
