@@ -3,6 +3,7 @@
 
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,11 +63,6 @@ int io_write_full(int fd, const void *buf, size_t len)
     return 0;
 }
 
-static void freep(char **p)
-{
-    free(*p);
-}
-
 char *io_load(int dirfd, const char *path, size_t max, size_t *len, struct err *e)
 {
     auto_fd int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -87,7 +83,7 @@ char *io_load(int dirfd, const char *path, size_t max, size_t *len, struct err *
 
     /* One byte more than its size: a file that grows meanwhile is noticed, not followed. */
     size_t room = (size_t)st.st_size + 1;
-    cleanup_with(freep) char *buf = malloc(room);
+    auto_str char *buf = malloc(room);
     ssize_t n = buf ? io_read_full(fd, buf, room) : -ENOMEM;
 
     if (n < 0) {

@@ -7,6 +7,7 @@
 #include "sandbox/store.h"
 
 #include "base/io.h"
+#include "base/own.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,11 +26,6 @@ static const char *const phases[] = {
 const char *box_phase_name(enum box_phase p)
 {
     return (size_t)p < array_len(phases) ? phases[p] : "unknown";
-}
-
-static void drop(json_t **j)
-{
-    json_decref(*j);
 }
 
 static void strings_free(char **list)
@@ -195,17 +191,16 @@ static char *dump(json_t *o, size_t flags, struct err *e)
 
 char *box_state_to_json(const struct box_state *st, struct err *e)
 {
-    cleanup_with(drop) json_t *o = state_to_json(st, e);
+    json_auto_t *o = state_to_json(st, e);
 
     return o ? dump(o, JSON_COMPACT, e) : NULL;
 }
 
 char *box_to_json(const struct box_config *c, const struct box_state *s, struct err *e)
 {
-    cleanup_with(drop) json_t *config = config_to_json(c, e);
-    cleanup_with(drop) json_t *state = config ? state_to_json(s, e) : NULL;
-    cleanup_with(drop) json_t *both =
-        state ? json_pack("{sOsO}", "config", config, "state", state) : NULL;
+    json_auto_t *config = config_to_json(c, e);
+    json_auto_t *state = config ? state_to_json(s, e) : NULL;
+    json_auto_t *both = state ? json_pack("{sOsO}", "config", config, "state", state) : NULL;
 
     return both ? dump(both, JSON_INDENT(2), e) : NULL;
 }
@@ -381,21 +376,16 @@ static void read_config(struct reader *r, struct box_config *c)
     c->created_ns = get_int(r, "created_ns", INT64_MAX);
 }
 
-static void freep(char **p)
-{
-    free(*p);
-}
-
 int box_load_config(int dirfd, struct box_config *out, struct err *e)
 {
     size_t len;
-    cleanup_with(freep) char *text = io_load(dirfd, "config.json", CONFIG_MAX, &len, e);
+    auto_str char *text = io_load(dirfd, "config.json", CONFIG_MAX, &len, e);
 
     *out = (struct box_config){ 0 };
     if (!text)
         return e ? -e->code : -EIO;
 
-    cleanup_with(drop) json_t *o = parse_object(text, len, e);
+    json_auto_t *o = parse_object(text, len, e);
 
     if (!o)
         return err_wrap(e, "config.json");
@@ -444,7 +434,7 @@ static void read_state(struct reader *r, struct box_state *s)
 
 int box_state_parse(const char *text, size_t len, struct box_state *out, struct err *e)
 {
-    cleanup_with(drop) json_t *o = parse_object(text, len, e);
+    json_auto_t *o = parse_object(text, len, e);
 
     *out = (struct box_state){ 0 };
     if (!o)
@@ -459,7 +449,7 @@ int box_state_parse(const char *text, size_t len, struct box_state *out, struct 
 int box_load_state(int dirfd, struct box_state *out, struct err *e)
 {
     size_t len;
-    cleanup_with(freep) char *text = io_load(dirfd, "state.json", STATE_MAX, &len, e);
+    auto_str char *text = io_load(dirfd, "state.json", STATE_MAX, &len, e);
 
     if (!text)
         return e ? -e->code : -EIO;
@@ -468,7 +458,7 @@ int box_load_state(int dirfd, struct box_state *out, struct err *e)
 
 int box_save_state(int dirfd, const struct box_state *st, bool durable, struct err *e)
 {
-    cleanup_with(freep) char *text = box_state_to_json(st, e);
+    auto_str char *text = box_state_to_json(st, e);
 
     if (!text)
         return -EIO;
@@ -478,8 +468,8 @@ int box_save_state(int dirfd, const struct box_state *st, bool durable, struct e
 
 int box_save_config(int dirfd, const struct box_config *c, struct err *e)
 {
-    cleanup_with(drop) json_t *o = config_to_json(c, e);
-    cleanup_with(freep) char *text = o ? dump(o, JSON_INDENT(2), e) : NULL;
+    json_auto_t *o = config_to_json(c, e);
+    auto_str char *text = o ? dump(o, JSON_INDENT(2), e) : NULL;
 
     return text ? io_store(dirfd, "config.json", text, strlen(text), 0600, e) : -EILSEQ;
 }

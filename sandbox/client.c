@@ -4,6 +4,7 @@
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/own.h"
 #include "sandbox/keeper/ready.h"
 #include "sandbox/places.h"
 
@@ -19,11 +20,6 @@
 
 /* Numbers under which the keeper finds its descriptors. */
 enum { BOX_FD = 3, READY_FD, KERNEL_FD, INITRD_FD, IMAGE_FD, END_FD };
-
-static void freep(char **p)
-{
-    free(*p);
-}
 
 /* ---- starting a keeper ---- */
 
@@ -94,7 +90,7 @@ static int start(int boxfd, const struct client_parts *p, bool await_main, char 
                  struct err *e)
 {
     struct keeper_ready r = { 0 };
-    cleanup_with(freep) char *path = places_program("carrel-keeper", e);
+    auto_str char *path = places_program("carrel-keeper", e);
     auto_fd int log = -1;
     int pipefd[2];
 

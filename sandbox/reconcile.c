@@ -6,6 +6,7 @@
  */
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "base/own.h"
 #include "sandbox/audit/lost.h"
 #include "sandbox/box_jail.h"
 #include "sandbox/places.h"
@@ -24,12 +25,6 @@
 
 #define ABANDONED_S 60   /* an ephemeral sandbox that nobody started within this */
 #define KILL_MS     5000 /* a killed engine ends in milliseconds, unless the host is in trouble */
-
-static void closedirp(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
 
 int box_lock(int dirfd, struct err *e)
 {
@@ -61,7 +56,7 @@ DIR *store_open_list(struct store *s, const char *dir)
 
 int store_delete_tree(struct store *s, const char *dir, struct err *e)
 {
-    cleanup_with(closedirp) DIR *d = store_open_list(s, dir);
+    auto_dir DIR *d = store_open_list(s, dir);
     const struct dirent *de;
 
     if (!d)

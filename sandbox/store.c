@@ -9,6 +9,7 @@
 
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "base/own.h"
 #include "sandbox/places.h"
 #include "sandbox/store_dirs.h"
 #include "sandbox/words.h"
@@ -25,17 +26,6 @@
 #include <time.h>
 
 #define NAME_TRIES 64
-
-static void freep(char **p)
-{
-    free(*p);
-}
-
-static void closedirp(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
 
 static int open_sub(int root, const char *name, struct err *e)
 {
@@ -55,7 +45,7 @@ static int open_sub(int root, const char *name, struct err *e)
 
 struct store *store_open(struct err *e)
 {
-    cleanup_with(freep) char *path = places_state_dir(e);
+    auto_str char *path = places_state_dir(e);
     auto_fd int root = path ? places_open_dir(path, e) : -1;
     struct store *s = root >= 0 ? malloc(sizeof(*s)) : NULL;
 
@@ -152,7 +142,7 @@ void store_drop_name(struct store *s, const char *name, const char *id)
     }
 
     int own = openat(s->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_with(closedirp) DIR *d = own < 0 ? NULL : fdopendir(own);
+    auto_dir DIR *d = own < 0 ? NULL : fdopendir(own);
     const struct dirent *de;
 
     if (!d)
@@ -256,7 +246,7 @@ bool store_is_half(const char *name)
 /* With the names locked nobody makes a sandbox, and two may delete one together. */
 static void delete_stale(struct store *s)
 {
-    cleanup_with(closedirp) DIR *d = store_open_list(s, ".");
+    auto_dir DIR *d = store_open_list(s, ".");
     const struct dirent *de;
 
     while (d && (de = readdir(d)))
@@ -331,7 +321,7 @@ int store_open_box(struct store *s, const char *id, struct err *e)
 /* The only sandbox whose id begins like this. */
 static int find_prefix(struct store *s, const char *prefix, char id[BOX_ID_LEN + 1], struct err *e)
 {
-    cleanup_with(closedirp) DIR *d = store_open_list(s, ".");
+    auto_dir DIR *d = store_open_list(s, ".");
     const struct dirent *de;
 
     if (!d)
@@ -392,7 +382,7 @@ static int64_t created(struct store *s, const char *id)
 
 static int collect(struct store *s, struct entry **list, size_t *n, struct err *e)
 {
-    cleanup_with(closedirp) DIR *d = store_open_list(s, ".");
+    auto_dir DIR *d = store_open_list(s, ".");
     const struct dirent *de;
 
     if (!d)

@@ -2,6 +2,7 @@
 #include "sandbox/cli/parts.h"
 
 #include "base/fd.h"
+#include "base/own.h"
 #include "sandbox/image/image.h"
 #include "sandbox/image/kernel.h"
 #include "sandbox/places.h"
@@ -107,14 +108,9 @@ static int receive(int sock, struct client_parts *p, struct err *e)
     return take(&m, p) ? err_set(e, EBADMSG, "carrel-job sent no descriptors") : 0;
 }
 
-static void freep(char **p)
-{
-    free(*p);
-}
-
 static int ask_job(const char *kernel, const char *image, struct client_parts *p, struct err *e)
 {
-    cleanup_with(freep) char *job = places_program("carrel-job", e);
+    auto_str char *job = places_program("carrel-job", e);
     int ends[2], status;
 
     if (!job)

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/own.h"
 #include "sandbox/guard/dossier.h"
 #include "sandbox/places.h"
 
@@ -61,15 +62,10 @@ static _Noreturn void become_job(const char *job, const char *option, bool quiet
     _exit(127);
 }
 
-static void freep(char **p)
-{
-    free(*p);
-}
-
 static int ask(struct cli *c, const char *option, int boxfd, struct volumes_answer *a,
                struct err *e)
 {
-    cleanup_with(freep) char *job = places_program("carrel-job", e);
+    auto_str char *job = places_program("carrel-job", e);
     int ends[2], status;
     ssize_t n;
 

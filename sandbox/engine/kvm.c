@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/launch.h"
+#include "base/own.h"
 #include "policies/words.h"
 #include "sandbox/confine/vmm.h"
 #include "sandbox/engine/cmdline.h"
@@ -35,14 +36,9 @@
 #define FILTER VMM_F_FILTER
 #endif
 
-static void freep(char **p)
-{
-    free(*p);
-}
-
 static int check(char hint[240], struct err *e)
 {
-    cleanup_with(freep) char *path = places_program("carrel-vmm", e);
+    auto_str char *path = places_program("carrel-vmm", e);
     auto_fd int kvm = -1;
 
     hint[0] = '\0';
@@ -139,7 +135,7 @@ static void set_limits(struct spawn *s, const struct engine_spec *spec)
 
 static int start(const struct engine_spec *spec, struct engine_run *run, struct err *e)
 {
-    cleanup_with(freep) char *path = places_program("carrel-vmm", e);
+    auto_str char *path = places_program("carrel-vmm", e);
     char hint[240], number[12], name[] = "carrel-vmm";
     char *argv[] = { name, number, NULL };
     struct spawn s;

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/own.h"
 #include "sandbox/places.h"
 
 #include <errno.h>
@@ -203,14 +204,9 @@ static void describe_host(char out[128])
     snprintf(out, 128, "%s %.64s", boot, u.release);
 }
 
-static void freep(char **p)
-{
-    free(*p);
-}
-
 static int cache_open(void)
 {
-    cleanup_with(freep) char *path = places_cache_dir(NULL);
+    auto_str char *path = places_cache_dir(NULL);
 
     return path ? places_open_dir(path, NULL) : -1;
 }
@@ -219,7 +215,7 @@ static bool cached(const char *host, double *mips)
 {
     auto_fd int dir = cache_open();
     size_t len, n = strlen(host);
-    cleanup_with(freep) char *text = dir < 0 ? NULL : io_load(dir, CACHE, 4096, &len, NULL);
+    auto_str char *text = dir < 0 ? NULL : io_load(dir, CACHE, 4096, &len, NULL);
     char *end;
 
     if (!text || strncmp(text, host, n) != 0 || text[n] != '\n')

@@ -4,6 +4,7 @@
 #include "base/failpoint.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/own.h"
 #include "sandbox/places.h"
 
 #include <errno.h>
@@ -271,15 +272,10 @@ static int seal_record(int fd, const struct jail_record *r, struct err *e)
     return 0;
 }
 
-static void freep(char **p)
-{
-    free(*p);
-}
-
 static int spawn_jailed(const struct spawn *s, int program, int gate, int ours,
                         struct engine_run *run, struct err *e)
 {
-    cleanup_with(freep) char *path = places_program("carrel-launch", e);
+    auto_str char *path = places_program("carrel-launch", e);
     char name[] = "carrel-launch", number[12];
     char *argv[] = { name, number, NULL };
     struct jail_record r;

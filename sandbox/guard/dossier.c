@@ -12,11 +12,6 @@
 
 #define DOSSIER_MAX (24u << 20) /* 64 documents of 256 KiB, escaped */
 
-static void drop(json_t **j)
-{
-    json_decref(*j);
-}
-
 void dossier_fini(struct dossier *d)
 {
     for (unsigned i = 0; i < d->ndocs; i++) {
@@ -154,7 +149,7 @@ static json_t *to_json(const struct dossier *d)
 
 int dossier_save(const struct dossier *d, int dirfd, const char *file, bool durable, struct err *e)
 {
-    cleanup_with(drop) json_t *o = to_json(d);
+    json_auto_t *o = to_json(d);
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     int err;
 
@@ -239,7 +234,7 @@ int dossier_load(struct dossier *d, int dirfd, const char *file, struct err *e)
     if (!text)
         return -e->code;
 
-    cleanup_with(drop) json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    json_auto_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 
     free(text);
     return o ? from_json(d, o, e) : broken(e);

@@ -6,6 +6,7 @@
  */
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/own.h"
 #include "sandbox/image/image_store.h"
 #include "sandbox/image/import.h"
 #include "sandbox/image/squash.h"
@@ -18,16 +19,6 @@
 #include <string.h>
 
 enum { RECIPE_MAX = 1 << 20 };
-
-static void strp(char **s)
-{
-    free(*s);
-}
-
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
 
 static void say_count(const char *before, uint64_t n, const char *after, image_progress *say,
                       void *arg)
@@ -121,12 +112,11 @@ static int recipe_load(const char *name, struct recipe *r, struct err *e)
                    : err_set(e, why.code, "%s", why.msg);
     snprintf(rel, sizeof(rel), "guest/image/%s.json", name);
 
-    cleanup_with(strp) char *json = places_share(rel, e);
+    auto_str char *json = places_share(rel, e);
     size_t len, plen, klen = 0;
-    cleanup_with(strp) char *text = json ? io_load(AT_FDCWD, json, RECIPE_MAX, &len, e) : NULL;
-    cleanup_with(strp) char *prog =
-        text ? io_load(AT_FDCWD, r->program, RECIPE_MAX, &plen, e) : NULL;
-    cleanup_with(strp) char *key = NULL;
+    auto_str char *text = json ? io_load(AT_FDCWD, json, RECIPE_MAX, &len, e) : NULL;
+    auto_str char *prog = text ? io_load(AT_FDCWD, r->program, RECIPE_MAX, &plen, e) : NULL;
+    auto_str char *key = NULL;
 
     if (!prog)
         return e ? -e->code : -EIO;
@@ -150,7 +140,7 @@ static int recipe_load(const char *name, struct recipe *r, struct err *e)
 static bool up_to_date(const char *name, const struct recipe *r)
 {
     auto_fd int images = -1;
-    cleanup_with(json_freep) json_t *j = image_document(name, &images, NULL);
+    json_auto_t *j = image_document(name, &images, NULL);
     const char *built = j ? json_string_value(json_object_get(j, "recipe")) : NULL;
     struct image img;
 

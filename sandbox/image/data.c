@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/own.h"
 #include "sandbox/image/image.h"
 #include "sandbox/places.h"
 
@@ -30,14 +31,9 @@ int data_check_name(const char *kind, const char *name, struct err *e)
     return 0;
 }
 
-static void strp(char **s)
-{
-    free(*s);
-}
-
 int data_open(const char *sub, struct err *e)
 {
-    cleanup_with(strp) char *base = places_data_dir(e);
+    auto_str char *base = places_data_dir(e);
     char path[PATH_MAX];
 
     if (!base)
@@ -106,7 +102,7 @@ json_t *data_load_json(int dirfd, const char *path, struct err *e)
 {
     size_t len;
     json_error_t why;
-    cleanup_with(strp) char *text = io_load(dirfd, path, JSON_BYTES_MAX, &len, e);
+    auto_str char *text = io_load(dirfd, path, JSON_BYTES_MAX, &len, e);
 
     if (!text)
         return NULL;
@@ -125,7 +121,7 @@ json_t *data_load_json(int dirfd, const char *path, struct err *e)
 
 int data_store_json(int dirfd, const char *path, const json_t *j, struct err *e)
 {
-    cleanup_with(strp) char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
+    auto_str char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
 
     if (!text)
         return err_set(e, ENOMEM, "%s: out of memory", path);

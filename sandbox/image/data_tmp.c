@@ -3,6 +3,7 @@
 
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "base/own.h"
 #include "sandbox/places.h"
 
 #include <dirent.h>
@@ -16,12 +17,6 @@
 #include <sys/stat.h>
 
 #define TMP_PREFIX "tmp."
-
-static void dir_closep(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
 
 static int remove_entry(const FTSENT *ent, struct err *e)
 {
@@ -73,7 +68,7 @@ static void sweep(int cache, bool dry,
                   void *arg)
 {
     int own = openat(cache, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_with(dir_closep) DIR *d = own < 0 ? NULL : fdopendir(own);
+    auto_dir DIR *d = own < 0 ? NULL : fdopendir(own);
     struct dirent *ent;
 
     if (!d) {
@@ -100,14 +95,9 @@ static void sweep(int cache, bool dry,
     }
 }
 
-static void strp(char **s)
-{
-    free(*s);
-}
-
 int data_tmp_new(struct data_tmp *t, struct err *e)
 {
-    cleanup_with(strp) char *dir = places_cache_dir(e);
+    auto_str char *dir = places_cache_dir(e);
     auto_fd int cache = dir ? places_open_dir(dir, e) : -1;
 
     *t = DATA_TMP_INIT;
@@ -137,7 +127,7 @@ void data_tmp_sweep(bool dry,
                     void (*tell)(void *arg, const char *name, int err, const struct err *e),
                     void *arg)
 {
-    cleanup_with(strp) char *dir = places_cache_dir(NULL);
+    auto_str char *dir = places_cache_dir(NULL);
     auto_fd int cache = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
     if (cache >= 0 && flock(cache, LOCK_EX) == 0)

@@ -7,6 +7,7 @@
 #include "sandbox/image/kernel_store.h"
 
 #include "base/fd.h"
+#include "base/own.h"
 #include "sandbox/image/tool.h"
 #include "sandbox/places.h"
 
@@ -23,21 +24,10 @@
 
 enum { META_DEPTH_MAX = 4 }; /* packages that only name another one */
 
-static void strp(char **s)
-{
-    free(*s);
-}
-
-static void dir_closep(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 /* The path of the only (or first) entry of dir that matches pattern, in out. False: none. */
 static bool match_in(const char *dir, const char *pattern, char out[PATH_MAX])
 {
-    cleanup_with(dir_closep) DIR *d = opendir(dir);
+    auto_dir DIR *d = opendir(dir);
     struct dirent *ent;
 
     while (d && (ent = readdir(d)))
@@ -75,7 +65,7 @@ static int download(const char *package, const char *dir, image_progress *say, v
                                   "download", package, NULL };
     struct err first = ERR_INIT;
     char lists[PATH_MAX], cache[PATH_MAX];
-    cleanup_with(strp) char *base = NULL;
+    auto_str char *base = NULL;
     int err = tool_run(plain, dir, NULL, NULL, NULL, &first);
 
     if (err == 0)
@@ -126,7 +116,7 @@ static int download(const char *package, const char *dir, image_progress *say, v
 static int depends_on(const char *deb, char out[256], struct err *e)
 {
     const char *const argv[] = { "dpkg-deb", "-f", deb, "Depends", NULL };
-    cleanup_with(strp) char *text = NULL;
+    auto_str char *text = NULL;
     int err = tool_run(argv, NULL, &text, NULL, NULL, e);
     char *save = NULL;
 

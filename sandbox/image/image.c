@@ -2,6 +2,7 @@
 #include "sandbox/image/image.h"
 
 #include "base/fd.h"
+#include "base/own.h"
 #include "sandbox/image/image_store.h"
 
 #include <dirent.h>
@@ -37,11 +38,6 @@ void image_fini(struct image *img)
 int images_open(struct err *e)
 {
     return data_open("images", e);
-}
-
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
 }
 
 /* A JSON array of strings as a list that ends with NULL; an absent one is empty. NULL = not that,
@@ -162,7 +158,7 @@ int image_load(const char *text, struct image *out, struct err *e)
     if (err)
         return err;
 
-    cleanup_with(json_freep) json_t *j = image_document(name, &images, e);
+    json_auto_t *j = image_document(name, &images, e);
 
     err = j ? parse(name, j, out, e) : e ? -e->code : -ENOENT;
     if (!err && pin && !is_pinned(out, pin)) {
@@ -176,7 +172,7 @@ int image_load(const char *text, struct image *out, struct err *e)
 int image_blob(const struct image *img, struct file_id *id, struct err *e)
 {
     auto_fd int images = -1;
-    cleanup_with(json_freep) json_t *j = image_document(img->name, &images, e);
+    json_auto_t *j = image_document(img->name, &images, e);
     char path[128];
 
     *id = (struct file_id){ .bytes = img->bytes };
@@ -214,16 +210,10 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static void dir_closep(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 int image_list(struct image **out, size_t *n, struct err *e)
 {
     int images = images_open(e);
-    cleanup_with(dir_closep) DIR *d = images < 0 ? NULL : fdopendir(images);
+    auto_dir DIR *d = images < 0 ? NULL : fdopendir(images);
     struct dirent *ent;
     struct image *list = NULL;
     size_t have = 0;

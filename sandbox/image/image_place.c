@@ -16,11 +16,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-
 /* The blob's place: where one of the same digest lies and is whole, that one stays, since other
  * images know it by its inode. */
 static int place_blob(struct data_tmp *t, int images, const char *digest, struct file_id *id,
@@ -47,7 +42,7 @@ static int place_blob(struct data_tmp *t, int images, const char *digest, struct
 int image_place(struct data_tmp *t, const char *name, const struct image_origin *from,
                 json_t *config, struct err *e)
 {
-    cleanup_with(json_freep) json_t *cfg = config;
+    json_auto_t *cfg = config;
     auto_fd int blob = openat(t->fd, "image", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     char digest[DIGEST_HEX + 1] = "", file[80];
     struct file_id id = { 0 };
@@ -70,12 +65,11 @@ int image_place(struct data_tmp *t, const char *name, const struct image_origin 
         return err;
     clock_gettime(CLOCK_REALTIME, &now);
 
-    cleanup_with(json_freep) json_t *j =
-        json_pack("{s:s, s:s, s:I, s:I, s:s, s:O, s:o, s:s*, s:s*, s:s*}", "name", name, "digest",
-                  digest, "bytes", (json_int_t)id.bytes, "created_ns",
-                  (json_int_t)now.tv_sec * 1000000000 + (json_int_t)now.tv_nsec, "source",
-                  from->source, "config", cfg, "file", file_id_json(&id), "recipe", from->recipe,
-                  "manifest", from->manifest, "id", from->id);
+    json_auto_t *j = json_pack("{s:s, s:s, s:I, s:I, s:s, s:O, s:o, s:s*, s:s*, s:s*}", "name",
+                               name, "digest", digest, "bytes", (json_int_t)id.bytes, "created_ns",
+                               (json_int_t)now.tv_sec * 1000000000 + (json_int_t)now.tv_nsec,
+                               "source", from->source, "config", cfg, "file", file_id_json(&id),
+                               "recipe", from->recipe, "manifest", from->manifest, "id", from->id);
 
     snprintf(file, sizeof(file), "%s.json", name);
     err = data_store_json(images, file, j, e);
@@ -91,7 +85,7 @@ int image_place(struct data_tmp *t, const char *name, const struct image_origin 
 static void keep_identity(const struct image *img, int blob)
 {
     auto_fd int lock = images_lock(NULL), images = -1;
-    cleanup_with(json_freep) json_t *j = lock < 0 ? NULL : image_document(img->name, &images, NULL);
+    json_auto_t *j = lock < 0 ? NULL : image_document(img->name, &images, NULL);
     const char *digest = json_string_value(json_object_get(j, "digest"));
     struct file_id id;
     char file[80];

@@ -11,11 +11,6 @@
 #include <string.h>
 #include <sys/file.h>
 
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-
 int images_lock(struct err *e)
 {
     auto_fd int images = images_open(e);
@@ -71,7 +66,7 @@ int image_remove(const char *name, struct err *e)
         return lock;
 
     auto_fd int images = -1;
-    cleanup_with(json_freep) json_t *j = image_document(name, &images, e);
+    json_auto_t *j = image_document(name, &images, e);
     char file[80];
 
     /* One that cannot be read can still be removed. */

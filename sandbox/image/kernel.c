@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/own.h"
 #include "sandbox/image/kernel_elf.h"
 #include "sandbox/image/kernel_store.h"
 
@@ -37,16 +38,6 @@ static void say_line(image_progress *say, void *arg, const char *fmt, ...)
     say(arg, line);
 }
 
-static void strp(char **s)
-{
-    free(*s);
-}
-
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-
 static int write_file(int dir, const char *name, const void *data, size_t len, struct err *e)
 {
     auto_fd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -70,7 +61,7 @@ static int write_modules(int dir, const struct module_list *mods, json_t *names,
         return err_sys(e, "modules");
 
     auto_fd int fd = openat(dir, "modules", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_with(strp) char *order = NULL;
+    auto_str char *order = NULL;
     size_t len = 0;
     FILE *f = open_memstream(&order, &len);
     int err = fd < 0 ? err_sys(e, "modules") : 0;
@@ -110,7 +101,7 @@ static void unpacked_fini(struct unpacked *u)
 static int unpack_file(const char *image, struct unpacked *u, struct err *e)
 {
     size_t len;
-    cleanup_with(strp) char *file = io_load(AT_FDCWD, image, FILE_MAX, &len, e);
+    auto_str char *file = io_load(AT_FDCWD, image, FILE_MAX, &len, e);
 
     if (!file)
         return e ? -e->code : -EIO;
@@ -129,7 +120,7 @@ static int unpack_file(const char *image, struct unpacked *u, struct err *e)
 static int fill(int dir, const struct unpacked *u, const char *name, const char *source,
                 const struct module_list *mods, struct err *e)
 {
-    cleanup_with(json_freep) json_t *names = json_array();
+    json_auto_t *names = json_array();
     struct file_id id = { 0 };
     int err = write_file(dir, "vmlinux", u->elf, u->len, e);
 
@@ -146,9 +137,9 @@ static int fill(int dir, const struct unpacked *u, const char *name, const char 
     if (err)
         return err;
 
-    cleanup_with(json_freep) json_t *j = json_pack(
-        "{s:s, s:s, s:s, s:s, s:b, s:O, s:o}", "name", name, "version", u->version, "digest",
-        u->digest, "source", source, "pvh", u->pvh, "modules", names, "file", file_id_json(&id));
+    json_auto_t *j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:O, s:o}", "name", name, "version",
+                               u->version, "digest", u->digest, "source", source, "pvh", u->pvh,
+                               "modules", names, "file", file_id_json(&id));
 
     err = data_store_json(dir, "kernel.json", j, e);
     if (err)

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/own.h"
 #include "sandbox/places.h"
 
 #include <dirent.h>
@@ -27,11 +28,6 @@ enum {
     KEEP = 4, /* initrds per kernel */
 };
 
-static void strp(char **s)
-{
-    free(*s);
-}
-
 /* kernels/NAME/modules as a list; empty when the directory is not there. */
 static int load_modules(int dir, struct module_list *out, struct err *e)
 {
@@ -43,7 +39,7 @@ static int load_modules(int dir, struct module_list *out, struct err *e)
     if (mods < 0)
         return errno == ENOENT ? 0 : err_sys(e, "modules");
 
-    cleanup_with(strp) char *order = io_load(mods, "order", 1 << 16, &len, e);
+    auto_str char *order = io_load(mods, "order", 1 << 16, &len, e);
 
     if (!order)
         return err_wrap(e, "modules");
@@ -138,7 +134,7 @@ static int keep(int dir, const char *file, const struct cpio *c, struct err *e)
 
 int kernel_initrd(int dir, struct err *e)
 {
-    cleanup_with(strp) char *path = places_program("carrel-init", e);
+    auto_str char *path = places_program("carrel-init", e);
     cleanup_with(cpio_fini) struct cpio c = { 0 };
     char file[KERNEL_INITRD_NAME];
     size_t len;
@@ -153,7 +149,7 @@ int kernel_initrd(int dir, struct err *e)
     if (fd >= 0)
         return fd;
 
-    cleanup_with(strp) char *init = io_load(AT_FDCWD, path, INIT_BYTES_MAX, &len, e);
+    auto_str char *init = io_load(AT_FDCWD, path, INIT_BYTES_MAX, &len, e);
 
     if (!init)
         return e ? -e->code : -EIO;
@@ -161,15 +157,10 @@ int kernel_initrd(int dir, struct err *e)
     return err ? err : keep(dir, file, &c, e);
 }
 
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-
 /* The kernel is whole, though not the file it was: by its identity now the next one knows it. */
 static void keep_identity(int dir, int vmlinux)
 {
-    cleanup_with(json_freep) json_t *j = data_load_json(dir, "kernel.json", NULL);
+    json_auto_t *j = data_load_json(dir, "kernel.json", NULL);
     struct file_id id;
 
     if (j && !file_id_of(vmlinux, &id, NULL) && !json_object_set_new(j, "file", file_id_json(&id)))

@@ -2,6 +2,7 @@
 #include "sandbox/image/kernel_store.h"
 
 #include "base/fd.h"
+#include "base/own.h"
 #include "sandbox/places.h"
 
 #include <dirent.h>
@@ -57,20 +58,10 @@ int kernel_dir(const char *name, struct err *e)
     return fd < 0 ? err_sys(e, "kernel \"%s\"", name) : fd;
 }
 
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-
-static void strp(char **s)
-{
-    free(*s);
-}
-
 /* kernel.json of an opened kernel directory. */
 static int load_from(int dir, const char *name, struct kernel *out, struct err *e)
 {
-    cleanup_with(json_freep) json_t *j = data_load_json(dir, "kernel.json", e);
+    json_auto_t *j = data_load_json(dir, "kernel.json", e);
     const char *version, *digest;
     int pvh;
 
@@ -116,7 +107,7 @@ int kernel_load(const char *name, struct kernel *out, struct err *e)
 
 int kernel_vmlinux(const struct kernel *k, int dir, struct file_id *id, struct err *e)
 {
-    cleanup_with(json_freep) json_t *j = data_load_json(dir, "kernel.json", e);
+    json_auto_t *j = data_load_json(dir, "kernel.json", e);
     auto_fd int image = j ? openat(dir, "vmlinux", O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
 
     if (!j)
@@ -138,7 +129,7 @@ static uint64_t mix(uint64_t hash, uint64_t v)
 
 int kernel_initrd_name(char file[KERNEL_INITRD_NAME], struct err *e)
 {
-    cleanup_with(strp) char *path = places_program("carrel-init", e);
+    auto_str char *path = places_program("carrel-init", e);
     uint64_t hash = 0xcbf29ce484222325u;
     struct stat st;
 
@@ -195,16 +186,10 @@ static void list_free(struct kernel *k, size_t n)
     free(k);
 }
 
-static void dir_closep(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 int kernel_list(struct kernel **out, size_t *n, struct err *e)
 {
     int kernels = kernels_open(e);
-    cleanup_with(dir_closep) DIR *d = kernels < 0 ? NULL : fdopendir(kernels);
+    auto_dir DIR *d = kernels < 0 ? NULL : fdopendir(kernels);
     struct dirent *ent;
     struct kernel *list = NULL;
     size_t have = 0;

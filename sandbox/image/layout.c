@@ -37,11 +37,6 @@ static const char *const layer_types[] = {
     NULL,
 };
 
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-
 static bool one_of(const char *text, const char *const list[])
 {
     for (size_t i = 0; text && list[i]; i++)
@@ -220,7 +215,7 @@ int layout_parse_index(const char *text, size_t len, const char *tag, bool top,
 {
     static const char *const foreign[] = { "layers", "config", "fsLayers", NULL };
     const char *what = top ? "index.json" : "index";
-    cleanup_with(json_freep) json_t *j = document(text, len, what, JSON_OBJECT, e);
+    json_auto_t *j = document(text, len, what, JSON_OBJECT, e);
     const json_t *all = json_object_get(j, "manifests");
     struct choice c = { 0 };
     int err = j ? check_kind(j, what, index_types, foreign, e) : e ? -e->code : -EINVAL;
@@ -259,7 +254,7 @@ static int check_count(size_t n, const char *what, struct err *e)
 int layout_parse_manifest(const char *text, size_t len, struct layout_manifest *out, struct err *e)
 {
     static const char *const foreign[] = { "manifests", "fsLayers", NULL };
-    cleanup_with(json_freep) json_t *j = document(text, len, "manifest", JSON_OBJECT, e);
+    json_auto_t *j = document(text, len, "manifest", JSON_OBJECT, e);
     const json_t *layers = json_object_get(j, "layers");
     int err = j ? check_kind(j, "manifest", manifest_types, foreign, e) : e ? -e->code : -EINVAL;
 
@@ -357,7 +352,7 @@ static int take_run(const json_t *from, json_t *to, struct err *e)
 
 int layout_parse_config(const char *text, size_t len, struct layout_config *out, struct err *e)
 {
-    cleanup_with(json_freep) json_t *j = document(text, len, "configuration", JSON_OBJECT, e);
+    json_auto_t *j = document(text, len, "configuration", JSON_OBJECT, e);
     const char *os = text_at(j, "os"), *cpu = text_at(j, "architecture");
     const json_t *diff = json_object_get(json_object_get(j, "rootfs"), "diff_ids");
     int err;
@@ -394,7 +389,7 @@ void layout_config_fini(struct layout_config *c)
 
 bool layout_is_docker(const char *text, size_t len)
 {
-    cleanup_with(json_freep) json_t *j = document(text, len, "", JSON_ARRAY, NULL);
+    json_auto_t *j = document(text, len, "", JSON_ARRAY, NULL);
     const json_t *first = json_array_get(j, 0);
 
     return json_is_string(json_object_get(first, "Config")) &&
@@ -454,7 +449,7 @@ static bool docker_tag(const json_t *entry, const char *tag, struct list *tags)
 int layout_parse_docker(const char *text, size_t len, const char *tag, struct layout_docker *out,
                         struct err *e)
 {
-    cleanup_with(json_freep) json_t *j = document(text, len, "manifest.json", JSON_ARRAY, e);
+    json_auto_t *j = document(text, len, "manifest.json", JSON_ARRAY, e);
     const json_t *found = NULL;
     struct list tags = { 0 };
     size_t matches = 0;

@@ -1,6 +1,8 @@
 /* stack.c - see stack.h. */
 #include "sandbox/image/stack.h"
 
+#include "base/own.h"
+
 #include "sandbox/image/layer.h"
 #include "sandbox/image/layout.h"
 #include "sandbox/image/merge.h"
@@ -12,11 +14,6 @@
 #include <string.h>
 
 enum { INDEX_DEPTH = 4 };
-
-static void strp(char **s)
-{
-    free(*s);
-}
 
 static void entry_freep(struct archive_entry **en)
 {
@@ -73,8 +70,7 @@ static int failed(const struct err *e)
 static int check_version(const struct stack *s, struct err *e)
 {
     size_t len;
-    cleanup_with(strp) char *text =
-        blobs_load(s->blobs, "oci-layout", 4096, NULL, UINT64_MAX, &len, e);
+    auto_str char *text = blobs_load(s->blobs, "oci-layout", 4096, NULL, UINT64_MAX, &len, e);
     json_t *j = text ? json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
     const char *version = json_string_value(json_object_get(j, "imageLayoutVersion"));
     bool good = version && strncmp(version, "1.", 2) == 0;
@@ -92,7 +88,7 @@ static int find_manifest(const struct stack *s, struct layout_blob *out, struct 
 
     for (int depth = 0; kind == LAYOUT_INDEX; depth++) {
         size_t len;
-        cleanup_with(strp) char *text =
+        auto_str char *text =
             depth ? load_blob(s, out, &len, e)
                   : blobs_load(s->blobs, "index.json", LAYOUT_JSON_MAX, NULL, UINT64_MAX, &len, e);
         int err;
@@ -130,7 +126,7 @@ static int read_oci(struct stack *s, struct err *e)
     if (err)
         return err;
 
-    cleanup_with(strp) char *manifest = load_blob(s, &at, &len, e);
+    auto_str char *manifest = load_blob(s, &at, &len, e);
 
     err = manifest ? layout_parse_manifest(manifest, len, &m, e) : failed(e);
     if (err)
@@ -142,7 +138,7 @@ static int read_oci(struct stack *s, struct err *e)
         s->sheets[i].packed = m.layers[i];
     }
 
-    cleanup_with(strp) char *config = load_blob(s, &m.config, &len, e);
+    auto_str char *config = load_blob(s, &m.config, &len, e);
 
     return read_config(s, config, len, m.nlayers, e);
 }
@@ -151,7 +147,7 @@ static int read_docker(struct stack *s, struct err *e)
 {
     struct layout_docker d = { .nlayers = 0 };
     size_t len;
-    cleanup_with(strp) char *text =
+    auto_str char *text =
         blobs_load(s->blobs, "manifest.json", LAYOUT_JSON_MAX, NULL, UINT64_MAX, &len, e);
     int err = text ? layout_parse_docker(text, len, s->o->tag, &d, e) : failed(e);
 
@@ -163,7 +159,7 @@ static int read_docker(struct stack *s, struct err *e)
     for (size_t i = 0; i < d.nlayers; i++)
         memcpy(s->sheets[i].name, d.layers[i], sizeof(d.layers[i]));
 
-    cleanup_with(strp) char *config =
+    auto_str char *config =
         blobs_load(s->blobs, d.config, LAYOUT_JSON_MAX, d.digest, UINT64_MAX, &len, e);
 
     return read_config(s, config, len, d.nlayers, e);
@@ -177,7 +173,7 @@ static bool is_oci(const struct blobs *b)
 bool stack_is_image(const struct blobs *b)
 {
     size_t len;
-    cleanup_with(strp) char *text =
+    auto_str char *text =
         is_oci(b) ? NULL
                   : blobs_load(b, "manifest.json", LAYOUT_JSON_MAX, NULL, UINT64_MAX, &len, NULL);
 

@@ -2,6 +2,7 @@
 #include "sandbox/volume/fill.h"
 
 #include "base/fd.h"
+#include "base/own.h"
 #include "policies/words.h"
 #include "sandbox/volume/beneath.h"
 
@@ -279,12 +280,6 @@ static int fill_entry(struct walk *w, int dir, const char *name, uint32_t parent
     return note(w, TREE_DIR, &st, NULL) ? fill_dir(w, fd, made, depth + 1) : -ENOMEM;
 }
 
-static void closedirp(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 struct names {
     char **v; /* owned, each too */
     size_t n, room;
@@ -306,7 +301,7 @@ static int by_name(const void *a, const void *b)
 static int list_dir(struct walk *w, int dir, struct names *l)
 {
     auto_fd int own = beneath_open(dir, ".", O_RDONLY | O_DIRECTORY, 0); /* its own position */
-    cleanup_with(closedirp) DIR *d = own < 0 ? NULL : fdopendir(own);
+    auto_dir DIR *d = own < 0 ? NULL : fdopendir(own);
     const struct dirent *de;
 
     if (own < 0)

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/own.h"
 #include "sandbox/places.h"
 #include "sandbox/store.h"
 
@@ -21,12 +22,6 @@
 #define IMAGE "%" PRIu64 ".img"
 #define FROM  "%" PRIu64 ".from"
 #define DRAFT "new.img"
-
-static void closedirp(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
 
 static int open_all(struct err *e)
 {
@@ -97,7 +92,7 @@ static int by_text(const void *a, const void *b)
 int memory_list(char ***out, size_t *n, struct err *e)
 {
     int all = open_all(e);
-    cleanup_with(closedirp) DIR *d = all < 0 ? NULL : fdopendir(all);
+    auto_dir DIR *d = all < 0 ? NULL : fdopendir(all);
     const struct dirent *de;
 
     *out = NULL;
@@ -149,7 +144,7 @@ static void learn(const struct memory *m, struct memory_version *v)
 int memory_versions(const struct memory *m, struct memory_version **out, size_t *n, struct err *e)
 {
     int dir = openat(m->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_with(closedirp) DIR *d = dir < 0 ? NULL : fdopendir(dir);
+    auto_dir DIR *d = dir < 0 ? NULL : fdopendir(dir);
     const struct dirent *de;
 
     *out = NULL;
@@ -318,7 +313,7 @@ static bool is_lent(const struct memory *m)
 int memory_remove(const struct memory *m, struct err *e)
 {
     int dir = openat(m->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_with(closedirp) DIR *d = dir < 0 ? NULL : fdopendir(dir);
+    auto_dir DIR *d = dir < 0 ? NULL : fdopendir(dir);
     auto_fd int all = open_all(e);
     const struct dirent *de;
 
