@@ -19,3 +19,18 @@ skip() { # NEED WHY
 need_tool() { # PROGRAM PACKAGE
     command -v "$1" >/dev/null || skip tools "$1 is not installed (apt-get install $2)"
 }
+
+# Installs into MODULES, once, the packages that DIR/package.json names.
+need_npm() { # DIR MODULES
+    need_tool node "nodejs npm"
+    mkdir -p "$2"
+    cmp -s "$1/package.json" "$2/installed.json" && return
+    need_tool npm npm
+    cp "$1/package.json" "$2/package.json"
+    (cd "$2" && npm install --no-audit --no-fund --ignore-scripts --loglevel=error \
+        --fetch-retries=1 --fetch-timeout=20000 >npm.log 2>&1) || {
+        tail -n 5 "$2/npm.log"
+        skip npm "the registry could not be used (see above)"
+    }
+    cp "$1/package.json" "$2/installed.json"
+}

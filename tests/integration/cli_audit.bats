@@ -1,5 +1,7 @@
 # cli_audit.bats - audit logs as a person asks for them, and as somebody changes them.
 
+load answers
+
 ID=0123456789ab
 OTHER=fedcba987654
 
@@ -15,25 +17,6 @@ teardown() {
 
 maker() {
     audit_maker "$CARREL_STATE" "$@"
-}
-
-# answers STATUS COMMAND...: runs it, with both outputs in $output.
-answers() {
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>&1 </dev/null) || status=$?
-    [ "$status" -eq "$want" ] || {
-        echo "status $status, not $want: $output"
-        return 1
-    }
-}
-
-# says TEXT: the last output has it.
-says() {
-    [[ $output == *"$1"* ]] || {
-        echo "no \"$1\" in: $output"
-        return 1
-    }
 }
 
 # writes ID NAME N: a log that stays open, fed through fd 7, answering on fd 8.

@@ -1,18 +1,9 @@
 # cli_compile.bats - what is compiled from policies, and who checks it.
 
+load answers
+
 setup() {
     cd "$WORK" || return
-}
-
-# answers STATUS COMMAND...: runs it, with its output in $output.
-answers() {
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>&1 </dev/null) || status=$?
-    [ "$status" -eq "$want" ] || {
-        echo "status $status, not $want: $output"
-        return 1
-    }
 }
 
 tool_policy() { # LINE...: a policy with one command

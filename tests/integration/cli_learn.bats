@@ -1,18 +1,9 @@
 # cli_learn.bats - from a run to a policy: simulate, learn, and how much the cases of a policy notice.
 
+load answers
+
 setup() {
     cd "$WORK" || return
-}
-
-# answers STATUS COMMAND...: runs it, with its output in $output.
-answers() {
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>&1 </dev/null) || status=$?
-    [ "$status" -eq "$want" ] || {
-        echo "status $status, not $want: $output"
-        return 1
-    }
 }
 
 @test "what happened is decided again, with the rule that decides" {

@@ -1,18 +1,9 @@
 # cli_policy.bats - questions to policies, as a person asks them.
 
+load answers
+
 setup() {
     cd "$WORK" || return
-}
-
-# answers STATUS COMMAND...: runs it, with its output in $output.
-answers() {
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>&1 </dev/null) || status=$?
-    [ "$status" -eq "$want" ] || {
-        echo "status $status, not $want: $output"
-        return 1
-    }
 }
 
 @test "every policy of the library is sound, and passes its cases" {

@@ -1,6 +1,8 @@
 # cli_trust.bats - policies are signed and verified as people do it: keys in files, a trust document,
 # grants.
 
+load answers
+
 setup() {
     cd "$WORK" || return
     mkdir -p "t$BATS_TEST_NUMBER"
@@ -28,25 +30,6 @@ trust() {
         echo "$1"
     } >trust.yaml
     chmod 644 trust.yaml
-}
-
-# answers STATUS COMMAND...: runs it, with its output in $output.
-answers() {
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>&1 </dev/null) || status=$?
-    [ "$status" -eq "$want" ] || {
-        echo "status $status, not $want: $output"
-        return 1
-    }
-}
-
-# says TEXT: the output of the last command has it.
-says() {
-    [[ $output == *"$1"* ]] || {
-        echo "not said: $1; but: $output"
-        return 1
-    }
 }
 
 sign() { # WHO [OPTION...]

@@ -5,24 +5,10 @@
 set -eu
 here=$CARREL_SOURCE/tests/integration
 modules=$CARREL_BUILD/policy_schema
+. "$CARREL_SOURCE/tests/needs.sh"
 
-skip() {
-    echo "skipped: $1"
-    exit 77
-}
-[ -x "$CARREL_BUILD/bin/carrel" ] || skip "$CARREL_BUILD/bin/carrel is not built"
-command -v node >/dev/null || skip "node is not installed (apt-get install nodejs npm)"
-mkdir -p "$modules"
-if ! cmp -s "$here/policy_schema/package.json" "$modules/installed.json"; then
-    command -v npm >/dev/null || skip "npm is not installed (apt-get install npm)"
-    cp "$here/policy_schema/package.json" "$modules/package.json"
-    (cd "$modules" && npm install --no-audit --no-fund --ignore-scripts --loglevel=error \
-        --fetch-retries=1 --fetch-timeout=20000 >npm.log 2>&1) || {
-        tail -n 5 "$modules/npm.log"
-        skip "the npm registry could not be used (see above)"
-    }
-    cp "$here/policy_schema/package.json" "$modules/installed.json"
-fi
+[ -x "$CARREL_BUILD/bin/carrel" ] || skip tools "$CARREL_BUILD/bin/carrel is not built"
+need_npm "$here/policy_schema" "$modules"
 cp "$here/policy_schema.mjs" "$modules/"
 "$CARREL_BUILD/bin/carrel" policy schema >"$modules/schema.json"
 exec timeout 100 node "$modules/policy_schema.mjs" "$modules/schema.json" \
