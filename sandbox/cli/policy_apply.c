@@ -66,7 +66,7 @@ int verb_policy_apply(struct cli *c)
     }
     if (!err) {
         room = "policy";
-        err = policy_source_load(&s, c->args->operands[1], &e);
+        err = policy_source_load(&s, c->args->operands[1], hint, &e);
     }
     if (!err)
         err = hand_over(c, &s, &b, hint, &e);

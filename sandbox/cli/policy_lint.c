@@ -80,13 +80,14 @@ static void one(struct lint_run *r, const char *name)
 {
     struct findings *f = &r->found[r->n];
     struct policy_source s;
+    char hint[HINT_MAX];
     struct err e = ERR_INIT;
     const char *rule;
     size_t at = 0;
 
     *f = FINDINGS_INIT;
-    if (policy_source_load(&s, name, &e)) {
-        cli_fail(r->c, "policy", &e, e.code == ENOENT ? "carrel policy ls" : NULL);
+    if (policy_source_load(&s, name, hint, &e)) {
+        cli_fail(r->c, "policy", &e, hint);
         r->failed = true;
     } else {
         r->n++;

@@ -29,9 +29,10 @@ int policy_say_problems(struct cli *c, const struct problems *ps, int status)
 bool policy_open_named(struct cli *c, const char *what, struct policy_source *s, int *status)
 {
     struct err e = ERR_INIT;
+    char hint[HINT_MAX];
 
-    if (policy_source_load(s, what, &e)) {
-        *status = cli_fail(c, "policy", &e, e.code == ENOENT ? "carrel policy ls" : NULL);
+    if (policy_source_load(s, what, hint, &e)) {
+        *status = cli_fail(c, "policy", &e, hint);
         return false;
     }
     if (!s->policy) {

@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 #include "policies/canon.h"
+#include "sandbox/cli/suggest.h"
 #include "sandbox/places.h"
 
 #include <dirent.h>
@@ -86,7 +87,28 @@ static char *directory_of(const char *file)
     return slash ? strndup(file, slash == file ? 1 : (size_t)(slash - file)) : strdup(".");
 }
 
-int policy_source_load(struct policy_source *s, const char *what, struct err *e)
+/* The name of the library that is nearest to a mistyped one. */
+static void hint_near(const char *what, char hint[HINT_MAX])
+{
+    const char *best = NULL;
+    char **names = NULL;
+    size_t n = 0;
+
+    if (policy_library(&names, &n, NULL))
+        n = 0;
+    for (size_t i = 0; i < n; i++)
+        suggest_offer(what, names[i], &best);
+    if (best)
+        snprintf(hint, HINT_MAX, "did you mean \"%s\"? `carrel policy ls` lists all", best);
+    else
+        snprintf(hint, HINT_MAX, "carrel policy ls");
+    while (n)
+        free(names[--n]);
+    free(names);
+}
+
+int policy_source_load(struct policy_source *s, const char *what, char hint[HINT_MAX],
+                       struct err *e)
 {
     struct finder f = { .d = &s->dossier };
     const struct document *doc = &s->dossier.doc[0];
@@ -95,9 +117,12 @@ int policy_source_load(struct policy_source *s, const char *what, struct err *e)
 
     memset(s, 0, sizeof(*s));
     s->problems = PROBLEMS_INIT;
+    hint[0] = '\0';
     if (!file) {
-        if (e->code == ENOENT)
+        if (e->code == ENOENT) {
             err_set(e, ENOENT, "no policy \"%s\" in the library", what);
+            hint_near(what, hint);
+        }
         return -e->code;
     }
     text = io_load(AT_FDCWD, file, DOCUMENT_MAX + 1, &len, e);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "policies/ruleset.h"
+#include "sandbox/cli/parse.h"
 #include "sandbox/guard/dossier.h"
 
 struct policy_source {
@@ -18,9 +19,10 @@ struct policy_source {
 };
 
 /* what is a path (it has a slash or ends in .yaml) or a name of the library. 0 also when the
- * document is wrong: see policy; -errno when there is no document. policy_source_fini in either
- * case. */
-must_check int policy_source_load(struct policy_source *s, const char *what, struct err *e);
+ * document is wrong: see policy; -errno when there is no document; hint is for a person then, or
+ * empty. policy_source_fini in either case. */
+must_check int policy_source_load(struct policy_source *s, const char *what, char hint[HINT_MAX],
+                                  struct err *e);
 /* Takes the documents, amendments and grants of a dossier as they are. -ENOMEM. */
 must_check int policy_source_adopt(struct policy_source *s, const struct dossier *d);
 void policy_source_fini(struct policy_source *s);

@@ -102,12 +102,8 @@ static int load(struct cli *c, struct run_policy *rp, const char *name, char hin
     struct policy_source *s = &rp->source;
     int err;
 
-    if (!parent) {
-        err = policy_source_load(s, name ? name : DEFAULT_POLICY, e);
-        if (err)
-            snprintf(hint, HINT_MAX, "carrel policy ls");
-        return err;
-    }
+    if (!parent)
+        return policy_source_load(s, name ? name : DEFAULT_POLICY, hint, e);
 
     struct store *store = store_open(e);
     struct box b = { .fd = -1 };
@@ -117,7 +113,7 @@ static int load(struct cli *c, struct run_policy *rp, const char *name, char hin
     if (!err)
         err = dossier_load(&d, b.fd, DOSSIER_FILE, e);
     if (!err && name)
-        err = policy_source_load(s, name, e);
+        err = policy_source_load(s, name, hint, e);
     else if (!err)
         err = policy_source_adopt(s, &d);
     for (unsigned i = 0; i < d.nancestors && !err; i++)

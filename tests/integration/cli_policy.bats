@@ -62,6 +62,9 @@ setup() {
     answers 1 carrel policy lint nosuch
     [ "$output" = 'carrel: no policy "nosuch" in the library
 hint: carrel policy ls' ]
+    answers 1 carrel policy lint balancd
+    [ "$output" = 'carrel: no policy "balancd" in the library
+hint: did you mean "balanced"? `carrel policy ls` lists all' ]
     answers 1 carrel policy lint ./nosuch.yaml
     answers 1 carrel policy schema no.such.key
 }
