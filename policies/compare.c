@@ -1,5 +1,6 @@
 #include "policies/compare.h"
 
+#include "policies/near.h"
 #include "policies/points.h"
 #include "policies/solve.h"
 
@@ -16,13 +17,14 @@ static void pick(struct arena *a, struct picked *p, const struct clause *c)
     p->n++;
 }
 
-/* The clauses of one sort that share a point with c, as far as can be seen at a glance. */
-static void pick_near(struct arena *a, struct picked *p, const struct clauses *cs, bool deny,
-                      const struct clause *c, uint32_t dims, uint64_t *work)
+/* Those that share a point with c, as far as can be seen at a glance, in their order. */
+static void pick_near(struct arena *a, struct picked *p, struct near *n, const struct clause *c,
+                      uint32_t dims, uint64_t *work)
 {
-    for (uint32_t i = 0; i < cs->n && *work; i++)
-        if (cs->v[i].deny == deny && !clause_disjoint_paid(c, &cs->v[i], dims, work))
-            pick(a, p, &cs->v[i]);
+    near_find(n, c, a, work);
+    for (uint32_t i = 0; i < n->clauses->n && *work; i++)
+        if (near_has(n, i) && !clause_disjoint_paid(c, &n->clauses->v[i], dims, work))
+            pick(a, p, &n->clauses->v[i]);
 }
 
 static bool covered(const struct clause *c, const struct picked *by, uint32_t dims, uint64_t *work)
@@ -77,17 +79,30 @@ static enum solved ask(enum space_id space, const struct clause *a, const struct
     return solve(&q, tmp, r);
 }
 
+/* Whom the clauses of one space are compared with. */
+struct others {
+    struct near allowed, denied; /* by the parent */
+    struct near own;             /* denied by the child */
+};
+
+static void others_make(struct arena *a, enum space_id space, const struct ruleset *child,
+                        const struct ruleset *parent, struct others *o)
+{
+    near_make(a, &parent->space[space], false, &o->allowed);
+    near_make(a, &parent->space[space], true, &o->denied);
+    near_make(a, &child->space[space], true, &o->own);
+}
+
 /* One allow clause of the child against all of the parent. */
-static enum solved clause_outside(enum space_id space, const struct clause *c,
-                                  const struct ruleset *child, const struct ruleset *parent,
+static enum solved clause_outside(enum space_id space, const struct clause *c, struct others *o,
                                   struct arena *tmp, struct request *r, uint64_t *work)
 {
     uint32_t dims = spaces[space].n;
     struct picked avoid = { NULL, 0 }, denials = { NULL, 0 }, own = { NULL, 0 };
     enum solved s = SOLVED_NONE;
 
-    pick_near(tmp, &avoid, &parent->space[space], false, c, dims, work);
-    pick_near(tmp, &own, &child->space[space], true, c, dims, work);
+    pick_near(tmp, &avoid, &o->allowed, c, dims, work);
+    pick_near(tmp, &own, &o->own, c, dims, work);
     if (!covered(c, &avoid, dims, work) && !covered(c, &own, dims, work)) {
         for (uint32_t i = 0; i < own.n; i++)
             pick(tmp, &avoid, own.v[i]);
@@ -96,7 +111,7 @@ static enum solved clause_outside(enum space_id space, const struct clause *c,
     if (s != SOLVED_NONE)
         return s;
     /* What the parent denies, the child must deny as well, or not allow. */
-    pick_near(tmp, &denials, &parent->space[space], true, c, dims, work);
+    pick_near(tmp, &denials, &o->denied, c, dims, work);
     for (uint32_t i = 0; i < denials.n && s == SOLVED_NONE; i++)
         if (!covered(denials.v[i], &own, dims, work))
             s = ask(space, c, denials.v[i], &own, tmp, r, work);
@@ -109,25 +124,27 @@ static enum compared space_narrower(enum space_id space, const struct ruleset *c
                                     struct witness *w, uint64_t *work)
 {
     const struct clauses *cs = &child->space[space];
+    enum compared result = COMPARED_WITHIN;
+    struct arena whole = ARENA_INIT;
+    struct others o;
 
-    for (uint32_t i = 0; i < cs->n; i++) {
+    others_make(&whole, space, child, parent, &o);
+    for (uint32_t i = 0; i < cs->n && result == COMPARED_WITHIN; i++) {
         struct arena tmp = ARENA_INIT;
-        enum compared result = COMPARED_WITHIN;
         enum solved s;
 
         if (cs->v[i].deny)
             continue;
-        s = clause_outside(space, &cs->v[i], child, parent, &tmp, &w->request, work);
+        s = clause_outside(space, &cs->v[i], &o, &tmp, &w->request, work);
         w->rule = &child->rules[cs->v[i].rule];
         if (s == SOLVED_POINT)
             result = replay(child, parent, a, w);
         else if (s == SOLVED_TOO_COMPLEX)
             result = COMPARED_TOO_COMPLEX;
         arena_fini(&tmp);
-        if (result != COMPARED_WITHIN)
-            return result;
     }
-    return COMPARED_WITHIN;
+    arena_fini(&whole);
+    return result;
 }
 
 enum compared narrower_in(enum space_id space, const struct ruleset *child,
@@ -161,14 +178,17 @@ static bool differences(const struct ruleset *in, const struct ruleset *out, str
 
     for (unsigned space = 0; space < SPACES; space++) {
         const struct clauses *cs = &in->space[space];
+        struct arena whole = ARENA_INIT;
+        struct others o;
 
+        others_make(&whole, space, in, out, &o);
         for (uint32_t i = 0; i < cs->n; i++) {
             struct arena tmp = ARENA_INIT;
             struct witness w = { .rule = &in->rules[cs->v[i].rule] };
             enum solved s = SOLVED_NONE;
 
             if (!cs->v[i].deny)
-                s = clause_outside(space, &cs->v[i], in, out, &tmp, &w.request, &work);
+                s = clause_outside(space, &cs->v[i], &o, &tmp, &w.request, &work);
             if (s == SOLVED_POINT && replay(in, out, a, &w) == COMPARED_WIDER) {
                 *(struct witness *)arena_push(a, (void **)list, *n, sizeof(**list)) = w;
                 (*n)++;
@@ -177,6 +197,7 @@ static bool differences(const struct ruleset *in, const struct ruleset *out, str
             }
             arena_fini(&tmp);
         }
+        arena_fini(&whole);
     }
     return sure;
 }
