@@ -74,6 +74,34 @@ void *arena_push(struct arena *a, void **v, uint32_t n, size_t size)
     return (char *)*v + size * n;
 }
 
+char *arena_join(struct arena *a, const char *const *words, size_t n)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++)
+        len += strlen(words[i]);
+
+    char *text = arena_get(a, len + 1), *at = text;
+
+    for (size_t i = 0; i < n; i++)
+        at = stpcpy(at, words[i]);
+    return text;
+}
+
+void arena_empty(struct arena *a)
+{
+    struct arena_chunk *last = a->head;
+
+    if (!last)
+        return;
+    a->head = last->next;
+    arena_fini(a);
+    memset(last->bytes, 0, last->used);
+    last->used = 0;
+    last->next = NULL;
+    a->head = last;
+}
+
 void arena_absorb(struct arena *a, struct arena *other)
 {
     struct arena_chunk **last = &other->head;

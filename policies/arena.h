@@ -25,6 +25,10 @@ void *arena_get(struct arena *a, size_t size) __attribute__((returns_nonnull, ma
 /* A terminated copy of len bytes. */
 char *arena_copy(struct arena *a, const char *s, size_t len) __attribute__((returns_nonnull));
 
+/* n words, one behind the other. */
+char *arena_join(struct arena *a, const char *const *words, size_t n)
+    __attribute__((returns_nonnull));
+
 /* printf into the arena. */
 char *arena_printf(struct arena *a, const char *fmt, ...) printf_like(2, 3)
     __attribute__((returns_nonnull));
@@ -38,6 +42,9 @@ void *arena_push(struct arena *a, void **v, uint32_t n, size_t size)
 
 /* Takes over all that the other one has. */
 void arena_absorb(struct arena *a, struct arena *other);
+
+/* Forgets all that is in it, and keeps a little memory for the next. */
+void arena_empty(struct arena *a);
 
 void arena_fini(struct arena *a);
 

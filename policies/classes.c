@@ -202,13 +202,16 @@ static const char *check_host(struct arena *a, const char *s, const char **out)
     struct host_pattern p;
     const char *why = host_pattern_parse(a, s, &p);
 
-    if (!why)
-        *out = arena_printf(a, "%s%s",
-                            p.kind == HOST_DEEP  ? "**."
-                            : p.kind == HOST_ONE ? "*."
-                                                 : "",
-                            p.name);
-    return why;
+    if (why)
+        return why;
+
+    const char *const words[] = { p.kind == HOST_DEEP  ? "**."
+                                  : p.kind == HOST_ONE ? "*."
+                                                       : "",
+                                  p.name };
+
+    *out = arena_join(a, words, array_len(words));
+    return NULL;
 }
 
 static const char *check_glob(struct arena *a, enum text_class c, const char *s)

@@ -154,7 +154,7 @@ static const char *check_path(const char *s)
 const char *glob_parse(struct arena *a, enum glob_kind kind, const char *root, const char *text,
                        struct glob *g)
 {
-    const char *why = check_stars(text), *full = text;
+    const char *why = check_stars(text), *full;
     bool path = kind == GLOB_PATH || kind == GLOB_HTTP;
 
     if (!*text)
@@ -163,10 +163,11 @@ const char *glob_parse(struct arena *a, enum glob_kind kind, const char *root, c
         return why;
     if (root && text[0] == '/')
         return "an absolute path where one relative to the mount is meant";
-    if (root)
-        full = arena_printf(a, "%s/%s", strcmp(root, "/") == 0 ? "" : root, text);
-    else
-        full = arena_copy(a, text, strlen(text));
+
+    const char *const words[] = { root && strcmp(root, "/") != 0 ? root : "", root ? "/" : "",
+                                  text };
+
+    full = arena_join(a, words, array_len(words));
     if (strlen(full) > GLOB_TEXT_MAX)
         return "a pattern longer than 250 bytes";
     if (path) {

@@ -192,6 +192,7 @@ static struct policy *parse(const char *text, size_t len, const char *file, uint
             load_error(&l, root, "name: the policy has no name");
     }
     arena_fini(&nodes);
+    arena_fini(&l.scratch);
     if (!root || l.failed) {
         policy_free(p);
         return NULL;

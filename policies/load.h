@@ -13,8 +13,9 @@ struct loader {
     const char *file;
     uint16_t number; /* of the file */
     bool failed;
-    uint32_t problems; /* of this document: after PROBLEMS_MAX nobody reads on */
-    uint32_t items;    /* in sets, so far */
+    uint32_t problems;    /* of this document: after PROBLEMS_MAX nobody reads on */
+    uint32_t items;       /* in sets, so far */
+    struct arena scratch; /* of the value that is read */
 };
 
 static inline bool load_full(const struct loader *l)

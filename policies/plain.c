@@ -93,32 +93,49 @@ static struct node *node_at(struct scan *s, enum node_kind kind)
 }
 
 /* A word, or a quoted text on one line. */
-static struct node *scalar(struct scan *s)
+struct word {
+    const char *text; /* NULL: neither is here */
+    uint32_t line, col;
+    bool quoted;
+};
+
+static void word(struct scan *s, struct word *w)
 {
     char quote = peek(s);
-    struct node *n = node_at(s, NODE_SCALAR);
     const char *from = s->p;
 
+    *w = (struct word){ NULL, s->number, column(s) + 1, false };
     if (quote == '"' || quote == '\'') {
         from = ++s->p;
         while (!at_end(s) && *s->p != quote && *s->p != '\n' && (quote != '"' || *s->p != '\\'))
             s->p++;
         if (peek(s) != quote)
-            return NULL;
-        n->quoted = true;
-        n->text = arena_copy(s->arena, from, (size_t)(s->p - from));
+            return;
         s->p++;
-        return peek(s) == quote ? NULL : n;
+        w->quoted = true;
+        if (peek(s) != quote)
+            w->text = arena_copy(s->arena, from, (size_t)(s->p - 1 - from));
+        return;
     }
     if (!(class_of(quote) & FIRST) || column(s) == 0)
-        return NULL;
+        return;
     /* A colon inside a word is part of it when a letter or a slash follows. */
     while (!at_end(s) &&
            (class_of(*s->p) & WORD ||
             (*s->p == ':' && s->p + 1 < s->end && (class_of(s->p[1]) & FIRST) && s->p[1] != '.')))
         s->p++;
-    n->text = arena_copy(s->arena, from, (size_t)(s->p - from));
-    return n;
+    w->text = arena_copy(s->arena, from, (size_t)(s->p - from));
+}
+
+static struct node *scalar(struct scan *s)
+{
+    struct node *n = node_at(s, NODE_SCALAR);
+    struct word w;
+
+    word(s, &w);
+    n->quoted = w.quoted;
+    n->text = w.text;
+    return w.text ? n : NULL;
 }
 
 static bool add_child(struct node *parent, struct node ***tail, struct node *child)
@@ -154,18 +171,20 @@ static struct node *value(struct scan *s);
  * NOLINTNEXTLINE(misc-no-recursion): depth has a limit */
 static struct node *flow_pair(struct scan *s)
 {
-    struct node *key = scalar(s), *child;
+    struct node *child;
+    struct word key;
 
-    if (!key || !is_key(key->text) || peek(s) != ':')
+    word(s, &key);
+    if (!key.text || !is_key(key.text) || peek(s) != ':')
         return NULL;
     s->p++;
-    if (!key->quoted && peek(s) != ' ')
+    if (!key.quoted && peek(s) != ' ')
         return NULL;
     while (peek(s) == ' ' && !at_end(s))
         s->p++;
     child = value(s);
     if (child)
-        set_key(child, key->text, key->line, key->col);
+        set_key(child, key.text, key.line, key.col);
     return child;
 }
 

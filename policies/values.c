@@ -112,18 +112,27 @@ static void each_text(struct loader *l, const struct field *f, const struct node
     }
 }
 
+/* As the policy keeps it; NULL after a refusal. */
+static const char *text_of(struct loader *l, const struct field *f, const struct node *n,
+                           const char *s)
+{
+    const char *canonical;
+    const char *why = class_check(&l->scratch, f->text_class, s, &canonical);
+
+    if (why)
+        load_wrong(l, n, f, why);
+    else
+        canonical = arena_copy(&l->p->arena, canonical, strlen(canonical));
+    arena_empty(&l->scratch);
+    return why ? NULL : canonical;
+}
+
 static void add_text(struct loader *l, const struct field *f, const struct node *n, const char *s,
                      void *m)
 {
-    const char *canonical;
-    const char *why = class_check(&l->p->arena, f->text_class, s, &canonical);
+    const char *canonical = text_of(l, f, n, s);
 
-    if (why) {
-        load_wrong(l, n, f, why);
-        return;
-    }
-    canonical = arena_copy(&l->p->arena, canonical, strlen(canonical));
-    if (!texts_add(&l->p->arena, m, canonical))
+    if (canonical && !texts_add(&l->p->arena, m, canonical))
         load_error(l, n, "%s: \"%s\" is there twice", f->key, canonical);
 }
 
@@ -188,7 +197,7 @@ static void load_pairs(struct loader *l, const struct field *f, const struct nod
     }
     for (const struct node *c = n->first; c; c = c->next) {
         const char *name, *v = scalar(l, f, c, "a text");
-        const char *why = class_check(&l->p->arena, TEXT_ENV, c->key, &name);
+        const char *why = class_check(&l->scratch, TEXT_ENV, c->key, &name);
         uint32_t at = 0;
 
         if (!v)
@@ -214,16 +223,11 @@ static void load_pairs(struct loader *l, const struct field *f, const struct nod
 
 static void load_text(struct loader *l, const struct field *f, const struct node *n, const char **m)
 {
-    const char *s = scalar(l, f, n, "a text"), *canonical;
-    const char *why = s ? class_check(&l->p->arena, f->text_class, s, &canonical) : NULL;
+    const char *s = scalar(l, f, n, "a text");
+    const char *canonical = s ? text_of(l, f, n, s) : NULL;
 
-    if (!s)
-        return;
-    if (why) {
-        load_wrong(l, n, f, why);
-        return;
-    }
-    *m = arena_copy(&l->p->arena, canonical, strlen(canonical));
+    if (canonical)
+        *m = canonical;
 }
 
 void load_value(struct loader *l, const struct field *f, const struct node *n, void *m)
