@@ -57,13 +57,24 @@ static void required(struct checker *c, const struct table *t, const void *objec
     }
 }
 
-static bool says(const struct object *o, const char *table, const char *key)
+/* The bits of some keys of a table, for object.has. */
+static uint64_t keys(const char *table, const char *const *names, size_t n)
 {
     const struct table *t = table_by_path(table);
-    int i = t ? field_index(t, key) : -1;
+    uint64_t bits = 0;
 
-    return i >= 0 && object_has(o, (uint32_t)i);
+    for (size_t i = 0; i < n; i++) {
+        int k = t ? field_index(t, names[i]) : -1;
+
+        if (k >= 0)
+            bits |= 1ull << k;
+    }
+    return bits;
 }
+
+#define KEYS(table, ...)                                \
+    keys((table), (const char *const[]){ __VA_ARGS__ }, \
+         sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
 static const struct net_rule *net_rule_by_id(const struct policy *p, const char *id)
 {
@@ -79,6 +90,9 @@ static const struct net_rule *net_rule_by_id(const struct policy *p, const char 
 static void network(struct checker *c)
 {
     const struct policy_network *n = &c->p->network;
+    uint64_t of_requests = KEYS("network.allow", "methods", "paths");
+    uint64_t of_denied_requests = KEYS("network.deny", "methods", "paths");
+    uint64_t of_allows = KEYS("network.deny", "protocol", "limits", "any_host");
 
     for (uint32_t i = 0; i < n->allow.n; i++) {
         const struct net_rule *r = n->allow.v[i];
@@ -87,21 +101,18 @@ static void network(struct checker *c)
             wrong(c, r->o.spot, "network/%s: wanted hosts, or any_host: true, and not both", r->id);
         if (!r->ports.n)
             wrong(c, r->o.spot, "network/%s: no ports", r->id);
-        if (r->protocol != PROTO_HTTPS &&
-            (says(&r->o, "network.allow", "methods") || says(&r->o, "network.allow", "paths")))
+        if (r->protocol != PROTO_HTTPS && r->o.has & of_requests)
             wrong(c, r->o.spot, "network/%s: methods and paths are seen only with protocol: https",
                   r->id);
     }
     for (uint32_t i = 0; i < n->deny.n; i++) {
         const struct net_rule *r = n->deny.v[i];
 
-        if (says(&r->o, "network.deny", "protocol") || says(&r->o, "network.deny", "limits") ||
-            says(&r->o, "network.deny", "any_host"))
+        if (r->o.has & of_allows)
             wrong(c, r->o.spot,
                   "network/deny/%s: a denial has hosts, addresses, ports, methods and paths",
                   r->id);
-        if ((says(&r->o, "network.deny", "methods") || says(&r->o, "network.deny", "paths")) &&
-            r->addresses.n)
+        if (r->o.has & of_denied_requests && r->addresses.n)
             wrong(c, r->o.spot,
                   "network/deny/%s: addresses are denied when a stream opens, methods and paths "
                   "later; "
@@ -122,7 +133,12 @@ static void ids_of(struct checker *c, const struct list *list, size_t id_offset,
         texts_add(&c->arena, out, *(const char *const *)((const char *)list->v[i] + id_offset));
 }
 
-static void command(struct checker *c, const struct command *cmd)
+/* The bits of the two keys of an argument rule. */
+struct argv_keys {
+    uint64_t allow, deny;
+};
+
+static void command(struct checker *c, const struct command *cmd, const struct argv_keys *key)
 {
     uint32_t states = 0;
 
@@ -138,10 +154,9 @@ static void command(struct checker *c, const struct command *cmd)
         const struct argv_rule *r = cmd->argv.v[k];
 
         states += argv_states(&r->allow) + argv_states(&r->deny);
-        if (says(&r->o, "tools.commands.argv", "allow") ==
-            says(&r->o, "tools.commands.argv", "deny"))
+        if (!(r->o.has & key->allow) == !(r->o.has & key->deny))
             wrong(c, r->o.spot, "tools/commands/%s: argv: wanted allow or deny", cmd->id);
-        else if (says(&r->o, "tools.commands.argv", "deny") && !r->deny.n)
+        else if (r->o.has & key->deny && !r->deny.n)
             wrong(c, r->o.spot, "tools/commands/%s: argv: an empty deny", cmd->id);
     }
     if (states > ARGV_STATES_MAX)
@@ -157,9 +172,11 @@ static bool literal(const struct token *t)
 static void tools(struct checker *c)
 {
     const struct policy_tools *t = &c->p->tools;
+    struct argv_keys key = { KEYS("tools.commands.argv", "allow"),
+                             KEYS("tools.commands.argv", "deny") };
 
     for (uint32_t i = 0; i < t->commands.n; i++)
-        command(c, t->commands.v[i]);
+        command(c, t->commands.v[i], &key);
     for (uint32_t i = 0; i < t->host.n; i++) {
         const struct host_tool *h = t->host.v[i];
 
@@ -241,11 +258,12 @@ static void secrets(struct checker *c)
 
 static void devices(struct checker *c)
 {
+    uint64_t match = KEYS("accelerators", "match"), vendor = KEYS("accelerators.match", "vendor");
+
     for (uint32_t i = 0; i < c->p->accelerators.n; i++) {
         const struct accelerator *a = c->p->accelerators.v[i];
 
-        if (!says(&a->o, "accelerators", "match") ||
-            !says(&a->match.o, "accelerators.match", "vendor"))
+        if (!(a->o.has & match) || !(a->match.o.has & vendor))
             wrong(c, a->o.spot, "accelerators/%s: match: vendor is missing", a->id);
         if (a->attach == ATTACH_PASSTHROUGH && !a->reset.methods)
             wrong(c, a->o.spot, "accelerators/%s: no reset method is good enough", a->id);
@@ -275,7 +293,7 @@ static bool check(const struct policy *p, bool part, struct problems *ps)
     if (c.failed)
         return false;
 
-    struct ruleset *rs = ruleset_network(p);
+    struct ruleset *rs = ruleset_requests(p);
     struct problems own = PROBLEMS_INIT, *to = ps ? ps : &own;
     uint32_t errors = to->errors;
 

@@ -134,9 +134,15 @@ struct net_cells {
     const struct cell *host, *port, *addr, *protocol, *method, *path, *up, *rate, *tool;
 };
 
-static void allow_rule(struct ruleset *rs, const struct net_rule *r, const struct net_cells *x)
+/* The parts of a policy's network that are compiled. */
+struct parts {
+    const struct uses *uses;
+    const struct addr_set *own; /* the host's own addresses, or NULL */
+    bool requests_only;         /* nothing but SPACE_HTTP */
+};
+
+static void allow_streams(struct ruleset *rs, uint32_t rule, const struct net_cells *x)
 {
-    uint32_t rule = rule_new(rs, "network", "", r->id, r->o.spot, 'H', false);
     struct clause *c = clause_new(rs, SPACE_CONNECT, rule);
 
     c->cell[CONNECT_HOST] = x->host;
@@ -147,7 +153,12 @@ static void allow_rule(struct ruleset *rs, const struct net_rule *r, const struc
     c->cell[DIAL_PORT] = x->port;
     c->cell[DIAL_ADDR] = x->addr;
     c->cell[DIAL_TOOL] = x->tool;
-    c = clause_new(rs, SPACE_HTTP, rule);
+}
+
+static void requests(struct ruleset *rs, uint32_t rule, const struct net_cells *x)
+{
+    struct clause *c = clause_new(rs, SPACE_HTTP, rule);
+
     c->cell[HTTP_HOST] = x->host;
     c->cell[HTTP_PORT] = x->port;
     c->cell[HTTP_PROTOCOL] = x->protocol;
@@ -158,23 +169,26 @@ static void allow_rule(struct ruleset *rs, const struct net_rule *r, const struc
     c->cell[HTTP_TOOL] = x->tool;
 }
 
-static void allow(struct ruleset *rs, const struct net_rule *r, const struct uses *uses,
-                  const struct addr_set *own)
+static void allow(struct ruleset *rs, const struct net_rule *r, const struct parts *parts)
 {
+    uint32_t rule = rule_new(rs, "network", "", r->id, r->o.spot, 'H', false);
     /* A rule for opaque bytes also covers what could be seen in them: tcp has tls has https. */
     struct net_cells x = { .host = hosts_cell(rs, r),
                            .port = ports_cell(rs, r),
-                           .addr = addrs_cell(rs, r, own),
                            .protocol = cell_bits(rs, (2ull << r->protocol) - 1),
                            .up = cell_number_to(rs, r->limits.up_per_request),
                            .rate = cell_number_to(rs, r->limits.rate),
-                           .tool = tools_cell(rs, uses, r->id) };
+                           .tool = tools_cell(rs, parts->uses, r->id) };
 
     if (r->protocol == PROTO_HTTPS) {
         x.method = cell_bits(rs, r->methods);
         x.path = paths_cell(rs, &r->paths);
     }
-    allow_rule(rs, r, &x);
+    if (!parts->requests_only) {
+        x.addr = addrs_cell(rs, r, parts->own);
+        allow_streams(rs, rule, &x);
+    }
+    requests(rs, rule, &x);
 }
 
 /* What a denial does not say, it does not restrict itself to. */
@@ -186,36 +200,37 @@ static bool says(const struct net_rule *r, const char *key)
     return i >= 0 && object_has(&r->o, (uint32_t)i);
 }
 
-static void deny(struct ruleset *rs, const struct net_rule *r)
+static void deny_streams(struct ruleset *rs, uint32_t rule, const struct net_rule *r,
+                         const struct net_cells *x)
 {
-    uint32_t rule = rule_new(rs, "network", "deny", r->id, r->o.spot, 'H', true);
-    bool request = says(r, "methods") || says(r, "paths"), address = r->addresses.n > 0;
-    const struct cell *host = r->hosts.n ? hosts_cell(rs, r) : NULL;
-    const struct cell *port = says(r, "ports") ? ports_cell(rs, r) : NULL;
+    struct cell *addrs = r->addresses.n ? cell_new(rs, DIM_ADDR) : NULL;
     struct clause *c;
 
-    if (!request && !address) {
+    if (addrs) {
+        addresses(rs, &r->addresses, &addrs->addrs);
+    } else {
         c = clause_new(rs, SPACE_CONNECT, rule);
-        c->cell[CONNECT_HOST] = host;
-        c->cell[CONNECT_PORT] = port;
+        c->cell[CONNECT_HOST] = x->host;
+        c->cell[CONNECT_PORT] = x->port;
     }
-    if (!request) {
-        struct cell *addrs = address ? cell_new(rs, DIM_ADDR) : NULL;
+    c = clause_new(rs, SPACE_DIAL, rule);
+    c->cell[DIAL_HOST] = x->host;
+    c->cell[DIAL_PORT] = x->port;
+    c->cell[DIAL_ADDR] = addrs;
+}
 
-        if (addrs)
-            addresses(rs, &r->addresses, &addrs->addrs);
-        c = clause_new(rs, SPACE_DIAL, rule);
-        c->cell[DIAL_HOST] = host;
-        c->cell[DIAL_PORT] = port;
-        c->cell[DIAL_ADDR] = addrs;
-    }
-    if (!address) {
-        c = clause_new(rs, SPACE_HTTP, rule);
-        c->cell[HTTP_HOST] = host;
-        c->cell[HTTP_PORT] = port;
-        c->cell[HTTP_METHOD] = says(r, "methods") ? cell_bits(rs, r->methods) : NULL;
-        c->cell[HTTP_PATH] = says(r, "paths") ? paths_cell(rs, &r->paths) : NULL;
-    }
+static void deny(struct ruleset *rs, const struct net_rule *r, bool requests_only)
+{
+    uint32_t rule = rule_new(rs, "network", "deny", r->id, r->o.spot, 'H', true);
+    struct net_cells x = { .host = r->hosts.n ? hosts_cell(rs, r) : NULL,
+                           .port = says(r, "ports") ? ports_cell(rs, r) : NULL,
+                           .method = says(r, "methods") ? cell_bits(rs, r->methods) : NULL,
+                           .path = says(r, "paths") ? paths_cell(rs, &r->paths) : NULL };
+
+    if (!requests_only && !x.method && !x.path)
+        deny_streams(rs, rule, r, &x);
+    if (!r->addresses.n)
+        requests(rs, rule, &x);
 }
 
 static void publish(struct ruleset *rs, const struct publish *p)
@@ -275,16 +290,29 @@ void compile_network(struct ruleset *rs, const struct addr_set *own)
 {
     const struct policy *p = rs->policy;
     struct uses uses = uses_make(rs);
+    struct parts parts = { .uses = &uses, .own = own };
 
     addr_set_public(&rs->arena, &rs->reachable);
     for (uint32_t i = 0; own && i < own->n; i++)
         addr_set_remove(&rs->arena, &rs->reachable, &own->v[i]);
     for (uint32_t i = 0; i < p->network.allow.n; i++)
-        allow(rs, p->network.allow.v[i], &uses, own);
+        allow(rs, p->network.allow.v[i], &parts);
     for (uint32_t i = 0; i < p->network.deny.n; i++)
-        deny(rs, p->network.deny.v[i]);
+        deny(rs, p->network.deny.v[i], false);
     for (uint32_t i = 0; i < p->network.publish.n; i++)
         publish(rs, p->network.publish.v[i]);
     for (uint32_t i = 0; i < p->secrets.n; i++)
         secret(rs, p->secrets.v[i]);
+}
+
+void compile_requests(struct ruleset *rs)
+{
+    const struct policy *p = rs->policy;
+    struct uses uses = uses_make(rs);
+    struct parts parts = { .uses = &uses, .requests_only = true };
+
+    for (uint32_t i = 0; i < p->network.allow.n; i++)
+        allow(rs, p->network.allow.v[i], &parts);
+    for (uint32_t i = 0; i < p->network.deny.n; i++)
+        deny(rs, p->network.deny.v[i], true);
 }

@@ -31,6 +31,8 @@ struct party {
     const struct clause *clause;
     const struct net_rule *rule;
     bool secret; /* one is put into its requests; it names no other rule, so no two have the same */
+    bool odd; /* it has a secret, or another protocol than the first: two others do not disagree */
+    uint32_t next_odd; /* the next one behind it that is; or how many there are */
 };
 
 struct meeting {
@@ -65,7 +67,17 @@ static void parties(struct meeting *m, struct arena *a)
         const struct net_rule *r = p->network.allow.v[m->n];
 
         if (!http->v[i].deny)
-            m->v[m->n++] = (struct party){ &http->v[i], r, texts_have(&used, r->id) };
+            m->v[m->n++] = (struct party){ .clause = &http->v[i],
+                                           .rule = r,
+                                           .secret = texts_have(&used, r->id) };
+    }
+    for (uint32_t i = m->n, odd = m->n; i > 0; i--) {
+        struct party *x = &m->v[i - 1];
+
+        x->next_odd = odd;
+        x->odd = x->secret || x->rule->protocol != m->v[0].rule->protocol;
+        if (x->odd)
+            odd = i - 1;
     }
 }
 
@@ -143,7 +155,8 @@ void policy_overlaps(const struct ruleset *rs, struct problems *ps)
 
     parties(&m, &a);
     for (uint32_t i = 0; i < m.n && m.said < PROBLEMS_MAX && !m.over; i++)
-        for (uint32_t k = i + 1; k < m.n && m.said < PROBLEMS_MAX && !m.over; k++)
+        for (uint32_t k = m.v[i].odd ? i + 1 : m.v[i].next_odd;
+             k < m.n && m.said < PROBLEMS_MAX && !m.over; k = m.v[i].odd ? k + 1 : m.v[k].next_odd)
             if (m.v[i].secret || m.v[k].secret || m.v[i].rule->protocol != m.v[k].rule->protocol)
                 disagreement(&m, &m.v[i], &m.v[k]);
     for (uint32_t i = 0; i < http->n; i++) {

@@ -59,13 +59,21 @@ struct clause *clause_new(struct ruleset *rs, enum space_id space, uint32_t rule
     return c;
 }
 
+/* section/part/id, or section/id. */
+static const char *rule_name(struct ruleset *rs, const char *section, const char *part,
+                             const char *id)
+{
+    const char *const words[] = { section, *part ? "/" : "", part, "/", id };
+
+    return arena_join(&rs->arena, words, array_len(words));
+}
+
 uint32_t rule_new(struct ruleset *rs, const char *section, const char *part, const char *id,
                   struct spot at, char grade, bool deny)
 {
     struct rule *r = arena_push(&rs->arena, (void **)&rs->rules, rs->nrules, sizeof(*rs->rules));
 
-    *r = (struct rule){ .id = arena_printf(&rs->arena, "%s%s%s/%s", section, *part ? "/" : "", part,
-                                           id),
+    *r = (struct rule){ .id = rule_name(rs, section, part, id),
                         .section = section,
                         .spot = at,
                         .grade = grade,
@@ -104,11 +112,11 @@ struct ruleset *ruleset_machine(const struct policy *p)
     return rs;
 }
 
-struct ruleset *ruleset_network(const struct policy *p)
+struct ruleset *ruleset_requests(const struct policy *p)
 {
     struct ruleset *rs = make(p);
 
-    compile_network(rs, NULL);
+    compile_requests(rs);
     return rs;
 }
 

@@ -59,8 +59,8 @@ struct ruleset *ruleset_make(const struct policy *p, const struct addr_set *own)
 /* Only numbers, images, snapshots, models and devices: for decide on those. */
 struct ruleset *ruleset_machine(const struct policy *p);
 
-/* Only what the network and its secrets are about, and no index: not for decide. */
-struct ruleset *ruleset_network(const struct policy *p);
+/* Only the requests of its network rules (SPACE_HTTP), and no index: not for decide. */
+struct ruleset *ruleset_requests(const struct policy *p);
 
 void ruleset_free(struct ruleset *rs);
 
@@ -76,6 +76,7 @@ const struct cell *cell_bits(struct ruleset *rs, uint64_t bits);
 const struct cell *cell_word(struct ruleset *rs, const char *word);
 
 void compile_network(struct ruleset *rs, const struct addr_set *own);
+void compile_requests(struct ruleset *rs);
 void compile_tools(struct ruleset *rs);
 void compile_storage(struct ruleset *rs);
 void compile_rest(struct ruleset *rs);
