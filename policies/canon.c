@@ -7,14 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What stands between two of a list. */
+static void comma(bool first, struct text *out)
+{
+    if (!first)
+        text_bytes(out, ",", 1);
+}
+
+static void words_json(const char *const *v, uint32_t n, struct text *out)
+{
+    text_bytes(out, "[", 1);
+    for (uint32_t i = 0; i < n; i++) {
+        comma(i == 0, out);
+        text_json(out, v[i]);
+    }
+    text_bytes(out, "]", 1);
+}
+
 static void texts_json(const struct texts *t, struct text *out)
 {
-    text_add(out, "[");
-    for (uint32_t i = 0; i < t->n; i++) {
-        text_add(out, "%s", i ? "," : "");
-        text_json(out, t->v[i]);
-    }
-    text_add(out, "]");
+    words_json(t->v, t->n, out);
 }
 
 static void token_json(const struct token *t, struct text *out)
@@ -36,57 +48,65 @@ static void token_json(const struct token *t, struct text *out)
 
 static void set_json(const struct field *f, const void *m, struct text *out)
 {
-    struct arena a = ARENA_INIT;
-    struct texts names = { NULL, 0 };
+    const char *names[BITS_MAX];
+    uint32_t n = 0;
     const uint64_t *set = m;
 
-    for (unsigned i = 0; f->type == F_SET && f->words[i]; i++) {
-        if (*set >> i & 1) {
-            arena_push(&a, (void **)&names.v, names.n, sizeof(*names.v));
-            names.v[names.n++] = f->words[i];
-        }
-    }
-    for (unsigned i = 0; f->type == F_BITS && i < BITS_MAX; i++) {
-        if (bits_has(m, i)) {
-            arena_push(&a, (void **)&names.v, names.n, sizeof(*names.v));
-            names.v[names.n++] = f->bits->name(i);
-        }
-    }
+    for (unsigned i = 0; f->type == F_SET && f->words[i]; i++)
+        if (*set >> i & 1)
+            names[n++] = f->words[i];
+    for (unsigned i = 0; f->type == F_BITS && i < BITS_MAX; i++)
+        if (bits_has(m, i))
+            names[n++] = f->bits->name(i);
     /* Few words: insertion keeps them sorted by name. */
-    for (uint32_t i = 1; i < names.n; i++) {
-        for (uint32_t k = i; k > 0 && strcmp(names.v[k - 1], names.v[k]) > 0; k--) {
-            const char *t = names.v[k];
+    for (uint32_t i = 1; i < n; i++) {
+        for (uint32_t k = i; k > 0 && strcmp(names[k - 1], names[k]) > 0; k--) {
+            const char *t = names[k];
 
-            names.v[k] = names.v[k - 1];
-            names.v[k - 1] = t;
+            names[k] = names[k - 1];
+            names[k - 1] = t;
         }
     }
-    texts_json(&names, out);
-    arena_fini(&a);
+    words_json(names, n, out);
 }
+
+/* One entry of a list, in a text that has all of them. */
+struct part {
+    const char *s;
+    size_t at, len;
+};
 
 static int by_text(const void *a, const void *b)
 {
-    return strcmp(text_str(a), text_str(b));
+    const struct part *x = a, *y = b;
+
+    return strcmp(x->s, y->s);
 }
 
 /* The tables are a tree of at most five levels. NOLINTNEXTLINE(misc-no-recursion) */
 static void list_json(const struct field *f, const struct list *l, struct text *out)
 {
-    struct text *parts = calloc(l->n + 1, sizeof(*parts));
+    struct text all = TEXT_INIT;
+    struct part *parts = calloc(l->n + 1, sizeof(*parts));
 
     if (!parts)
         abort();
-    for (uint32_t i = 0; i < l->n; i++)
-        object_canonical(f->table, l->v[i], &parts[i]);
-    qsort(parts, l->n, sizeof(*parts), by_text);
-    text_add(out, "[");
     for (uint32_t i = 0; i < l->n; i++) {
-        text_add(out, "%s", i ? "," : "");
-        text_bytes(out, parts[i].p, parts[i].len);
-        text_fini(&parts[i]);
+        parts[i].at = all.len;
+        object_canonical(f->table, l->v[i], &all);
+        parts[i].len = all.len - parts[i].at;
+        text_bytes(&all, "", 1); /* JSON has no NUL: it ends the entry */
     }
-    text_add(out, "]");
+    for (uint32_t i = 0; i < l->n; i++)
+        parts[i].s = all.p + parts[i].at;
+    qsort(parts, l->n, sizeof(*parts), by_text);
+    text_bytes(out, "[", 1);
+    for (uint32_t i = 0; i < l->n; i++) {
+        comma(i == 0, out);
+        text_bytes(out, parts[i].s, parts[i].len);
+    }
+    text_bytes(out, "]", 1);
+    text_fini(&all);
     free(parts);
 }
 
@@ -95,7 +115,7 @@ static void number_json(const struct field *f, uint64_t v, bool human, struct te
     if (f->type == F_BOOL)
         text_add(out, v ? "true" : "false");
     else if (f->type == F_COUNT)
-        text_add(out, "%" PRIu64, v);
+        text_number(out, v);
     else if (f->type == F_ENUM || human) {
         text_add(out, "\"");
         field_print_number(f, v, out);
@@ -109,15 +129,15 @@ static void number_json(const struct field *f, uint64_t v, bool human, struct te
 
 static void ranges_json(const struct ranges *r, struct text *out)
 {
-    text_add(out, "[");
+    text_bytes(out, "[", 1);
     for (uint32_t i = 0; i < r->n; i++) {
-        text_add(out, "%s", i ? "," : "");
+        comma(i == 0, out);
         if (r->v[i].lo == r->v[i].hi)
-            text_add(out, "%" PRIu64, r->v[i].lo);
+            text_number(out, r->v[i].lo);
         else
             text_add(out, "\"%" PRIu64 "..%" PRIu64 "\"", r->v[i].lo, r->v[i].hi);
     }
-    text_add(out, "]");
+    text_bytes(out, "]", 1);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion) */
@@ -156,7 +176,7 @@ void field_json(const struct field *f, const void *object, bool human, struct te
 
         text_add(out, "[");
         for (uint32_t i = 0; i < p->n; i++) {
-            text_add(out, "%s", i ? "," : "");
+            comma(i == 0, out);
             token_json(&p->v[i], out);
         }
         text_add(out, "]");
@@ -184,28 +204,30 @@ void field_json(const struct field *f, const void *object, bool human, struct te
 void object_canonical(const struct table *t, const void *object, struct text *out)
 {
     const struct object *o = object;
-    const char *last = NULL;
-    bool first = true;
+    uint8_t order[OBJECT_KEYS_MAX];
+    uint32_t n = 0;
 
-    text_add(out, "{");
-    for (uint32_t done = 0; done < t->n; done++) {
-        uint32_t next = t->n;
+    /* Those that are there, by their names. */
+    for (uint32_t i = 0; i < t->n; i++) {
+        uint32_t k = n;
 
-        /* The smallest key of those that are there and not yet written. */
-        for (uint32_t i = 0; i < t->n; i++)
-            if (object_has(o, i) && (!last || strcmp(t->fields[i].key, last) > 0) &&
-                (next == t->n || strcmp(t->fields[i].key, t->fields[next].key) < 0))
-                next = i;
-        if (next == t->n)
-            break;
-        last = t->fields[next].key;
-        text_add(out, "%s", first ? "" : ",");
-        first = false;
-        text_json(out, last);
-        text_add(out, ":");
-        field_json(&t->fields[next], object, false, out);
+        if (!object_has(o, i))
+            continue;
+        for (; k > 0 && strcmp(t->fields[order[k - 1]].key, t->fields[i].key) > 0; k--)
+            order[k] = order[k - 1];
+        order[k] = (uint8_t)i;
+        n++;
     }
-    text_add(out, "}");
+    text_bytes(out, "{", 1);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct field *f = &t->fields[order[i]];
+
+        comma(i == 0, out);
+        text_json(out, f->key);
+        text_bytes(out, ":", 1);
+        field_json(f, object, false, out);
+    }
+    text_bytes(out, "}", 1);
 }
 
 void policy_canonical(const struct policy *p, struct text *out)

@@ -149,12 +149,15 @@ static void commands(struct planner *x)
     static const char *const never[] = { "cap_sys_module", "cap_sys_rawio", "cap_sys_ptrace",
                                          "cap_sys_boot",   "cap_mknod",     "cap_bpf",
                                          "cap_perfmon" };
+    unsigned number[array_len(never)];
 
+    for (size_t k = 0; k < array_len(never); k++)
+        number[k] = (unsigned)capability_number(never[k]);
     for (uint32_t i = 0; i < x->p->tools.commands.n; i++) {
         const struct command *c = x->p->tools.commands.v[i];
 
         for (size_t k = 0; k < array_len(never); k++)
-            if (bits_has(&c->capabilities, (unsigned)capability_number(never[k])))
+            if (bits_has(&c->capabilities, number[k]))
                 refuse(x, c->o.spot,
                        arena_printf(&x->out->arena,
                                     "tools/commands/%s: no command in a guest ever gets %s", c->id,

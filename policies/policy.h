@@ -19,6 +19,8 @@ struct spot {
     uint16_t col, file; /* file: index into policy.files */
 };
 
+#define OBJECT_KEYS_MAX 64u /* the bits of `has` */
+
 /* The head of every map of the document. */
 struct object {
     uint64_t has; /* bit i: field i of its table is in the document, or was inherited */

@@ -73,6 +73,18 @@ void text_add(struct text *t, const char *fmt, ...)
     va_end(ap);
 }
 
+void text_number(struct text *t, uint64_t n)
+{
+    char digits[20]; /* 2^64 - 1 has as many */
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    text_bytes(t, digits + at, sizeof(digits) - at);
+}
+
 void text_json(struct text *t, const char *s)
 {
     static const char *const shorts[] = {

@@ -26,6 +26,9 @@ struct text text_fixed(char *buf, size_t size);
 void text_add(struct text *t, const char *fmt, ...) printf_like(2, 3);
 void text_bytes(struct text *t, const char *s, size_t len);
 
+/* In decimal digits. */
+void text_number(struct text *t, uint64_t n);
+
 /* A JSON string with its quotes: RFC 8785 escapes; bytes >= 0x80 are taken as UTF-8. */
 void text_json(struct text *t, const char *s);
 

@@ -1,6 +1,5 @@
 #include "policies/units.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 struct scale {
@@ -85,10 +84,12 @@ void units_print(enum unit u, uint64_t v, struct text *out)
     for (unsigned i = 0; i < SCALES && scales[u][i].suffix; i++)
         if (v && v % scales[u][i].times == 0)
             best = i;
-    text_add(out, "%" PRIu64 "%s", v / scales[u][best].times, scales[u][best].suffix);
+    text_number(out, v / scales[u][best].times);
+    text_bytes(out, scales[u][best].suffix, strlen(scales[u][best].suffix));
 }
 
 void units_canonical(enum unit u, uint64_t v, struct text *out)
 {
-    text_add(out, "%" PRIu64 "%s", v, scales[u][0].suffix);
+    text_number(out, v);
+    text_bytes(out, scales[u][0].suffix, strlen(scales[u][0].suffix));
 }
