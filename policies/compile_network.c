@@ -134,13 +134,6 @@ struct net_cells {
     const struct cell *host, *port, *addr, *protocol, *method, *path, *up, *rate, *tool;
 };
 
-/* The parts of a policy's network that are compiled. */
-struct parts {
-    const struct uses *uses;
-    const struct addr_set *own; /* the host's own addresses, or NULL */
-    bool requests_only;         /* nothing but SPACE_HTTP */
-};
-
 static void allow_streams(struct ruleset *rs, uint32_t rule, const struct net_cells *x)
 {
     struct clause *c = clause_new(rs, SPACE_CONNECT, rule);
@@ -169,25 +162,31 @@ static void requests(struct ruleset *rs, uint32_t rule, const struct net_cells *
     c->cell[HTTP_TOOL] = x->tool;
 }
 
-static void allow(struct ruleset *rs, const struct net_rule *r, const struct parts *parts)
+/* What all of a rule's requests have to do with: whom they ask, how, and for what. */
+static struct net_cells asked_for(struct ruleset *rs, const struct net_rule *r)
 {
-    uint32_t rule = rule_new(rs, "network", "", r->id, r->o.spot, 'H', false);
-    /* A rule for opaque bytes also covers what could be seen in them: tcp has tls has https. */
-    struct net_cells x = { .host = hosts_cell(rs, r),
-                           .port = ports_cell(rs, r),
-                           .protocol = cell_bits(rs, (2ull << r->protocol) - 1),
-                           .up = cell_number_to(rs, r->limits.up_per_request),
-                           .rate = cell_number_to(rs, r->limits.rate),
-                           .tool = tools_cell(rs, parts->uses, r->id) };
+    struct net_cells x = { .host = hosts_cell(rs, r), .port = ports_cell(rs, r) };
 
     if (r->protocol == PROTO_HTTPS) {
         x.method = cell_bits(rs, r->methods);
         x.path = paths_cell(rs, &r->paths);
     }
-    if (!parts->requests_only) {
-        x.addr = addrs_cell(rs, r, parts->own);
-        allow_streams(rs, rule, &x);
-    }
+    return x;
+}
+
+static void allow(struct ruleset *rs, const struct net_rule *r, const struct uses *uses,
+                  const struct addr_set *own)
+{
+    uint32_t rule = rule_new(rs, "network", "", r->id, r->o.spot, 'H', false);
+    struct net_cells x = asked_for(rs, r);
+
+    x.addr = addrs_cell(rs, r, own);
+    /* A rule for opaque bytes also covers what could be seen in them: tcp has tls has https. */
+    x.protocol = cell_bits(rs, (2ull << r->protocol) - 1);
+    x.up = cell_number_to(rs, r->limits.up_per_request);
+    x.rate = cell_number_to(rs, r->limits.rate);
+    x.tool = tools_cell(rs, uses, r->id);
+    allow_streams(rs, rule, &x);
     requests(rs, rule, &x);
 }
 
@@ -290,13 +289,12 @@ void compile_network(struct ruleset *rs, const struct addr_set *own)
 {
     const struct policy *p = rs->policy;
     struct uses uses = uses_make(rs);
-    struct parts parts = { .uses = &uses, .own = own };
 
     addr_set_public(&rs->arena, &rs->reachable);
     for (uint32_t i = 0; own && i < own->n; i++)
         addr_set_remove(&rs->arena, &rs->reachable, &own->v[i]);
     for (uint32_t i = 0; i < p->network.allow.n; i++)
-        allow(rs, p->network.allow.v[i], &parts);
+        allow(rs, p->network.allow.v[i], &uses, own);
     for (uint32_t i = 0; i < p->network.deny.n; i++)
         deny(rs, p->network.deny.v[i], false);
     for (uint32_t i = 0; i < p->network.publish.n; i++)
@@ -305,14 +303,21 @@ void compile_network(struct ruleset *rs, const struct addr_set *own)
         secret(rs, p->secrets.v[i]);
 }
 
+/*
+ * The other dimensions of a request never keep two rules that allow apart: all have one that is
+ * seen as https, sends nothing, waits as long as it must, and is the machine's own.
+ */
 void compile_requests(struct ruleset *rs)
 {
     const struct policy *p = rs->policy;
-    struct uses uses = uses_make(rs);
-    struct parts parts = { .uses = &uses, .requests_only = true };
 
-    for (uint32_t i = 0; i < p->network.allow.n; i++)
-        allow(rs, p->network.allow.v[i], &parts);
+    for (uint32_t i = 0; i < p->network.allow.n; i++) {
+        const struct net_rule *r = p->network.allow.v[i];
+        uint32_t rule = rule_new(rs, "network", "", r->id, r->o.spot, 'H', false);
+        struct net_cells x = asked_for(rs, r);
+
+        requests(rs, rule, &x);
+    }
     for (uint32_t i = 0; i < p->network.deny.n; i++)
         deny(rs, p->network.deny.v[i], true);
 }

@@ -59,7 +59,8 @@ struct ruleset *ruleset_make(const struct policy *p, const struct addr_set *own)
 /* Only numbers, images, snapshots, models and devices: for decide on those. */
 struct ruleset *ruleset_machine(const struct policy *p);
 
-/* Only the requests of its network rules (SPACE_HTTP), and no index: not for decide. */
+/* Only the requests of its network rules (SPACE_HTTP): hosts, ports, methods and paths, and no
+ * index. Not for decide. */
 struct ruleset *ruleset_requests(const struct policy *p);
 
 void ruleset_free(struct ruleset *rs);
