@@ -6,12 +6,7 @@
  * The n-th call of its life fails by ptrace. Whatever happens, the report says which layer it was,
  * no layer that is required is missing in silence, and nothing is left.
  */
-#include "payload.h"
-
-#include "base/fd.h"
-#include "sandbox/confine/vmm.h"
-#include "sandbox/engine/jail.h"
-#include "sandbox/engine/spawn.h"
+#include "tests/payload/cell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,88 +33,8 @@
 
 #define OUT8(port, value) "mov $" #port ",%dx\n mov $" #value ",%al\n out %al,%dx\n"
 
+/* A guest that says one line and powers off. */
 PAYLOAD(idle, 32, OUT8(0x3f8, '\n') OUT8(0x600, 0x34) "1: hlt\n jmp 1b");
-
-/* A jail for a guest that says one line and powers off. */
-struct cell {
-    struct payload p;
-    struct jail jail;
-    struct engine_run run;
-    int record;
-    struct spawn s;
-    char path[4096], number[12], name[12];
-    char *argv[3];
-};
-
-static void cell_open(struct cell *c)
-{
-    struct err e = ERR_INIT;
-
-    memset(c, 0, sizeof(*c));
-    payload_init(&c->p, idle, idle_end, true);
-    c->p.l.filter_fd = vmm_filters_open(&c->p.l, &e);
-    c->p.l.flags |= VMM_F_FILTER;
-    engine_run_init(&c->run);
-    c->run.jailed = true;
-    jail_init(&c->jail);
-    c->jail.level[JAIL_CGROUP] = JAIL_OFF; /* none is given */
-    if (geteuid() == 0)
-        c->jail.uid = 0x7fff0000; /* free or not: nothing here depends on it */
-    c->record = memfd_create("launch", MFD_CLOEXEC);
-    if (write(c->record, &c->p.l, sizeof(c->p.l)) != sizeof(c->p.l) ||
-        lseek(c->record, 0, SEEK_SET))
-        abort();
-    snprintf(c->path, sizeof(c->path), "%s/bin/carrel-vmm", getenv("CARREL_BUILD"));
-    snprintf(c->number, sizeof(c->number), "%d", c->record);
-    snprintf(c->name, sizeof(c->name), "carrel-vmm");
-    c->argv[0] = c->name;
-    c->argv[1] = c->number;
-    spawn_init(&c->s);
-    c->s.path = c->path;
-    c->s.argv = c->argv;
-    c->s.log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    c->s.report_fd = c->p.l.report_fd;
-    c->s.jail = &c->jail;
-    spawn_keep(&c->s, c->p.l.kvm_fd, JAIL_CHR);
-    spawn_keep(&c->s, c->p.l.kernel_fd, JAIL_REG);
-    spawn_keep(&c->s, c->p.l.serial_fd, JAIL_FIFO);
-    spawn_keep(&c->s, c->p.l.report_fd, JAIL_FIFO);
-    spawn_keep(&c->s, c->p.l.filter_fd, JAIL_REG);
-    spawn_keep(&c->s, c->record, JAIL_REG);
-}
-
-static void cell_handed_over(struct cell *c)
-{
-    close(c->p.l.kvm_fd);
-    close(c->p.l.kernel_fd);
-    close(c->p.l.serial_fd);
-    close(c->p.l.report_fd);
-    close(c->p.l.filter_fd);
-    close(c->record);
-    close(c->s.log_fd);
-}
-
-/* All that came on the report's pipe, and the end of the process. */
-static void cell_finish(struct cell *c, struct vmm_report *r, bool *reported, int *status)
-{
-    char bytes[2048];
-    size_t have = 0;
-    ssize_t n;
-
-    while ((n = read(c->p.report, bytes + have, sizeof(bytes) - have)) > 0)
-        have += (size_t)n;
-
-    size_t at = jail_take(&c->run, bytes, have);
-
-    *reported = have - at == sizeof(*r);
-    if (*reported)
-        memcpy(r, bytes + at, sizeof(*r));
-    if (c->run.pid > 0)
-        waitpid(c->run.pid, status, 0);
-    close(c->p.serial);
-    close(c->p.report);
-    engine_run_fini(&c->run);
-}
 
 /* ---- kernel personas ---- */
 
@@ -166,7 +81,7 @@ static int under(const struct persona *p, enum jail_level level)
     int status = 0;
     struct cell c;
 
-    cell_open(&c);
+    cell_open(&c, "carrel-vmm", idle, idle_end, false);
     for (unsigned i = 0; i < JAIL_LAYERS; i++)
         if (c.jail.level[i])
             c.jail.level[i] = (uint8_t)level;
@@ -304,7 +219,7 @@ static void h08_every_nth_call_failing(void **state)
         int status = 0;
         struct cell c;
 
-        cell_open(&c);
+        cell_open(&c, "carrel-vmm", idle, idle_end, false);
         jail_require_all(&c.jail);
         assert_int_equal(spawn_gated(&c.s, &c.run, &e), 0);
         cell_handed_over(&c);
