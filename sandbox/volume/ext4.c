@@ -49,41 +49,25 @@ static _Noreturn void become_mke2fs(int fd, uint64_t inodes, uint32_t uid)
     _exit(errno == ENOENT ? 127 : 126);
 }
 
-int ext4_make(int fd, uint64_t bytes, uint64_t inodes, uint32_t uid, char hint[240], struct err *e)
+#define RESERVED  10u /* inodes in front of the first that a file gets; the root is one of them */
+#define PER_BLOCK 16u /* inodes of 256 bytes; a group has whole blocks of them */
+#define PER_GROUP 32768u /* blocks: one block of bits */
+
+/*
+ * How many inodes the format gets, for `wanted` that are free: as many in each group. What is too
+ * many has to fit into the first group (see reserve). Where it does not, because there are very
+ * many groups, there are fewer than wanted; but never less than one block of them a group.
+ */
+static uint64_t count_for(uint64_t bytes, uint64_t wanted)
 {
-    int status;
-    pid_t pid;
+    uint64_t groups = (bytes / EXT4_BLOCK + PER_GROUP - 1) / PER_GROUP;
+    uint64_t each = (wanted + RESERVED + groups - 1) / groups;
 
-    if (bytes < EXT4_LEAST)
-        return err_set(e, EINVAL, "a volume has at least %u MiB", EXT4_LEAST >> 20);
-    if (ftruncate(fd, 0) || ftruncate(fd, (off_t)bytes))
-        return err_sys(e, "making a volume");
-    pid = fork();
-    if (pid < 0)
-        return err_sys(e, "mke2fs");
-    if (pid == 0)
-        become_mke2fs(fd, inodes, uid);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return err_sys(e, "mke2fs");
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-        snprintf(hint, 240, "sudo apt-get install e2fsprogs");
-        return err_set(e, ENOENT, "mke2fs is not installed");
-    }
-    return err_set(e, EIO, "a volume of %llu bytes for %llu files could not be made",
-                   (unsigned long long)bytes, (unsigned long long)inodes);
+    each += (PER_BLOCK - each % PER_BLOCK) % PER_BLOCK;
+    if (each * groups - RESERVED - wanted > each - RESERVED - 1 && each > PER_BLOCK)
+        each -= PER_BLOCK;
+    return each * groups;
 }
-
-/* ---- filling ---- */
-
-struct ext4 {
-    ext2_filsys fs;
-    int fd; /* borrowed */
-    ext2_ino_t ino;
-    ext2_file_t file; /* being written; NULL: none */
-};
 
 /* libext2fs' codes: its own, or an errno. */
 static int failed(errcode_t code, const char *what, struct err *e)
@@ -122,26 +106,107 @@ static errcode_t remove_lost_and_found(ext2_filsys fs)
     return code ? code : ext2fs_write_inode(fs, EXT2_ROOT_INO, &inode);
 }
 
+/*
+ * What the format rounds up is taken away again, so that a quota is the number of files there can
+ * be and not a little less than that: the first inode that a file may get (s_first_ino) is put
+ * behind those that are too many, and these are in use, as the reserved ones in front of it always
+ * are.
+ */
+static errcode_t reserve(ext2_filsys fs, uint64_t wanted)
+{
+    struct ext2_inode_large nothing = { 0 };
+    uint32_t first = EXT2_FIRST_INODE(fs->super), end = fs->super->s_inodes_per_group;
+    errcode_t code = 0;
+
+    /* The first of them was lost+found; the others are as empty as mke2fs leaves its own. */
+    if (fs->super->s_free_inodes_count > wanted)
+        code = ext2fs_write_inode_full(fs, first, (struct ext2_inode *)&nothing, sizeof(nothing));
+    for (; fs->super->s_free_inodes_count > wanted && first < end; first++)
+        ext2fs_inode_alloc_stats2(fs, first, +1, 0);
+    fs->super->s_first_ino = first;
+    ext2fs_mark_super_dirty(fs);
+    return code;
+}
+
+static int open_fs(int fd, ext2_filsys *fs, struct err *e)
+{
+    char path[32];
+    errcode_t code;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    code = ext2fs_open(path, EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, unix_io_manager, fs);
+    if (!code)
+        code = ext2fs_read_bitmaps(*fs);
+    return code ? failed(code, "opening a new volume", e) : 0;
+}
+
+/* After mke2fs: nothing in it, and as many inodes as were wanted. */
+static int finish_making(int fd, uint64_t inodes, struct err *e)
+{
+    ext2_filsys fs = NULL;
+    errcode_t code;
+    int err = open_fs(fd, &fs, e);
+
+    if (!err) {
+        code = remove_lost_and_found(fs);
+        if (!code)
+            code = reserve(fs, inodes);
+        if (!code)
+            code = ext2fs_close_free(&fs);
+        err = code ? failed(code, "making a volume", e) : 0;
+    }
+    if (fs)
+        ext2fs_free(fs);
+    return err;
+}
+
+int ext4_make(int fd, uint64_t bytes, uint64_t inodes, uint32_t uid, char hint[240], struct err *e)
+{
+    int status;
+    pid_t pid;
+
+    if (bytes < EXT4_LEAST)
+        return err_set(e, EINVAL, "a volume has at least %u MiB", EXT4_LEAST >> 20);
+    if (ftruncate(fd, 0) || ftruncate(fd, (off_t)bytes))
+        return err_sys(e, "making a volume");
+    pid = fork();
+    if (pid < 0)
+        return err_sys(e, "mke2fs");
+    if (pid == 0)
+        become_mke2fs(fd, count_for(bytes, inodes), uid);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_sys(e, "mke2fs");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return finish_making(fd, inodes, e);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+        snprintf(hint, 240, "sudo apt-get install e2fsprogs");
+        return err_set(e, ENOENT, "mke2fs is not installed");
+    }
+    return err_set(e, EIO, "a volume of %llu bytes for %llu files could not be made",
+                   (unsigned long long)bytes, (unsigned long long)inodes);
+}
+
+/* ---- filling ---- */
+
+struct ext4 {
+    ext2_filsys fs;
+    int fd; /* borrowed */
+    ext2_ino_t ino;
+    ext2_file_t file; /* being written; NULL: none */
+};
+
 struct ext4 *ext4_open(int fd, struct err *e)
 {
     struct ext4 *x = calloc(1, sizeof(*x));
-    char path[32];
-    errcode_t code;
 
     if (!x) {
         err_set(e, ENOMEM, "out of memory");
         return NULL;
     }
     x->fd = fd;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    code = ext2fs_open(path, EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &x->fs);
-    if (!code)
-        code = ext2fs_read_bitmaps(x->fs);
-    if (!code)
-        code = remove_lost_and_found(x->fs);
-    if (!code)
+    if (!open_fs(fd, &x->fs, e))
         return x;
-    failed(code, "opening a new volume", e);
     ext4_drop(x);
     return NULL;
 }

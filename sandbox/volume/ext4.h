@@ -2,8 +2,8 @@
  * ext4.h - makes a file system in a file, and fills it. Nothing here reads one that a guest has
  * written: that is dump.h.
  *
- * A volume's quota is its size: the guest's kernel cannot go beyond it, and nothing it writes can
- * fill the host further.
+ * A volume's quota is its size and its inodes: the guest's kernel cannot go beyond either, and
+ * nothing it writes can fill the host further.
  */
 #ifndef SANDBOX_VOLUME_EXT4_H
 #define SANDBOX_VOLUME_EXT4_H
@@ -19,8 +19,12 @@
 /* The bytes that a quota comes to: whole blocks. */
 uint64_t ext4_bytes(uint64_t quota);
 
-/* An empty file system in fd, a file of ours of any size, which becomes a sparse one. inodes: at
- * least; the format counts in whole groups. hint is for a person. */
+/*
+ * An empty file system in fd, a file of ours of any size, which becomes a sparse one. inodes: how
+ * many files and directories there can be in it, besides its root. Exactly as many, unless there
+ * are very many groups of 128 MiB with few inodes each: then up to 16 a group fewer, or as many as
+ * make one block of them a group (16). hint is for a person.
+ */
 must_check int ext4_make(int fd, uint64_t bytes, uint64_t inodes, uint32_t uid, char hint[240],
                          struct err *e);
 

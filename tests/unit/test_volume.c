@@ -239,6 +239,38 @@ static void f07_what_does_not_fit_is_refused(void **s)
     assert_int_equal(fill_it(w, &e), -EDQUOT);
 }
 
+/* As many files as the quota says, and not one more; however the format rounds. */
+static void f07_the_quota_of_inodes_is_exact(void **s)
+{
+    static const struct {
+        uint64_t bytes, inodes, most;
+    } volumes[] = {
+        { 8u << 20, 1, 1 },
+        { 16u << 20, 1000, 1000 },
+        { 64u << 20, 16384, 16384 },
+        { 1ull << 30, 100000, 100000 },
+        { 5ull << 30, 99999, 99999 },
+        { 64ull << 30, 100000, 98294 }, /* 512 groups of 192: 208 would be 6,486 too many */
+    };
+    struct world *w = *s;
+    char line[400], hint[240];
+    struct err e = ERR_INIT;
+
+    in(w, "for i in $(seq 500); do : >f$i; done");
+    filled(w);
+    in(w, ": >one-more");
+    assert_int_equal(fill_it(w, &e), -EDQUOT);
+    for (size_t i = 0; i < array_len(volumes); i++) {
+        assert_int_equal(ext4_make(w->image, volumes[i].bytes, volumes[i].inodes, 1000, hint, &e),
+                         0);
+        snprintf(line, sizeof(line),
+                 "cd %s && /sbin/e2fsck -fn image >fsck 2>&1 && /sbin/dumpe2fs -h image "
+                 "2>&1 | grep -qx 'Free inodes: *%llu'",
+                 w->dir, (unsigned long long)volumes[i].most);
+        run(line);
+    }
+}
+
 static void a_deep_tree_ends_where_rules_end(void **s)
 {
     struct world *w = *s;
@@ -528,6 +560,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(f01_every_hostile_thing_is_left_out_or_data),
         T(f07_what_does_not_fit_is_refused),
+        T(f07_the_quota_of_inodes_is_exact),
         T(a_deep_tree_ends_where_rules_end),
         T(f07_a_directory_of_many_names_grows),
         T(f02_a_swapped_directory_is_not_followed),
