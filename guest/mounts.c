@@ -115,6 +115,10 @@ static int mount_image(int uevents, struct err *e)
     return 0;
 }
 
+/* What a layer has before anybody makes a file: its root, upper, work, and the overlay's own
+ * directory in that. */
+#define LAYER_OWN 4u
+
 static int mount_layer(const struct cmdline *c, int uevents, int *layer, struct err *e)
 {
     char disk[] = "/dev/vdb";
@@ -128,7 +132,7 @@ static int mount_layer(const struct cmdline *c, int uevents, int *layer, struct 
             return err_sys(e, "size of memory");
         if (c->overlay_bytes)
             snprintf(options, sizeof(options), "mode=755,size=%" PRIu64 ",nr_inodes=%" PRIu64,
-                     c->overlay_bytes, c->overlay_inodes);
+                     c->overlay_bytes, c->overlay_inodes + LAYER_OWN);
         else
             snprintf(options, sizeof(options), "mode=755,size=50%%,nr_inodes=%" PRIu64,
                      (uint64_t)si.totalram * si.mem_unit / INODE_BYTES);

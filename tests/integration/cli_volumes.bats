@@ -194,3 +194,17 @@ teardown() {
     carrel cp "$WORK/evil" c:/tmp
     carrel rm -f c
 }
+
+@test "f07 there are as many files as the quota says, and the next one finds no room" {
+    local fill='cd "$0"; i=0; while [ $i -lt 2000 ] && touch q$i 2>/dev/null; do i=$((i + 1)); done; echo $i; touch q$i'
+    policy quota.yaml '{id: w, source: "${cwd}", target: /workspace, access: rw, quota: {bytes: 16MiB, inodes: 300}}'
+    sed -i 's/inodes: 50k/inodes: 300/' "$WORK/quota.yaml"
+    fails 1 carrel run -q -p "$WORK/quota.yaml" mini -- sh -c "$fill" /workspace
+    [ "$output" = 300 ]
+    [[ $err == *"No space left on device"* ]]
+    # The layer in memory: /tmp, which was in the image, /etc with hosts and hostname, and /workspace
+    # are five of the 300.
+    fails 1 carrel run -q -p "$WORK/quota.yaml" mini -- sh -c "$fill" /tmp
+    [ "$output" = 295 ]
+    [[ $err == *"No space left on device"* ]]
+}
