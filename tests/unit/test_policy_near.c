@@ -144,8 +144,8 @@ static void strangers_are_not_looked_at(void **state)
     assert_non_null(rs);
     all(rs, rs, &count);
     /* connect, dial and http; the front of w1 is not the beginning of that of w10 */
-    assert_true(count.found < 3 * 1000 + 2000);
-    assert_true(count.pairs > 3 * 1000 * 1000);
+    assert_true(count.found < 5000);
+    assert_true(count.pairs > 3000000);
     ruleset_free(rs);
     policy_free(p);
     text_fini(&t);
