@@ -289,10 +289,21 @@ static int open_guard(struct keeper *k, const struct keeper_parts *p, char hint[
     return 0;
 }
 
+/* The writable layer on disk, as large as was asked for and with as many files as the plan says. */
+static int open_disk(struct keeper *k, struct keeper_parts *p, char hint[240], struct err *e)
+{
+    if (!k->cfg.disk_bytes || !p->open_disk)
+        return 0;
+    p->disk = p->open_disk(k->boxfd, k->cfg.disk_bytes, guard_plan(k->guard)->root_inodes, hint, e);
+    return p->disk < 0 ? p->disk : 0;
+}
+
 int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struct err *e)
 {
     int err = open_guard(k, p, hint, e);
 
+    if (!err)
+        err = open_disk(k, p, hint, e);
     if (!err)
         err = keeper_open_volumes(k, p, e);
     if (!err)

@@ -247,13 +247,15 @@ must_check int keeper_open_volumes(struct keeper *k, struct keeper_parts *p, str
 /* What the engine borrows while it is started; -1: none. The caller's. */
 struct keeper_parts {
     int kernel, initrd, image;                    /* handed over by whoever started the keeper */
-    int disk;                                     /* opened by keeper_launch */
+    int disk;                                     /* by keeper_begin, with open_disk */
     int port, console, log;                       /* by keeper_begin */
     struct engine_volume volumes[ENGINE_VOLUMES]; /* by keeper_begin; their fds: owned */
     unsigned nvolumes;
+    /* disk_open, by keeper_launch; NULL: what is at `disk` will do. */
+    int (*open_disk)(int boxfd, uint64_t bytes, uint64_t inodes, char hint[240], struct err *e);
 };
 
-#define KEEPER_PARTS_INIT ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1, { { 0 } }, 0 })
+#define KEEPER_PARTS_INIT ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1, { { 0 } }, 0, NULL })
 
 /* boxfd is borrowed, outlives it. */
 struct keeper *keeper_new(int boxfd, bool await_main, struct err *e);

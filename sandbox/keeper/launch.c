@@ -34,10 +34,6 @@ int keeper_launch(struct keeper *k, struct keeper_parts *given, char hint[240], 
     keeper_log(k, "engine %s: %s", k->engine->name, why);
     keeper_trace(k, "engine chosen");
     hint[0] = '\0'; /* it was about the engine that was not chosen */
-    if (k->cfg.disk_bytes) {
-        p.disk = disk_open(k->boxfd, k->cfg.disk_bytes, hint, e);
-        if (p.disk < 0)
-            return p.disk;
-    }
+    p.open_disk = disk_open;
     return keeper_begin(k, &p, hint, e);
 }
