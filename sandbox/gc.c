@@ -3,14 +3,16 @@
 
 #include "base/fd.h"
 #include "sandbox/places.h"
+#include "sandbox/proc.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 void gc_tell(struct gc *g, const char *kind, const char *what, const char *did, int err,
              const struct err *e)
@@ -21,8 +23,17 @@ void gc_tell(struct gc *g, const char *kind, const char *what, const char *did, 
     g->tell(g->arg, &item);
 }
 
-/* As io_store and io_replace name them. A pid that is in use again keeps a file a little longer. */
-bool gc_is_orphan(const char *name)
+bool gc_has_rested(int dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_mtime + GC_REST_S < time(NULL);
+}
+
+/* As io_store and io_replace name them, which have no use for one for longer than it takes to write
+ * a few kilobytes: after that the pid is somebody else's. */
+bool gc_is_orphan(int dir, const char *name)
 {
     size_t len = strlen(name);
     const char *p = name + len - 4;
@@ -35,7 +46,9 @@ bool gc_is_orphan(const char *name)
     if (p == name + len - 4 || p == name || p[-1] != '.')
         return false;
     pid = strtol(p, NULL, 10);
-    return pid > 0 && pid <= 0x400000 && kill((pid_t)pid, 0) && errno == ESRCH;
+    if (pid <= 0 || pid > 0x400000)
+        return false;
+    return proc_is_gone((pid_t)pid) || gc_has_rested(dir, name);
 }
 
 void gc_files(struct gc *g, int dirfd, const char *where)
@@ -53,7 +66,7 @@ void gc_files(struct gc *g, int dirfd, const char *where)
         struct err e = ERR_INIT;
         int err = 0;
 
-        if (!gc_is_orphan(de->d_name))
+        if (!gc_is_orphan(dirfd, de->d_name))
             continue;
         snprintf(path, sizeof(path), "%s/%s", where, de->d_name);
         if (!g->dry && unlinkat(dirfd, de->d_name, 0) && errno != ENOENT)

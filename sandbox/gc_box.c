@@ -18,14 +18,11 @@
 /* What only a living keeper, or a prepared start, has use for. */
 static bool is_left_over(int dir, const char *name)
 {
-    struct stat st;
-
-    if (gc_is_orphan(name) || strcmp(name, "disk.new") == 0 || strcmp(name, "keeper.sock") == 0)
+    if (gc_is_orphan(dir, name) || strcmp(name, "disk.new") == 0 ||
+        strcmp(name, "keeper.sock") == 0)
         return true;
     /* Its maker holds no lock: a file that is still written is not old. */
-    return fnmatch("mount-*.new", name, 0) == 0 &&
-           fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           st.st_mtime + GC_REST_S < time(NULL);
+    return fnmatch("mount-*.new", name, 0) == 0 && gc_has_rested(dir, name);
 }
 
 static bool has_left_over(int dir, char out[256])

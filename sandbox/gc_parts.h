@@ -10,8 +10,10 @@
 void gc_tell(struct gc *g, const char *kind, const char *what, const char *did, int err,
              const struct err *e);
 
-/* gc.c: "NAME.PID.tmp" of a process that is gone. */
-bool gc_is_orphan(const char *name);
+/* gc.c: "NAME.PID.tmp" of a process that is gone, or that has let it lie for GC_REST_S. */
+bool gc_is_orphan(int dir, const char *name);
+/* Nobody has written it for GC_REST_S. */
+bool gc_has_rested(int dir, const char *name);
 /* Such files in a directory; where is its name for people. */
 void gc_files(struct gc *g, int dirfd, const char *where);
 

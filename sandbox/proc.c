@@ -17,6 +17,8 @@
 /* Fields of /proc/PID/stat from the third on follow the last ')': a program may be named "a) b". */
 #define FIELDS_AFTER_NAME 20
 #define STAT_MAX          1024
+#define FIELDS_TO_FLAGS   7    /* from there: proc(5), field 9 */
+#define PF_EXITING        0x4u /* include/linux/sched.h; as old as the field */
 
 /* What follows the name in /proc/PID/stat, from the blank before the state on; NULL: no process. */
 static const char *stat_of(pid_t pid, char text[STAT_MAX])
@@ -55,6 +57,25 @@ uint64_t proc_start_time(pid_t pid)
             p++;
     }
     return p ? strtoull(p, NULL, 10) : 0;
+}
+
+bool proc_is_gone(pid_t pid)
+{
+    char text[STAT_MAX];
+    const char *p;
+
+    if (pid <= 0 || (kill(pid, 0) && errno == ESRCH))
+        return true;
+    p = stat_of(pid, text);
+    if (p && p[1] == ' ' && strchr("ZXx", p[2]))
+        return true;
+    for (int i = 0; p && i < FIELDS_TO_FLAGS; i++) {
+        p = strchr(p, ' ');
+        if (p)
+            p++;
+    }
+    /* A process that was killed lets go of its locks some time before it becomes a zombie. */
+    return p && strtoul(p, NULL, 10) & PF_EXITING;
 }
 
 int proc_kill(pid_t pid, uint64_t start, int timeout_ms, struct err *e)
