@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -88,6 +89,9 @@ static _Noreturn void become(const struct spawn *s, const struct leap *leap, int
         signal(ignorable[i], SIG_DFL);
     sigemptyset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
+    /* h03: no machine goes on that nobody watches. Before the gate: a keeper that is dead by then
+     * does not open it. A change of user undoes this, so carrel-launch does it again. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (read(gate, &go, 1) != 1)
         _exit(0); /* nobody knows of us */
 

@@ -14,7 +14,9 @@ enum life { LIFE_EPHEMERAL, LIFE_KEPT, LIVES };
 
 extern const char *const life_names[LIVES];
 
-/* 0, or 1 when it came to an error, which it has told on standard error and cleaned up after. */
+/* 0, or 1 when it came to an error, which it has told on standard error and cleaned up after;
+ * LIFE_ORPHAN when its machine went on without a keeper. */
+#define LIFE_ORPHAN 3
 int life_run(enum life l);
 
 /* What a volume's file holds at this place. */

@@ -7,6 +7,7 @@
 #include "sandbox/client.h"
 #include "sandbox/guard/dossier.h"
 #include "sandbox/image/data.h"
+#include "sandbox/proc.h"
 #include "sandbox/store_dirs.h"
 
 #include <errno.h>
@@ -190,16 +191,30 @@ static int kept(struct err *e)
     return err < 0 ? err : store_remove(store, cfg.id, e);
 }
 
+/* h03: whose keeper is gone goes too, before any command looks. */
+static bool has_orphan(void)
+{
+    struct box_state st;
+
+    if (box_load_state(box, &st, NULL))
+        return false;
+    for (int i = 0; i < 1000 && proc_runs(st.vmm_pid, st.vmm_start); i++)
+        poll(NULL, 0, 2);
+    return proc_runs(st.vmm_pid, st.vmm_start);
+}
+
 /* As `carrel run` ends: what never came to anything is removed. */
 int life_run(enum life l)
 {
     struct err e = ERR_INIT;
     int err = l == LIFE_EPHEMERAL ? ephemeral(&e) : kept(&e);
+    bool orphan = false;
 
     if (err) {
         fprintf(stderr, "    (%s)\n", e.msg);
         if (box >= 0) {
             await_free();
+            orphan = has_orphan();
             if (store_reconcile(store, cfg.id, NULL) >= 0 && l == LIFE_EPHEMERAL)
                 (void)!store_remove(store, cfg.id, NULL);
         }
@@ -207,5 +222,5 @@ int life_run(enum life l)
     fd_closep(&box);
     box_config_fini(&cfg);
     store_close(store);
-    return err != 0;
+    return orphan ? LIFE_ORPHAN : err != 0;
 }

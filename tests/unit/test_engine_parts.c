@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -350,6 +351,41 @@ static void h02_a_gate_that_never_opens(void **s)
     close(p[0]);
 }
 
+/* h03: an engine that runs ends with whoever started it, however that ends. */
+static void h03_nobody_outlives_its_keeper(void **s)
+{
+    char sh[] = "sh", c[] = "-c", cmd[] = "echo ran >&2; exec sleep 1000";
+    char *argv[] = { sh, c, cmd, NULL };
+    char shell[PATH_MAX], text[8];
+    int p[2], status;
+    struct pollfd end;
+    pid_t keeper;
+
+    (void)s;
+    assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+    keeper = fork();
+    assert_true(keeper >= 0);
+    if (keeper == 0) {
+        struct engine_run run;
+        struct spawn sp;
+
+        spawn_shell(&sp, shell, argv);
+        sp.log_fd = p[1];
+        engine_run_init(&run);
+        if (spawn_gated(&sp, &run, &e) || engine_release(&run, &e))
+            _exit(1);
+        pause();
+    }
+    close(p[1]);
+    assert_int_equal(read(p[0], text, sizeof(text)), 4); /* it runs */
+    assert_int_equal(kill(keeper, SIGKILL), 0);
+    assert_int_equal(waitpid(keeper, &status, 0), keeper);
+    end = (struct pollfd){ .fd = p[0], .events = POLLIN };
+    assert_int_equal(poll(&end, 1, 10000), 1); /* nobody has the pipe's other end any more */
+    assert_int_equal(read(p[0], text, sizeof(text)), 0);
+    close(p[0]);
+}
+
 /* Exactly the descriptors that were named are inherited, under their own numbers. */
 static void descriptors_are_inherited_by_name(void **s)
 {
@@ -423,6 +459,7 @@ int main(void)
         cmocka_unit_test(only_known_engines_have_names),
         cmocka_unit_test(h01_programs_of_strangers_are_refused),
         cmocka_unit_test(h02_a_gate_that_never_opens),
+        cmocka_unit_test(h03_nobody_outlives_its_keeper),
         cmocka_unit_test(descriptors_are_inherited_by_name),
         cmocka_unit_test(the_probe_is_quick),
     };
