@@ -122,8 +122,8 @@ static void settle(struct store *s, const char *id)
     auto_fd int box = store_open_box(s, id, NULL);
 
     for (int i = 0; box >= 0 && i < 500 && is_held(box); i++) {
-        if (i == 25)
-            end_living(box); /* it does not end by itself: it need not */
+        if (i % 25 == 24)
+            end_living(box); /* it does not end by itself: it need not, and may only begin */
         poll(NULL, 0, 10);
     }
     if (box >= 0 && is_held(box))
@@ -167,14 +167,17 @@ static void check_cgroups(const char *id)
                 complain("%s is there", plan.cgroup[i]);
 }
 
-static void is_the_truth(struct store *s, const char *id)
+/* False: there is nothing to tell of. */
+static bool is_told_truly(struct store *s, const char *id)
 {
     struct box_state st;
     struct err e = ERR_INIT;
     auto_fd int box = store_open_box(s, id, NULL);
 
     if (box < 0)
-        return; /* an ephemeral one */
+        return false; /* an ephemeral one */
+    if (is_held(box))
+        return true; /* see below */
     if (box_load_state(box, &st, &e))
         complain("state: %s", e.msg);
     else if (st.phase != BOX_CREATED && st.phase != BOX_ENDED)
@@ -183,7 +186,26 @@ static void is_the_truth(struct store *s, const char *id)
         complain("state: pids of what has ended");
     check_volume(box);
     check_cgroups(id);
-    if (store_remove(s, id, &e))
+    return true;
+}
+
+/* As `rm -f` would. A start may have been under way whose client died before its keeper had the
+ * lock: then that is what is ended, and looked at again. */
+static void is_the_truth(struct store *s, const char *id)
+{
+    struct err e = ERR_INIT;
+    int err = 0;
+
+    for (int i = 0; i < 3; i++) {
+        if (!is_told_truly(s, id))
+            return;
+        err = store_remove(s, id, &e);
+        if (err != -EBUSY)
+            break;
+        settle(s, id);
+        reconcile(s, id);
+    }
+    if (err)
         complain("rm: %s", e.msg);
 }
 

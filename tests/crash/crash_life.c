@@ -129,12 +129,14 @@ static int ask(enum msg_type type, const char *arg, uint32_t flags, struct err *
 }
 
 /* Waits, for 3 s at most, until no keeper has it. */
-static void await_free(void)
+static bool await_free(void)
 {
     auto_fd int fd = openat(box, "lock", O_RDONLY | O_CLOEXEC);
+    int held = 0;
 
-    for (int i = 0; fd >= 0 && i < 300 && flock(fd, LOCK_SH | LOCK_NB); i++)
+    for (int i = 0; fd >= 0 && i < 300 && (held = flock(fd, LOCK_SH | LOCK_NB)); i++)
         poll(NULL, 0, 10);
+    return !held;
 }
 
 static int ephemeral(struct err *e)
@@ -213,8 +215,7 @@ int life_run(enum life l)
     if (err) {
         fprintf(stderr, "    (%s)\n", e.msg);
         if (box >= 0) {
-            await_free();
-            orphan = has_orphan();
+            orphan = await_free() && has_orphan();
             if (store_reconcile(store, cfg.id, NULL) >= 0 && l == LIFE_EPHEMERAL)
                 (void)!store_remove(store, cfg.id, NULL);
         }
