@@ -19,6 +19,9 @@ uint64_t proc_start_time(pid_t pid);
 /* Is it that process, and has it not ended? One that waits for its parent to ask has. */
 bool proc_runs(pid_t pid, uint64_t start);
 
+/* Is it that process, and has somebody stopped it (SIGSTOP, a debugger)? */
+bool proc_is_stopped(pid_t pid, uint64_t start);
+
 /* Nothing has this pid, or what has it does not run any more and only waits to be reaped, or is
  * about to: all its files are closed, or will be at once. */
 bool proc_is_gone(pid_t pid);

@@ -6,6 +6,7 @@
  */
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/own.h"
 #include "sandbox/audit/lost.h"
 #include "sandbox/box_jail.h"
@@ -42,6 +43,31 @@ int box_lock(int dirfd, struct err *e)
     if (fstat(fd, &st) || st.st_nlink == 0)
         return err_set(e, ENOENT, "the sandbox was removed");
     return fd_steal(&fd);
+}
+
+int box_sign(int lock, struct err *e)
+{
+    char text[48];
+    int n = snprintf(text, sizeof(text), "%d %llu\n", (int)getpid(),
+                     (unsigned long long)proc_start_time(getpid()));
+
+    if (FAILPOINT("box.lock.sign") || ftruncate(lock, 0) || pwrite(lock, text, (size_t)n, 0) != n)
+        return err_sys(e, "lock");
+    return 0;
+}
+
+struct box_holder box_holder(int dirfd)
+{
+    struct box_holder h = { 0 };
+    size_t len;
+    auto_str char *text = io_load(dirfd, "lock", 48, &len, NULL);
+    char *end = text;
+
+    if (text)
+        h.pid = (pid_t)strtol(text, &end, 10);
+    if (end && *end == ' ')
+        h.start = strtoull(end, NULL, 10);
+    return h;
 }
 
 DIR *store_open_list(struct store *s, const char *dir)

@@ -120,6 +120,16 @@ must_check int store_list(struct store *s, char ***out, size_t *n, struct err *e
 /* The keeper's lock. -EWOULDBLOCK when another process holds it. Returns the lock's descriptor. */
 must_check int box_lock(int dirfd, struct err *e);
 
+/* Whoever keeps the lock says who it is, for people who find it held: pid and start time (proc.h).
+ * Both 0: nobody has said so. It may be one that held it before. */
+struct box_holder {
+    pid_t pid;
+    uint64_t start;
+};
+
+must_check int box_sign(int lock, struct err *e);
+struct box_holder box_holder(int dirfd);
+
 /* Ends and records a sandbox whose keeper is gone; removes it when ephemeral. Idempotent; every
  * verb calls it for what it touches, `ls` and `ps` for all. 1 = something was mended. */
 must_check int store_reconcile(struct store *s, const char *id, struct err *e);

@@ -101,7 +101,9 @@ int keeper_claim(struct keeper *k, struct err *e)
     k->lock = box_lock(k->boxfd, e);
     if (k->lock < 0)
         return k->lock;
-    err = box_load_config(k->boxfd, &k->cfg, e);
+    err = box_sign(k->lock, e);
+    if (!err)
+        err = box_load_config(k->boxfd, &k->cfg, e);
     if (!err)
         err = box_load_state(k->boxfd, &last, e);
     if (err)
