@@ -331,7 +331,7 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
     keeper_event(k, LIFE_START);
     k->deadline = keeper_now() + boot_limit(k);
     wire_pump(k);
-    return link_listen(k, e);
+    return door_listen(k, e);
 }
 
 void keeper_undo(struct keeper *k)

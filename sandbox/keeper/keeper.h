@@ -29,7 +29,11 @@
 
 #define KEEPER_SESSIONS 64u /* live conversations with the guest */
 #define KEEPER_LINKS    64u /* clients at once */
-#define FRAME_MAX       (MSG_HEADER + MSG_MAX)
+/* Descriptors at most: each link, each volume while it is handed over, and what there is one of:
+ * standard ones, directory, lock, log, ledgers of ancestors, loop, jail, engine; and room for
+ * libraries. */
+#define KEEPER_FILES (KEEPER_LINKS + ENGINE_VOLUMES + 128u)
+#define FRAME_MAX    (MSG_HEADER + MSG_MAX)
 /* What clients leave free on a command's stream: the keeper's own SIGNAL and STDIN_EOF. */
 #define KEEPER_RESERVE (2 * MSG_HEADER + 1)
 
@@ -111,7 +115,8 @@ struct link {
     uint8_t in[FRAME_MAX], out[2 * FRAME_MAX];
 };
 
-must_check int link_listen(struct keeper *k, struct err *e);
+/* A client that was let in. Takes fd. */
+must_check int link_new(struct keeper *k, int fd, uid_t user);
 bool link_has_room(const struct link *l, uint32_t payload);
 /* Sends a frame to the client; there must be room. */
 void link_put(struct link *l, enum msg_type type, const void *body, size_t len);
@@ -129,6 +134,14 @@ void link_retry(struct link *l);
 void link_free(struct link *l);
 /* Closes clients that began something and never went on. The next such moment, or INT64_MAX. */
 int64_t link_expire(struct keeper *k, int64_t now);
+
+/* ---- door.c ---- */
+
+must_check int door_listen(struct keeper *k, struct err *e);
+/* Lets clients in again, if accept4 had failed for want of a descriptor: one is free now. */
+void door_open(struct keeper *k);
+/* The same when it is time to try. The next such moment, or INT64_MAX. */
+int64_t door_tick(struct keeper *k, int64_t now);
 
 /* ---- limits.c ---- */
 
@@ -190,6 +203,7 @@ struct keeper {
     struct loop_source listener;
     struct link *links;
     unsigned nlinks;
+    int64_t door_due;           /* nobody is let in until then, ms; 0: everybody is */
     struct msg_builder builder; /* scratch */
 };
 

@@ -6,7 +6,6 @@
  */
 #include "sandbox/keeper/keeper.h"
 
-#include "base/failpoint.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -16,8 +15,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define ASK_MS  10000 /* from connecting to a whole request */
@@ -143,6 +140,7 @@ void link_free(struct link *l)
     loop_remove(&k->loop, &l->src);
     fd_closep(&l->src.fd);
     free(l);
+    door_open(k);
 }
 
 /* ---- requests ---- */
@@ -423,7 +421,9 @@ static void ready(struct loop_source *src, uint32_t events)
     struct link *l = container_of(src, struct link, src);
     struct keeper *k = l->k;
 
-    if (events & EPOLLOUT) {
+    if (l->state == LINK_ASKING && events & (EPOLLHUP | EPOLLRDHUP)) {
+        gone(l); /* it has given up: what it asked for is not done behind its back */
+    } else if (events & EPOLLOUT) {
         if (!push(l)) {
             gone(l);
             wire_pump(k);
@@ -454,6 +454,36 @@ static void ready(struct loop_source *src, uint32_t events)
     wire_pump(k);
 }
 
+int link_new(struct keeper *k, int fd, uid_t user)
+{
+    auto_fd int own = fd;
+    struct link *l = malloc(sizeof(*l));
+
+    if (!l)
+        return -ENOMEM;
+    l->k = k;
+    l->state = LINK_ASKING;
+    l->session = NULL;
+    l->user = user;
+    l->is_main = l->is_origin = l->may_stdin = false;
+    l->events = EPOLLIN | EPOLLRDHUP;
+    l->partial_since = keeper_now();
+    l->have = l->out_at = l->out_end = 0;
+    l->src = (struct loop_source){ .fd = fd, .ready = ready };
+
+    int err = loop_add(&k->loop, &l->src, l->events, NULL);
+
+    if (err) {
+        free(l);
+        return err;
+    }
+    l->src.fd = fd_steal(&own);
+    l->next = k->links;
+    k->links = l;
+    k->nlinks++;
+    return 0;
+}
+
 int64_t link_expire(struct keeper *k, int64_t now)
 {
     int64_t next_due = INT64_MAX;
@@ -470,76 +500,4 @@ int64_t link_expire(struct keeper *k, int64_t now)
             gone(l); /* R02 */
     }
     return next_due;
-}
-
-/* ---- the socket ---- */
-
-/* R08: only the owner of this process, or root. */
-static bool is_allowed(int fd, uid_t *user)
-{
-    struct ucred c = { .uid = (uid_t)-1 };
-    socklen_t len = sizeof(c);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &len))
-        return false;
-    *user = c.uid;
-    return c.uid == geteuid() || c.uid == 0;
-}
-
-static void on_connect(struct loop_source *src, uint32_t events)
-{
-    struct keeper *k = container_of(src, struct keeper, listener);
-    auto_fd int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    uid_t user = (uid_t)-1;
-    struct link *l =
-        fd < 0 || k->nlinks == KEEPER_LINKS || !is_allowed(fd, &user) ? NULL : malloc(sizeof(*l));
-
-    (void)events;
-    if (!l) {
-        if (fd >= 0)
-            keeper_log(k, "a client was turned away");
-        return;
-    }
-    l->k = k;
-    l->state = LINK_ASKING;
-    l->session = NULL;
-    l->user = user;
-    l->is_main = l->is_origin = l->may_stdin = false;
-    l->events = EPOLLIN | EPOLLRDHUP;
-    l->partial_since = keeper_now();
-    l->have = l->out_at = l->out_end = 0;
-    l->src = (struct loop_source){ .fd = fd, .ready = ready };
-    if (loop_add(&k->loop, &l->src, l->events, NULL)) {
-        free(l);
-        return;
-    }
-    l->src.fd = fd_steal(&fd);
-    l->next = k->links;
-    k->links = l;
-    k->nlinks++;
-}
-
-int link_listen(struct keeper *k, struct err *e)
-{
-    struct sockaddr_un sa = { .sun_family = AF_UNIX };
-    auto_fd int fd = FAILPOINT("link.socket")
-                         ? -1
-                         : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return err_sys(e, "keeper.sock");
-    snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/keeper.sock", k->boxfd);
-    if (unlinkat(k->boxfd, "keeper.sock", 0) && errno != ENOENT)
-        return err_sys(e, "keeper.sock");
-    if (FAILPOINT("link.bind") || bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) ||
-        FAILPOINT("link.listen") || listen(fd, KEEPER_LINKS))
-        return err_sys(e, "keeper.sock");
-    k->listener = (struct loop_source){ .fd = fd, .ready = on_connect };
-    if (FAILPOINT("link.watch") ? err_sys(e, "keeper.sock")
-                                : loop_add(&k->loop, &k->listener, EPOLLIN, e)) {
-        k->listener.fd = -1;
-        return -e->code;
-    }
-    k->listener.fd = fd_steal(&fd);
-    return 0;
 }

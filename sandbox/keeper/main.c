@@ -42,6 +42,24 @@ static void tell(int readyfd, const struct err *e, const char *hint)
         return; /* whoever wanted to know is gone; its sandbox may live all the same */
 }
 
+/* A client, a conversation's command and a volume each cost descriptors; that none is missing later
+ * is settled before anything begins. */
+static int confine_descriptors(struct err *e)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l))
+        return err_sys(e, "descriptors");
+    if (l.rlim_cur >= KEEPER_FILES)
+        return 0;
+    if (l.rlim_max < KEEPER_FILES)
+        return err_set(e, EMFILE,
+                       "a sandbox's keeper needs %u descriptors, and may have %llu: ulimit -Hn %u",
+                       KEEPER_FILES, (unsigned long long)l.rlim_max, KEEPER_FILES);
+    l.rlim_cur = KEEPER_FILES;
+    return setrlimit(RLIMIT_NOFILE, &l) ? err_sys(e, "descriptors") : 0;
+}
+
 /* Signals wait for the loop; a reader that goes away is an error of one write. */
 static void set_signals(void)
 {
@@ -113,6 +131,10 @@ int main(int argc, char **argv)
     parts.image = fds[ARG_IMAGE];
     umask(077);
     set_signals();
+    if (confine_descriptors(&e)) {
+        tell(ready, &e, hint);
+        return 1;
+    }
     k = keeper_new(box, await_main, &e);
     if (!k) {
         tell(ready, &e, hint);

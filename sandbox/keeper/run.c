@@ -117,8 +117,10 @@ static int watch_host(struct keeper *k, struct err *e)
 static void on_deadline(struct keeper *k)
 {
     k->deadline = 0;
-    if (k->life == LIFE_BOOTING)
+    if (k->life == LIFE_BOOTING) {
+        guard_note(k->guard, "watchdog", "the guest did not come up in time");
         keeper_reason(k, "watchdog", "the guest did not come up in time");
+    }
     /* Its command was asked and did not end; without a disk there is nothing to put in order. */
     keeper_event(k, k->life == LIFE_ASKING && keeper_is_volatile(k) ? LIFE_SPENT : LIFE_DEADLINE);
 }
@@ -132,6 +134,7 @@ static void check_pulse(struct keeper *k, int64_t now)
         return;
     }
     if (k->silent_since && now - k->silent_since >= limit) {
+        guard_note(k->guard, "watchdog", "the guest has stopped answering");
         keeper_reason(k, "watchdog", "the guest has stopped answering");
         keeper_event(k, LIFE_DEADLINE);
         return;
@@ -184,6 +187,8 @@ static int tick(struct keeper *k)
     if (k->next_ping && now >= k->next_ping)
         check_pulse(k, now);
     next = link_expire(k, now);
+    due = door_tick(k, now);
+    next = due < next ? due : next;
     due = expire_sessions(k, now);
     next = due < next ? due : next;
     due = limits_tick(k, now);

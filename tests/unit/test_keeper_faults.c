@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* r04: a command's end before the guest was even set up is a lie. */
@@ -341,6 +343,92 @@ static void h02_the_engine_closes_its_port(void **s)
     expect_gone();
 }
 
+/* The lowest number that the keeper's next descriptor could have. */
+static rlim_t free_number(void)
+{
+    char path[64];
+
+    for (int fd = 0;; fd++) {
+        snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)rig.keeper, fd);
+        if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW))
+            return (rlim_t)fd;
+    }
+}
+
+static void limit_descriptors(rlim_t n)
+{
+    struct rlimit l;
+
+    assert_int_equal(prlimit(rig.keeper, RLIMIT_NOFILE, NULL, &l), 0);
+    l.rlim_cur = n;
+    assert_int_equal(prlimit(rig.keeper, RLIMIT_NOFILE, &l, NULL), 0);
+}
+
+static int64_t keeper_cpu_ms(void)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    assert_int_equal(clock_getcpuclockid(rig.keeper, &clock), 0);
+    assert_int_equal(clock_gettime(clock, &t), 0);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* r02: whoever waits at the door of a keeper without descriptors costs it nothing, and is let in
+ * when there are some again: at once when a client goes, by itself otherwise. */
+static void r02_no_descriptor_for_a_client(void **s)
+{
+    (void)s;
+    rig_start(false, NULL, false);
+
+    struct client *in = exec_started("wait", 0), *out;
+    struct pollfd p;
+    int64_t before;
+
+    limit_descriptors(free_number());
+    out = ask(MSG_STATUS);
+    p = (struct pollfd){ .fd = out->fd, .events = POLLIN };
+    before = keeper_cpu_ms();
+    assert_int_equal(poll(&p, 1, 500), 0);
+    assert_true(keeper_cpu_ms() - before < 250);
+    hang_up(in);
+    expect(out, MSG_STATE);
+    expect_close(out);
+
+    in = exec_started("wait", 0);
+    limit_descriptors(free_number());
+    out = ask(MSG_STATUS);
+    p.fd = out->fd;
+    assert_int_equal(poll(&p, 1, 100), 0);
+    limit_descriptors(256);
+    expect(out, MSG_STATE);
+    expect_close(out);
+    hang_up(in);
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
+/* What a client asked that gave up while the keeper could not listen is not done later. */
+static void what_was_given_up_is_not_done(void **s)
+{
+    int status;
+
+    (void)s;
+    rig_start(false, NULL, false);
+    assert_int_equal(kill(rig.keeper, SIGSTOP), 0);
+    assert_int_equal(waitpid(rig.keeper, &status, WUNTRACED), rig.keeper);
+    hang_up(ask(MSG_KILL));
+    hang_up(ask(MSG_STOP));
+    assert_int_equal(kill(rig.keeper, SIGCONT), 0);
+
+    struct client *c = exec_started("seven", 0);
+
+    expect_exit(c, MSG_EXITED, 7);
+    expect_close(c);
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
 /* r02, r11: what waits for a slow reader is whole; its guest is not to blame for the delay. */
 static void r11_a_slow_reader_costs_nobody_anything(void **s)
 {
@@ -445,6 +533,8 @@ int main(void)
         RIG_TEST(a_stubborn_guest_is_ended_all_the_same),
         RIG_TEST(h02_the_machine_is_killed_in_mid_word),
         RIG_TEST(h02_the_engine_closes_its_port),
+        RIG_TEST(r02_no_descriptor_for_a_client),
+        RIG_TEST(what_was_given_up_is_not_done),
         RIG_TEST(r11_a_slow_reader_costs_nobody_anything),
         RIG_TEST(r02_a_guest_that_dribbles),
         RIG_TEST(h02_the_machine_is_killed),
