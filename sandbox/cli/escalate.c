@@ -29,17 +29,24 @@ enum escalate_step escalate_step(struct escalate *s, int signo, bool passable, b
         return passable ? ESCALATE_PASS : ESCALATE_NOTHING;
     if (!passable)
         return owns_box ? ESCALATE_KILL : ESCALATE_LEAVE;
-    if (signo != SIGINT)
-        return ESCALATE_PASS;
-    if (s->interrupts && now_ns - s->last_ns > ESCALATE_WITHIN_NS)
+    if (signo == SIGINT && s->interrupts && now_ns - s->last_ns > ESCALATE_WITHIN_NS)
         s->interrupts = 0;
-    s->last_ns = now_ns;
-    s->interrupts++;
-    if (s->interrupts == 1)
+    if (signo == SIGINT) {
+        s->last_ns = now_ns;
+        s->interrupts++;
+    } else if (signo == SIGTERM) {
+        s->terms++;
+    } else {
+        return ESCALATE_PASS;
+    }
+
+    unsigned n = s->interrupts + s->terms;
+
+    if (n == 1)
         return ESCALATE_PASS;
     if (!owns_box)
-        return s->interrupts == 2 ? ESCALATE_PASS : ESCALATE_LEAVE;
-    return s->interrupts == 2 ? ESCALATE_STOP : ESCALATE_KILL;
+        return n == 2 ? ESCALATE_PASS : ESCALATE_LEAVE;
+    return n == 2 ? ESCALATE_STOP : ESCALATE_KILL;
 }
 
 enum escalate_step escalate_next(struct escalate *s, int signo, bool passable, bool owns_box)

@@ -21,7 +21,9 @@ enum escalate_step {
 #define ESCALATE_WITHIN_NS 2000000000ll
 
 struct escalate {
-    unsigned interrupts; /* INTs, each within 2 s of the one before */
+    unsigned interrupts; /* INTs, each within 2 s of the one before: one now and then is a way to
+                          * work with a program */
+    unsigned terms;      /* TERMs: whoever sends one again means it, however long it waited */
     int64_t last_ns;
     int fds[2]; /* requests under way: closing one would withdraw it */
     unsigned nfds;

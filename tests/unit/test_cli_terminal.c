@@ -109,10 +109,32 @@ static void other_signals_pass(void **state)
     (void)state;
     escalate_init(&s);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(step(&s, SIGTERM, true, true, 1), ESCALATE_PASS);
+        assert_int_equal(step(&s, SIGHUP, true, true, 1), ESCALATE_PASS);
         assert_int_equal(step(&s, SIGUSR1, true, true, 1), ESCALATE_PASS);
     }
     assert_int_equal(step(&s, SIGUSR1, false, true, 1), ESCALATE_NOTHING);
+}
+
+/* One that is ignored is followed by another some day, from whoever sends it: `timeout`, a service
+ * manager, a person. */
+static void a_third_term_ends_it_for_sure(void **state)
+{
+    struct escalate s;
+
+    (void)state;
+    escalate_init(&s);
+    assert_int_equal(step(&s, SIGTERM, true, true, 1), ESCALATE_PASS);
+    assert_int_equal(step(&s, SIGTERM, true, true, 1000), ESCALATE_STOP);
+    assert_int_equal(step(&s, SIGTERM, true, true, 2000), ESCALATE_KILL);
+    escalate_init(&s);
+    assert_int_equal(step(&s, SIGTERM, true, true, 1), ESCALATE_PASS);
+    assert_int_equal(step(&s, SIGINT, true, true, 1000), ESCALATE_STOP);
+    assert_int_equal(step(&s, SIGINT, true, true, 2000), ESCALATE_STOP); /* the first INT again */
+    assert_int_equal(step(&s, SIGTERM, true, true, 2001), ESCALATE_KILL);
+    escalate_init(&s); /* of an exec only its own command */
+    assert_int_equal(step(&s, SIGTERM, true, false, 1), ESCALATE_PASS);
+    assert_int_equal(step(&s, SIGTERM, true, false, 2), ESCALATE_PASS);
+    assert_int_equal(step(&s, SIGTERM, true, false, 3), ESCALATE_LEAVE);
 }
 
 static void before_the_command_runs_an_interrupt_ends_it_all(void **state)
@@ -164,6 +186,7 @@ int main(void)
         cmocka_unit_test(keys_are_recognised_however_they_arrive),
         cmocka_unit_test(interrupts_escalate),
         cmocka_unit_test(other_signals_pass),
+        cmocka_unit_test(a_third_term_ends_it_for_sure),
         cmocka_unit_test(before_the_command_runs_an_interrupt_ends_it_all),
         cmocka_unit_test(an_exec_never_stops_the_sandbox),
         cmocka_unit_test(signal_names),
