@@ -7,19 +7,45 @@
 #include "base/own.h"
 #include "sandbox/keeper/ready.h"
 #include "sandbox/places.h"
+#include "sandbox/proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#define START_MS 60000 /* for a keeper to make its machine; it takes milliseconds */
+
 /* Numbers under which the keeper finds its descriptors. */
 enum { BOX_FD = 3, READY_FD, KERNEL_FD, INITRD_FD, IMAGE_FD, END_FD };
+
+int client_quiet_ms(void)
+{
+    const char *text = getenv("CARREL_QUIET_MS");
+
+    return text ? (int)strtol(text, NULL, 10) : CLIENT_QUIET_MS;
+}
+
+/* Who is silent, and how. */
+static int silent(int boxfd, struct err *e)
+{
+    const struct box_holder h = box_holder(boxfd);
+    const int pid = (int)h.pid;
+
+    if (proc_is_stopped(h.pid, h.start))
+        return err_set(e, ETIMEDOUT, "the sandbox's keeper is stopped (process %d): kill -CONT %d",
+                       pid, pid);
+    if (pid)
+        return err_set(e, ETIMEDOUT, "the sandbox's keeper (process %d) does not answer", pid);
+    return err_set(e, ETIMEDOUT, "the sandbox's keeper does not answer");
+}
 
 /* ---- starting a keeper ---- */
 
@@ -86,6 +112,29 @@ static int spawn_keeper(const char *path, int log, const int fds[END_FD], bool a
     return 0;
 }
 
+/* Until there is a word, or nobody who could say one. */
+static int await_ready(int ready, int boxfd, struct err *e)
+{
+    struct pollfd p = { .fd = ready, .events = POLLIN };
+    int left = START_MS;
+
+    while (left > 0) {
+        int slice = client_quiet_ms(), n = poll(&p, 1, slice);
+
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return err_sys(e, "starting the keeper");
+        left -= slice;
+
+        const struct box_holder h = box_holder(boxfd);
+
+        if (proc_is_stopped(h.pid, h.start))
+            break;
+    }
+    return silent(boxfd, e);
+}
+
 static int start(int boxfd, const struct client_parts *p, bool await_main, char hint[240],
                  struct err *e)
 {
@@ -118,6 +167,9 @@ static int start(int boxfd, const struct client_parts *p, bool await_main, char 
     if (err)
         return err;
     fd_closep(&theirs);
+    err = await_ready(ready, boxfd, e);
+    if (err)
+        return err;
     if (io_read_full(ready, &r, sizeof(r)) != sizeof(r) || r.magic != KEEPER_READY_MAGIC)
         return err_set(e, EIO, "the sandbox's keeper died before it was ready: see its keeper.log");
     r.msg[sizeof(r.msg) - 1] = r.hint[sizeof(r.hint) - 1] = '\0';
@@ -138,6 +190,42 @@ int client_start_for_main(int boxfd, const struct client_parts *parts, char hint
 
 /* ---- talking to one ---- */
 
+/* How long a call on this socket may wait; 0: for ever. */
+static void set_patience(int fd, int ms)
+{
+    const struct timeval t = { ms / 1000, ms % 1000 * 1000 };
+
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+}
+
+int client_check(int boxfd, struct err *e)
+{
+    const struct box_holder h = box_holder(boxfd);
+    struct msg_builder b;
+    uint8_t any;
+
+    if (proc_is_stopped(h.pid, h.start))
+        return silent(boxfd, e);
+
+    auto_fd int fd = client_connect(boxfd, e);
+
+    if (fd < 0)
+        return fd == -ECONNREFUSED ? 0 : fd;
+    msg_begin(&b, MSG_STATUS);
+    set_patience(fd, client_quiet_ms() * (CLIENT_ANSWER_MS / CLIENT_QUIET_MS));
+
+    ssize_t n = msg_seal(&b);
+
+    if (n > 0 && send(fd, b.bytes, (size_t)n, MSG_NOSIGNAL) == n && recv(fd, &any, 1, 0) < 0) {
+        if (errno == EAGAIN)
+            return silent(boxfd, e);
+        if (errno == EINTR)
+            return -EINTR;
+    }
+    return 0; /* a word, or the end: both are answers */
+}
+
 int client_connect(int boxfd, struct err *e)
 {
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -146,14 +234,18 @@ int client_connect(int boxfd, struct err *e)
 
     if (fd < 0)
         return err_sys(e, "socket");
+    set_patience(fd, client_quiet_ms()); /* with a full queue, connect() waits for a place */
     /* A state directory may lie deeper than the 108 bytes of an address. */
     snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/keeper.sock", boxfd);
     while (FAILPOINT("client.connect") || connect(fd, (const struct sockaddr *)&sa, sizeof(sa))) {
         if (errno == ENOENT || errno == ECONNREFUSED)
             return err_set(e, ECONNREFUSED, "the sandbox is not running");
+        if (errno == EAGAIN)
+            return silent(boxfd, e);
         if (errno != EINTR)
             return err_sys(e, "keeper.sock");
     }
+    set_patience(fd, 0);
     return fd_steal(&fd);
 }
 

@@ -37,9 +37,22 @@ must_check int client_start(int boxfd, const struct client_parts *parts, char hi
 must_check int client_start_for_main(int boxfd, const struct client_parts *parts, char hint[240],
                                      struct err *e);
 
-/* Connects to the keeper: a blocking stream socket, the caller's. -ECONNREFUSED when none listens.
- */
+/* Connects to the keeper: a blocking stream socket, the caller's. -ECONNREFUSED when none listens;
+ * -ETIMEDOUT when so many wait already that it cannot be one that answers. */
 must_check int client_connect(int boxfd, struct err *e);
+
+/*
+ * Whether a keeper that has been silent for CLIENT_QUIET_MS is one that answers at all: a STATUS on
+ * a connection of its own, at most CLIENT_ANSWER_MS. 0: it does, or it has gone, which the first
+ * connection tells. -ETIMEDOUT: it is stopped, or hangs; *e names its process. -EINTR: a signal
+ * came; nothing is known.
+ */
+#define CLIENT_QUIET_MS  5000
+#define CLIENT_ANSWER_MS 10000
+must_check int client_check(int boxfd, struct err *e);
+
+/* CLIENT_QUIET_MS, or what CARREL_QUIET_MS says, for tests. For poll(). */
+int client_quiet_ms(void);
 
 /* A connection with its receive buffer. */
 struct client {

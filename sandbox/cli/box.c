@@ -72,10 +72,34 @@ bool box_lives(const struct box_state *s)
     return s->phase == BOX_BOOTING || s->phase == BOX_RUNNING || s->phase == BOX_STOPPING;
 }
 
+void box_hint_silent(const char *name, char hint[HINT_MAX])
+{
+    snprintf(hint, HINT_MAX, "carrel rm -f %s   ends it without its keeper", name);
+}
+
+int box_await(const struct box *b, struct pollfd *p, char hint[HINT_MAX], struct err *e)
+{
+    for (;;) {
+        int n = poll(p, 1, client_quiet_ms()), err;
+
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return err_sys(e, "poll");
+        err = n < 0 ? 0 : client_check(b->fd, e);
+        if (err == -ETIMEDOUT)
+            box_hint_silent(b->config.name, hint);
+        if (err && err != -EINTR)
+            return err;
+    }
+}
+
 int box_connect(const struct box *b, char hint[HINT_MAX], struct err *e)
 {
     int fd = client_connect(b->fd, e);
 
+    if (fd == -ETIMEDOUT)
+        box_hint_silent(b->config.name, hint);
     if (fd != -ECONNREFUSED)
         return fd;
     if (b->state.phase == BOX_ENDED)
@@ -126,8 +150,11 @@ int box_ask(const struct box *b, struct msg_builder *request, struct box_state *
     k->fd = fd;
     k->have = k->used = 0;
 
+    struct pollfd p = { .fd = fd, .events = POLLIN };
     int got = client_request(k, request, e);
 
+    if (got == 0)
+        got = box_await(b, &p, hint, e);
     if (got == 0)
         got = client_next(k, &f, e);
     if (got == 0)

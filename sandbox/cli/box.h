@@ -6,6 +6,8 @@
 #include "sandbox/client.h"
 #include "sandbox/store.h"
 
+#include <poll.h>
+
 struct box {
     int fd; /* owned: its directory */
     char id[BOX_ID_LEN + 1];
@@ -24,6 +26,14 @@ bool box_lives(const struct box_state *s);
 
 /* Connects to its keeper; -ECONNREFUSED says how it is instead. */
 must_check int box_connect(const struct box *b, char hint[HINT_MAX], struct err *e);
+
+#define KEEPER_END_MS 5000 /* for a killed keeper to be gone */
+
+/* Waits on p, which is a connection to its keeper, as long as the keeper is one that answers.
+ * -ETIMEDOUT: it is not (client_check). */
+must_check int box_await(const struct box *b, struct pollfd *p, char hint[HINT_MAX], struct err *e);
+/* What to do about such a keeper. */
+void box_hint_silent(const char *name, char hint[HINT_MAX]);
 
 /* A request without a session, and its answer: 0 for DONE, 1 for ENDED with *end, or negative for
  * ERROR and all else. end may be NULL. */

@@ -5,6 +5,8 @@
 #include "sandbox/cli/verbs.h"
 #include "sandbox/cli/volumes.h"
 
+#include "sandbox/proc.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +82,28 @@ static int kill_box(struct cli *c, struct store *s, struct box *b, char hint[HIN
     return ask_end(s, b, m, hint, e);
 }
 
+/* Whether it listens or not, starts or runs: afterwards no keeper has it, and its machine went with
+ * its keeper (or is ended by whoever reconciles). */
+static int end_by_force(struct store *s, struct box *b, char hint[HINT_MAX], struct err *e)
+{
+    struct msg_builder *m = request_new(MSG_KILL, e);
+    int err = m ? box_ask(b, m, NULL, hint, e) : -ENOMEM;
+
+    free(m);
+    hint[0] = '\0';
+    if (err == -ETIMEDOUT || !box_await_free(b->fd)) {
+        const struct box_holder h = box_holder(b->fd);
+
+        err = proc_kill(h.pid, h.start, KEEPER_END_MS, e);
+        if (err < 0)
+            return err;
+        if (!box_await_free(b->fd))
+            return err_set(e, ETIMEDOUT, "%s does not end: its keeper still runs", b->config.name);
+    }
+    err = store_reconcile(s, b->id, e);
+    return err == -ENOENT ? 0 : err; /* an ephemeral one */
+}
+
 static int rm_box(struct cli *c, struct store *s, struct box *b, char hint[HINT_MAX], struct err *e)
 {
     if (box_lives(&b->state)) {
@@ -89,15 +113,10 @@ static int rm_box(struct cli *c, struct store *s, struct box *b, char hint[HINT_
             return err_set(e, EBUSY, "%s is %s", b->config.name, box_phase_name(b->state.phase));
         }
 
-        struct msg_builder *m = request_new(MSG_KILL, e);
-        int err = m ? box_ask(b, m, NULL, hint, e) : -ENOMEM;
+        int err = end_by_force(s, b, hint, e);
 
-        free(m);
-        if (err < 0 && err != -ECONNREFUSED)
+        if (err < 0)
             return err;
-        hint[0] = '\0';
-        if (!box_await_free(b->fd))
-            return err_set(e, ETIMEDOUT, "%s does not end: its keeper still runs", b->config.name);
     }
 
     uint32_t changes;
@@ -109,6 +128,10 @@ static int rm_box(struct cli *c, struct store *s, struct box *b, char hint[HINT_
         return err;
     }
     err = store_remove(s, b->id, e);
+    if (err == -EBUSY && args_has(c->args, OPT_FORCE)) { /* its keeper has only begun */
+        err = end_by_force(s, b, hint, e);
+        err = err < 0 ? err : store_remove(s, b->id, e);
+    }
     return err == -ENOENT ? 0 : err;
 }
 

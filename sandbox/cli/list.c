@@ -4,6 +4,7 @@
 #include "sandbox/cli/grid.h"
 #include "sandbox/cli/size.h"
 #include "sandbox/cli/verbs.h"
+#include "sandbox/proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +78,8 @@ static const char *state_text(const struct box_state *st, char *buf, size_t len)
 {
     if (st->phase == BOX_ENDED && *st->reason)
         snprintf(buf, len, "ended (%s)", st->reason);
+    else if (box_lives(st) && proc_is_stopped(st->keeper_pid, st->keeper_start))
+        snprintf(buf, len, "%s (keeper stopped)", box_phase_name(st->phase));
     else
         snprintf(buf, len, "%s", box_phase_name(st->phase));
     return buf;

@@ -91,8 +91,9 @@ static off_t tail_start(int fd, uint32_t lines)
     return 0;
 }
 
-/* Until the sandbox has ended: every change of its directory is an event, no clock is needed. */
-static int follow(struct reader *r, const struct box *b, struct err *e)
+/* Until the sandbox has ended: every change of its directory is an event. Only that nobody is there
+ * who could change it is none. */
+static int follow(struct reader *r, const struct box *b, char hint[HINT_MAX], struct err *e)
 {
     char path[64], events[4096];
     auto_fd int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -117,8 +118,9 @@ static int follow(struct reader *r, const struct box *b, struct err *e)
             return 0;
         if (!lives)
             break;
-        if (poll(&p, 1, -1) < 0 && errno != EINTR)
-            return err_sys(e, "watching the log");
+        err = box_await(b, &p, hint, e);
+        if (err)
+            return err;
         while (read(notify, events, sizeof(events)) > 0)
             ;
     } while (lives);
@@ -162,7 +164,7 @@ int verb_logs(struct cli *c)
     if (!err)
         err = open_log(&r, &b, &e);
     if (!err)
-        err = args_has(c->args, OPT_FOLLOW) ? follow(&r, &b, &e) : read_more(&r, &b, &e);
+        err = args_has(c->args, OPT_FOLLOW) ? follow(&r, &b, hint, &e) : read_more(&r, &b, &e);
     output_end(&r.out);
     fwrite(safe, 1, text_visible_end(&r.filter, safe), stdout);
     fd_closep(&r.fd);

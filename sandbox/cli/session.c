@@ -1,11 +1,13 @@
 /* session.c - see session.h. */
 #include "sandbox/cli/session.h"
+#include "sandbox/cli/box.h"
 #include "sandbox/cli/denial.h"
 
 #include "sandbox/cli/escalate.h"
 #include "sandbox/cli/link.h"
 #include "sandbox/cli/output.h"
 #include "sandbox/cli/signals.h"
+#include "sandbox/proc.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -28,6 +30,7 @@ struct session {
     struct tty_keys keys;
     bool started, exited, over;
     bool reads_stdin;
+    bool kill_asked;
     bool pipe_told; /* the command knows that nobody reads its output */
 };
 
@@ -88,6 +91,7 @@ static void on_signal(struct session *s, int signo)
             s->r->how = SESSION_KILLED;
             s->r->signo = signo;
         }
+        s->kill_asked = true;
         escalate_ask(&s->escalate, s->ask->boxfd, MSG_KILL);
         break;
     case ESCALATE_NOTHING: break;
@@ -250,6 +254,22 @@ static void on_stdin(struct session *s)
         (void)!link_send(s->link, MSG_STDIN, out, used); /* there is room: see below */
 }
 
+/* Nothing came for a while, which is no news. A keeper that could not tell any is: whoever asked it
+ * to end the sandbox for good gets that all the same, as the machine goes with its keeper. */
+static int on_silence(struct session *s, struct err *e)
+{
+    const struct box_holder h = box_holder(s->ask->boxfd);
+    int err = client_check(s->ask->boxfd, e);
+
+    if (err != -ETIMEDOUT)
+        return err == -EINTR ? 0 : err;
+    if (s->kill_asked)
+        (void)!proc_kill(h.pid, h.start, KEEPER_END_MS, NULL);
+    else
+        box_hint_silent(s->ask->name, s->r->hint);
+    return err;
+}
+
 static int pump(struct session *s, int sigfd, struct err *e)
 {
     /* Read input only when a whole chunk and a few small frames fit. */
@@ -260,11 +280,12 @@ static int pump(struct session *s, int sigfd, struct err *e)
         { .fd = reads ? STDIN_FILENO : -1, .events = POLLIN },
     };
 
-    if (poll(p, array_len(p), -1) < 0) {
-        if (errno == EINTR)
-            return 0;
-        return err_sys(e, "poll");
-    }
+    int n = poll(p, array_len(p), client_quiet_ms());
+
+    if (n < 0)
+        return errno == EINTR ? 0 : err_sys(e, "poll");
+    if (n == 0)
+        return on_silence(s, e);
     if (p[0].revents)
         take_signals(s);
     if (p[1].revents && !s->over) {

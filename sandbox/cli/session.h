@@ -40,7 +40,7 @@ struct session_result {
     unsigned code;
     int signo;
     struct err why;
-    char hint[HINT_MAX]; /* SESSION_DENIED: what would change it */
+    char hint[HINT_MAX]; /* SESSION_DENIED, SESSION_LOST: what would change it; may be empty */
     bool has_state;      /* what ENDED said */
     struct box_state state;
 };

@@ -97,5 +97,5 @@ int session_finish(struct cli *c, const struct session_ask *ask, const struct se
     case SESSION_DENIED: (void)cli_fail(c, "policy", &r->why, r->hint); return EXIT_NOT_EXECUTED;
     case SESSION_LOST: break;
     }
-    return cli_fail(c, "keeper", &r->why, "");
+    return cli_fail(c, "keeper", &r->why, r->hint);
 }

@@ -4,7 +4,6 @@
 #include "sandbox/cli/denial.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +12,7 @@ int transfer_open(struct transfer *t, const struct box *b, struct msg_builder *r
 {
     int fd = box_connect(b, hint, e);
 
-    *t = (struct transfer){ .hint = hint };
+    *t = (struct transfer){ .hint = hint, .box = b };
     if (fd < 0)
         return fd;
     t->link = link_new(fd, e);
@@ -63,9 +62,10 @@ static int turn(struct transfer *t, struct err *e)
 
     if (t->link->closed)
         return err_set(e, EPIPE, "the sandbox's keeper went away");
-    if (poll(&p, 1, -1) < 0 && errno != EINTR)
-        return err_sys(e, "poll");
-    return link_pump(t->link, e);
+
+    int err = box_await(t->box, &p, t->hint, e);
+
+    return err ? err : link_pump(t->link, e);
 }
 
 /* Frames that came while we write: there should be none but a refusal. */

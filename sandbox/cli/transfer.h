@@ -11,8 +11,9 @@ struct transfer {
     bool all_read;     /* GET: EOF was seen */
     uint32_t at, len;  /* GET: what is left of the frame being read */
     const uint8_t *body;
-    char *hint;       /* borrowed: transfer_open's */
-    struct err guest; /* what ERROR said; code 0 = nothing */
+    char *hint;            /* borrowed: transfer_open's */
+    const struct box *box; /* borrowed: transfer_open's */
+    struct err guest;      /* what ERROR said; code 0 = nothing */
 };
 
 /* Takes the request. transfer_fini in either case. */
