@@ -1,7 +1,7 @@
 /*
  * fake_vmm.c - a guest that speaks yamux and msg and nothing else, for tests of everything round a
  * machine. `carrel-vmm FD`. Commands by their first argument: "true" ends at once, "wait" at a
- * signal; all others print their name.
+ * signal, "deaf" at none; all others print their name.
  */
 #include "base/msg.h"
 #include "base/yamux.h"
@@ -54,6 +54,8 @@ static void on_exec(struct call *c, const struct msg_frame *f)
         return;
     if (!strstr(c->what, "true"))
         say(c->id, MSG_STDOUT, c->what, strlen(c->what));
+    if (strcmp(c->what, "/deaf") == 0)
+        return;
     leave(c, MSG_EXITED, 0);
 }
 
@@ -63,7 +65,10 @@ static void on_request(struct call *c, const struct msg_frame *f)
     case MSG_SETUP: say(c->id, MSG_DONE, NULL, 0); break;
     case MSG_EXEC: on_exec(c, f); break;
     case MSG_POWEROFF: exit(0);
-    case MSG_SIGNAL: leave(c, MSG_SIGNALED, f->body[0]); break;
+    case MSG_SIGNAL:
+        if (strcmp(c->what, "/deaf") != 0)
+            leave(c, MSG_SIGNALED, f->body[0]);
+        break;
     default: break;
     }
 }

@@ -1,0 +1,218 @@
+# cli_keeper.bats - keepers and machines that are killed, stopped, hung or short of descriptors; the
+# machine is a fake one that ends for no reason of its own.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    cd "$WORK" || return
+    export CARREL_QUIET_MS=300
+}
+
+teardown() {
+    local pid
+    for pid in $stopped; do kill -CONT "$pid" 2>/dev/null || :; done
+    carrel ls -q | while read -r name; do carrel rm -f "$name" >/dev/null || :; done
+    [ -z "$(carrel ls -q)" ]
+}
+
+start() { # NAME [OPTION]...: its command waits for a signal
+    local name=$1
+    shift
+    carrel run -q -d --name "$name" "$@" mini -- /wait >/dev/null
+    keeper=$(state "$name" keeper_pid)
+    machine=$(state "$name" vmm_pid)
+}
+
+state() { # NAME KEY
+    carrel inspect "$1" | jq -r ".state.$2"
+}
+
+runs() { # PID: and is no zombie
+    [[ $(ps -o stat= -p "$1") == [^Z]* ]]
+}
+
+await_end() { # PID: within 5 s
+    for _ in $(seq 250); do
+        runs "$1" || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+await_output() { # FILE: within 5 s
+    for _ in $(seq 250); do
+        [ ! -s "$1" ] || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+halt() { # PID
+    kill -STOP "$1"
+    stopped+=" $1"
+    until [[ $(ps -o stat= -p "$1") == T* ]]; do :; done
+}
+
+@test "h03: a killed keeper's machine ends with it, before anybody looks" {
+    start box
+    [ "$(state box phase)" = running ] || [ "$(state box phase)" = booting ]
+    runs "$machine"
+    kill -KILL "$keeper"
+    await_end "$machine"
+    # the record is behind until somebody looks, and nobody is told what is not so any more
+    grep -q '"phase":"\(running\|booting\)"' "$CARREL_STATE"/sandboxes/*/state.json
+    [[ $(carrel ps -a --format name,state) == *"ended (keeper-lost)"* ]]
+    [ "$(state box reason)" = keeper-lost ]
+    [ -z "$(carrel ps -q)" ]
+    carrel audit verify box
+    [[ $(carrel audit tail box) == *sandbox.lost* ]]
+    carrel gc # its uid's claim, its socket
+    [ "$(carrel gc --json)" = "[]" ]
+}
+
+@test "h03: inspect right after the kill, many times over, tells no lie" {
+    for _ in 1 2 3 4 5; do
+        start box
+        kill -KILL "$keeper"
+        phase=$(state box phase)
+        if [ "$phase" = ended ]; then ! runs "$machine"; else await_end "$keeper"; fi
+        await_end "$machine"
+        [ "$(state box phase)" = ended ]
+        carrel rm box
+    done
+}
+
+@test "every command answers when the keeper is stopped, and says what to do" {
+    start box
+    halt "$keeper"
+    [[ $(carrel ps --format name,state) == *"keeper stopped"* ]]
+    carrel inspect box >/dev/null
+    carrel logs box
+    carrel gc
+    carrel audit verify box || [ $? -eq 1 ] # not closed yet
+    for verb in "exec box -- /true" "stop box" "kill box" "kill -s TERM box" "wait box" \
+        "attach box" "logs -f box" "cp box:/x ." "policy apply box locked"; do
+        begin=$(date +%s%N)
+        # shellcheck disable=SC2086 # words
+        run timeout 10 carrel $verb </dev/null
+        took=$((($(date +%s%N) - begin) / 1000000))
+        echo "$verb: $status after $took ms: $output"
+        [ "$status" -ne 0 ] && [ "$status" -ne 124 ]
+        # cp may not look at processes
+        [[ $output == *"stopped (process $keeper): kill -CONT $keeper"* ]] ||
+            [[ $verb == cp* && $output == *"(process $keeper) does not answer"* ]]
+        [[ $output == *"carrel rm -f box"* ]]
+    done
+    run carrel rm box
+    [ "$status" -ne 0 ]
+    # What was given up is not done later.
+    kill -CONT "$keeper"
+    [ "$(carrel exec box -- /echo)" = /echo ]
+    [ "$(state box phase)" = running ]
+}
+
+@test "rm -f ends a sandbox whose keeper is stopped" {
+    start box
+    halt "$keeper"
+    timeout 10 carrel rm -f box
+    await_end "$machine"
+    ! runs "$keeper"
+    [ -z "$(carrel ls -q)" ]
+    carrel gc
+    [ "$(carrel gc --json)" = "[]" ]
+}
+
+@test "a keeper that is not stopped but does nothing is told of too" {
+    start box
+    # Its socket is somebody's who never takes a client.
+    dir=$(echo "$CARREL_STATE"/sandboxes/*)
+    python3 - "$dir" <<'END'
+import os, socket, sys, time
+os.chdir(sys.argv[1])
+os.rename("keeper.sock", "real.sock")
+s = socket.socket(socket.AF_UNIX)
+s.bind("keeper.sock")
+s.listen(5)
+if os.fork() == 0:
+    for i in (0, 1, 2):
+        os.close(i)
+    for i in range(3, 20):
+        if i != s.fileno():
+            try: os.close(i)
+            except OSError: pass
+    time.sleep(20)
+END
+    run timeout 15 carrel stop box
+    [ "$status" -ne 0 ] && [ "$status" -ne 124 ]
+    [[ $output == *"(process $keeper) does not answer"* ]]
+    timeout 15 carrel rm -f box
+    await_end "$keeper"
+    await_end "$machine"
+}
+
+@test "h05: a stopped machine: the watchdog ends it and says so" {
+    export CARREL_PING_MS=50 CARREL_SILENT_MS=300
+    start box
+    carrel exec box -- /true
+    halt "$machine"
+    [ "$(timeout 20 carrel wait box)" = 125 ]
+    [ "$(state box reason)" = watchdog ]
+    [[ $(carrel audit tail box) == *watchdog* ]]
+    carrel audit verify box
+}
+
+@test "h05: a stopped machine: its wall time ends it all the same" {
+    start box --wall 1s --stop-timeout 100ms
+    carrel exec box -- /true
+    halt "$machine"
+    timeout 30 carrel wait box
+    [ "$(state box reason)" = limit ]
+    ! runs "$machine"
+}
+
+@test "too few descriptors for a keeper: it says so and starts nothing" {
+    run bash -c 'ulimit -n 100; carrel run -q mini -- /true'
+    [ "$status" -eq 125 ]
+    [[ $output == *"needs "*" descriptors, and may have 100"* ]]
+    [ -z "$(carrel ls -q)" ]
+    # a low soft limit is raised
+    bash -c 'ulimit -Sn 100; carrel run -q mini -- /true'
+}
+
+@test "a run that ignores TERM ends at the third, whatever comes between" {
+    for third in TERM INT; do
+        carrel run -q mini -- /deaf >out &
+        pid=$!
+        await_output out
+        kill -TERM $pid
+        sleep 0.3
+        runs $pid
+        kill -TERM $pid # stops the sandbox: ten seconds of grace
+        sleep 0.3
+        runs $pid
+        kill -$third $pid
+        await_end $pid
+        status=0
+        wait $pid || status=$?
+        [ $status -eq 137 ]
+        [ -z "$(carrel ls -q)" ]
+        : >out
+    done
+}
+
+@test "a run whose keeper is stopped ends when it is asked three times" {
+    carrel run -q mini -- /deaf >out 2>err &
+    pid=$!
+    await_output out
+    name=$(carrel ps -q)
+    keeper=$(state "$name" keeper_pid)
+    machine=$(state "$name" vmm_pid)
+    halt "$keeper"
+    kill -TERM $pid; sleep 0.1; kill -TERM $pid; sleep 0.1; kill -TERM $pid
+    await_end $pid
+    status=0
+    wait $pid || status=$?
+    [ $status -eq 125 ]
+    await_end "$machine"
+    [ -z "$(carrel ls -q)" ]
+}
