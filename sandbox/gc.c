@@ -90,6 +90,7 @@ int gc_run(struct gc *g, struct err *e)
         gc_cgroups(g);
         gc_uids(g, state);
         gc_logs(g, path);
+        gc_volumes(g, state);
         for (size_t i = 0; i < array_len(dirs); i++) {
             auto_fd int fd =
                 openat(state, dirs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

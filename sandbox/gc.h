@@ -19,6 +19,7 @@
  *     uid       claimed for a machine that is gone
  *     cache     a temporary directory
  *     log       an audit log that nobody closed
+ *     note      in a memory volume: a sandbox that is gone has a copy
  */
 struct gc_item {
     const char *kind;

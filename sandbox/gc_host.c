@@ -19,9 +19,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-/* A directory's entries, each to one; NULL: there is no such directory. */
-static void each(struct gc *g, int dirfd, const char *path, const char *where,
-                 void (*one)(struct gc *g, int dirfd, const char *where, const char *name))
+void gc_each(struct gc *g, int dirfd, const char *path, const char *where, gc_one *one)
 {
     int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -86,7 +84,7 @@ void gc_cgroups(struct gc *g)
         char *slash = strrchr(plan.cgroup[i], '/');
 
         *slash = '\0';
-        each(g, AT_FDCWD, plan.cgroup[i], plan.cgroup[i], one_cgroup);
+        gc_each(g, AT_FDCWD, plan.cgroup[i], plan.cgroup[i], one_cgroup);
     }
 }
 
@@ -109,7 +107,7 @@ static void one_uid(struct gc *g, int dirfd, const char *where, const char *name
 
 void gc_uids(struct gc *g, int state)
 {
-    each(g, state, "uids", "uids", one_uid);
+    gc_each(g, state, "uids", "uids", one_uid);
 }
 
 /* ---- the cache ---- */
@@ -117,6 +115,16 @@ void gc_uids(struct gc *g, int state)
 static void one_tmp(void *arg, const char *name, int err, const struct err *e)
 {
     gc_tell(arg, "cache", name, "removed", err, e);
+}
+
+static void one_kernel(struct gc *g, int dirfd, const char *where, const char *name)
+{
+    auto_fd int dir = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    char path[300];
+
+    snprintf(path, sizeof(path), "%s/%s", where, name);
+    if (dir >= 0)
+        gc_files(g, dir, path);
 }
 
 void gc_cache(struct gc *g)
@@ -135,6 +143,8 @@ void gc_cache(struct gc *g)
 
         if (fd >= 0)
             gc_files(g, fd, dirs[i]);
+        if (fd >= 0 && !strcmp(dirs[i], "kernels"))
+            gc_each(g, fd, ".", dirs[i], one_kernel);
     }
 }
 
@@ -164,5 +174,5 @@ void gc_logs(struct gc *g, const char *state)
 {
     auto_fd int fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    each(g, fd, "audit", state, one_log);
+    gc_each(g, fd, "audit", state, one_log);
 }

@@ -23,9 +23,15 @@ void gc_halves(struct gc *g);
 void gc_names(struct gc *g);
 
 /* gc_host.c */
+typedef void gc_one(struct gc *g, int dirfd, const char *where, const char *name);
+/* A directory's entries, if there is such a directory; where is its name for people. */
+void gc_each(struct gc *g, int dirfd, const char *path, const char *where, gc_one *one);
 void gc_cgroups(struct gc *g);
 void gc_uids(struct gc *g, int state);
 void gc_cache(struct gc *g);
 void gc_logs(struct gc *g, const char *state);
+
+/* gc_volume.c */
+void gc_volumes(struct gc *g, int state);
 
 #endif

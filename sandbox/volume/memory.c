@@ -21,7 +21,6 @@
 
 #define IMAGE "%" PRIu64 ".img"
 #define FROM  "%" PRIu64 ".from"
-#define DRAFT "new.img"
 
 static int open_all(struct err *e)
 {
@@ -236,7 +235,7 @@ int memory_add(const struct memory *m, int image, const char *from, uint64_t *nu
 {
     char name[48], origin[48];
     auto_fd int fd =
-        openat(m->dir, DRAFT, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        openat(m->dir, MEMORY_DRAFT, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     int err;
 
     if (fd < 0)
@@ -249,10 +248,10 @@ int memory_add(const struct memory *m, int image, const char *from, uint64_t *nu
         err = err_sys(e, "memory volume %s", m->id);
     if (!err)
         err = io_store(m->dir, origin, from, strlen(from), 0600, e);
-    if (!err && (renameat(m->dir, DRAFT, m->dir, name) || fsync(m->dir)))
+    if (!err && (renameat(m->dir, MEMORY_DRAFT, m->dir, name) || fsync(m->dir)))
         err = err_sys(e, "memory volume %s", m->id);
     if (err)
-        unlinkat(m->dir, DRAFT, 0);
+        unlinkat(m->dir, MEMORY_DRAFT, 0);
     return err;
 }
 
@@ -294,7 +293,7 @@ static bool is_lent(const struct memory *m)
 {
     char id[BOX_ID_LEN + 1], found[BOX_ID_LEN + 1];
     size_t len;
-    char *text = io_load(m->dir, "pending", BOX_ID_LEN + 1, &len, NULL);
+    char *text = io_load(m->dir, MEMORY_PENDING, BOX_ID_LEN + 1, &len, NULL);
     struct store *s = text && len >= BOX_ID_LEN ? store_open(NULL) : NULL;
     auto_fd int fd = -1;
     auto_fd int lock = -1;

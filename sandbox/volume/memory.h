@@ -6,6 +6,7 @@
  *     volumes/ID/N.from   the sandbox that made it
  *     volumes/ID/lock     held (flock) by who may make the next one
  *     volumes/ID/pending  the sandbox whose copy is not adopted yet
+ *     volumes/ID/new.img  a version that is being made, under the lock
  *
  * A sandbox gets a copy of the newest version in its own directory. After its end the copy is read
  * by the caged reader and, when every change is one that the policy allows, becomes the next
@@ -18,6 +19,9 @@
 #include "sandbox/volume/prepare.h"
 
 #include <time.h>
+
+#define MEMORY_PENDING "pending"
+#define MEMORY_DRAFT   "new.img"
 
 struct memory {
     int dir;  /* owned */

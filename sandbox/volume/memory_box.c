@@ -15,8 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PENDING "pending"
-#define INODES  16384u
+#define INODES 16384u
 
 static void say(const struct adopt_ask *ask, const char *fmt, ...) printf_like(2, 3);
 
@@ -153,7 +152,7 @@ static int adopt_one(const struct adopt_ask *ask, const struct memory *m,
     }
     if (err)
         return err_wrap(e, "memory %s", v->id);
-    if ((unlinkat(ask->boxfd, name, 0) || unlinkat(m->dir, PENDING, 0)) && errno != ENOENT)
+    if ((unlinkat(ask->boxfd, name, 0) || unlinkat(m->dir, MEMORY_PENDING, 0)) && errno != ENOENT)
         return err_sys(e, "memory %s", v->id);
     return 0;
 }
@@ -186,7 +185,7 @@ static int adopt_pending(const struct adopt_ask *ask, const struct memory *m, st
 {
     char id[BOX_ID_LEN + 1], found[BOX_ID_LEN + 1];
     size_t len;
-    char *text = io_load(m->dir, PENDING, BOX_ID_LEN + 1, &len, NULL);
+    char *text = io_load(m->dir, MEMORY_PENDING, BOX_ID_LEN + 1, &len, NULL);
     struct store *s;
     struct volume_policy p;
     struct adopt_ask other = *ask;
@@ -210,7 +209,7 @@ static int adopt_pending(const struct adopt_ask *ask, const struct memory *m, st
 
     store_close(s);
     if (fd < 0) { /* it was removed, and its copy with it */
-        unlinkat(m->dir, PENDING, 0);
+        unlinkat(m->dir, MEMORY_PENDING, 0);
         return 0;
     }
     if (box_id(ask->boxfd, mine, NULL) == 0 && strcmp(mine, id) == 0)
@@ -287,7 +286,7 @@ static int prepare_one(const struct adopt_ask *ask, const struct memory_volume *
     if (!err)
         err = make_copy(ask, &m, v, hint, e);
     if (!err && writes(v))
-        err = io_store(m.dir, PENDING, id, strlen(id), 0600, e);
+        err = io_store(m.dir, MEMORY_PENDING, id, strlen(id), 0600, e);
     memory_close(&m);
     return err;
 }

@@ -102,6 +102,93 @@ uid uids/1879048193"
     [ "$(carrel gc --json)" = "[]" ]
 }
 
+# volume ID: with two versions
+volume() {
+    mkdir -p -m 700 "$CARREL_STATE/volumes/$1"
+    touch "$CARREL_STATE/volumes/$1/lock"
+    for n in 1 2; do
+        echo image >"$CARREL_STATE/volumes/$1/$n.img"
+        printf 00000000000a >"$CARREL_STATE/volumes/$1/$n.from"
+    done
+}
+
+@test "memory volumes: half versions and notes of the dead go, versions and notes of the living stay" {
+    v=$CARREL_STATE/volumes
+    volume one
+    volume two
+    box 000000000001 ended false
+    echo half >"$v/one/new.img"
+    printf 00000000000b >"$v/one/3.from"
+    touch "$v/one/pending.$gone.tmp" "$v/one/3.from.$gone.tmp"
+    printf ffffffffffff >"$v/one/pending"
+    printf 000000000001 >"$v/two/pending" # it can still hand in what it has
+    touch "$v/two/3.from.$$.tmp"
+    mkdir -m 700 "$v/fresh"
+    before=$(cd "$v" && sha256sum one/[12].* two/* | sort)
+    all="file volumes/one/3.from
+file volumes/one/3.from.$gone.tmp
+file volumes/one/new.img
+file volumes/one/pending.$gone.tmp
+note volumes/one/pending"
+
+    [ "$(carrel gc --dry-run --json | jq -r '.[] | "\(.kind) \(.what)"' | sort)" = "$all" ]
+    [ -e "$v/one/new.img" ]
+    exec 7<"$v/one/lock" # somebody makes a version
+    flock 7
+    [ "$(carrel gc --json)" = "[]" ]
+    exec 7<&-
+    [ "$(carrel gc | sed 's/^removed //' | sort)" = "$all" ]
+    [ "$(carrel gc --json)" = "[]" ]
+    [ "$(cd "$v" && sha256sum one/[12].* two/* | sort)" = "$before" ]
+    [ "$(ls "$v/one" | tr '\n' ' ')" = "1.from 1.img 2.from 2.img lock " ]
+    [ -d "$v/fresh" ]
+    carrel rm box-000000000001
+    [ "$(carrel gc)" = "removed note volumes/two/pending" ]
+}
+
+@test "a kernel's half-made initrd goes" {
+    mkdir -p "$CARREL_DATA/kernels/one"
+    touch "$CARREL_DATA/kernels/one/initrd-0.img.$gone.tmp" "$CARREL_DATA/kernels/one/initrd-0.img"
+    [ "$(carrel gc)" = "removed file kernels/one/initrd-0.img.$gone.tmp" ]
+    [ -e "$CARREL_DATA/kernels/one/initrd-0.img" ]
+}
+
+@test "h12: after a reboot: pids are somebody else's now, and nobody is hurt" {
+    sleep 1000 3>&- & # has the pid of a keeper and a machine, and of who wrote a file
+    other=$!
+    box 000000000001 running false
+    sed -i "s/: $gone,/: $other,/g" "$boxes/000000000001/state.json"
+    grep -q "\"vmm_pid\": $other" "$boxes/000000000001/state.json"
+    printf '%d 1\n' $other >"$boxes/000000000001/lock"
+    touch "$boxes/000000000001/config.json.$other.tmp"
+    mkdir -p "$CARREL_STATE/trust"
+    touch "$CARREL_STATE/trust/seen.$other.tmp"
+    carrel gc
+    kill -0 $other
+    [ "$(carrel inspect box-000000000001 | jq -r .state.reason)" = keeper-lost ]
+    [ -e "$CARREL_STATE/trust/seen.$other.tmp" ] # perhaps it is being written
+    touch -d '11 minutes ago' "$CARREL_STATE/trust/seen.$other.tmp" \
+        "$boxes/000000000001/config.json.$other.tmp"
+    carrel gc
+    [ ! -e "$CARREL_STATE/trust/seen.$other.tmp" ]
+    [ ! -e "$boxes/000000000001/config.json.$other.tmp" ]
+    carrel rm -f box-000000000001
+    kill $other
+}
+
+@test "h10: what cannot be removed is told, kept, and tried again" {
+    mkdir -m 700 "$boxes/.0123456789ab" "$boxes/.0123456789ab/not-ours"
+    touch "$boxes/.0123456789ab/disk.img"
+    run carrel gc
+    [ "$status" -eq 1 ]
+    [[ $output == *"kept half .0123456789ab"* ]]
+    run carrel gc
+    [ "$status" -eq 1 ]
+    rmdir "$boxes/.0123456789ab/not-ours"
+    [ "$(carrel gc)" = "removed half .0123456789ab" ]
+    [ "$(carrel gc --json)" = "[]" ]
+}
+
 @test "completion and help know it" {
     carrel completion bash | grep -q gc
     carrel gc --help | grep -q -- --dry-run
