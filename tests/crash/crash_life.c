@@ -162,9 +162,30 @@ static int use_cache(struct err *e)
     return err;
 }
 
+/* h03: its keeper is killed, and the next command ends what is left. */
+static int lose_keeper(struct err *e)
+{
+    struct box_holder h;
+    struct box_state st;
+    int err = start(false, e);
+
+    if (err)
+        return err;
+    h = box_holder(box);
+    if (proc_kill(h.pid, h.start, 2000, e) < 0)
+        return -e->code;
+    await_free();
+    err = store_reconcile(store, cfg.id, e);
+    if (err >= 0)
+        err = box_load_state(box, &st, e);
+    return err ? err : strcmp(st.reason, "keeper-lost") ? err_set(e, EPROTO, "%s", st.reason) : 0;
+}
+
 static int kept(struct err *e)
 {
     int err = use_cache(e);
+
+    setenv("CARREL_CONSOLE", "1", 1); /* one log more */
 
     if (!err)
         err = conceive(false, e);
@@ -190,6 +211,8 @@ static int kept(struct err *e)
         await_free();
         err = store_reconcile(store, cfg.id, e);
     }
+    if (err >= 0)
+        err = lose_keeper(e);
     return err < 0 ? err : store_remove(store, cfg.id, e);
 }
 

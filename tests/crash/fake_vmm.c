@@ -129,6 +129,8 @@ int main(int argc, char **argv)
     struct yamux_event ev;
     ssize_t n;
 
+    if (write(2, "up\n", 3) != 3) /* an engine has a log */
+        return 72;
     y = yamux_new(&cfg);
     while (y && (n = read(fd, in, sizeof(in))) > 0)
         for (ssize_t used = 0; used < n;) {
