@@ -106,7 +106,8 @@ static const struct opt opts[OPT_COUNT] = {
 const struct verb verbs[VERB_COUNT] = {
     [VERB_RUN] = { VERB_RUN, "run", "IMAGE [--] [COMMAND...]", "run a command in a new sandbox",
         "Boots a micro-VM from IMAGE, runs COMMAND in it (default: the image's), passes on its\n"
-        "output and exit status. Without a name the sandbox is removed when the command ends.",
+        "output and exit status. Without a name the sandbox is removed when the command ends.\n"
+        "INT and TERM go to COMMAND; a second one stops the sandbox, a third ends it at once.",
         VERB_COUNT, 1, ANY_MANY, true, true, WORD_IMAGE, WORD_COMMAND,
         { OPT_DETACH, OPT_INTERACTIVE, OPT_TTY, OPT_NO_TTY, OPT_RM, OPT_KEEP, BOX_OPTS,
           OPT_DETACH_KEYS, OPT_QUIET } },
@@ -153,7 +154,8 @@ const struct verb verbs[VERB_COUNT] = {
         VERB_COUNT, 1, ANY_MANY, false, false, WORD_RUNNING, WORD_RUNNING, { OPT_GRACE, OPT_QUIET } },
     [VERB_KILL] = { VERB_KILL, "kill", "NAME...", "end sandboxes at once, or send a signal to their command", NULL,
         VERB_COUNT, 1, ANY_MANY, false, false, WORD_RUNNING, WORD_RUNNING, { OPT_SIGNAL, OPT_QUIET } },
-    [VERB_RM] = { VERB_RM, "rm", "NAME...", "remove sandboxes and all they wrote", NULL,
+    [VERB_RM] = { VERB_RM, "rm", "NAME...", "remove sandboxes and all they wrote",
+        "With --force also one that runs, or whose keeper is stopped or does not answer.",
         VERB_COUNT, 1, ANY_MANY, false, false, WORD_BOX, WORD_BOX, { OPT_FORCE, OPT_QUIET } },
     [VERB_WAIT] = { VERB_WAIT, "wait", "NAME...", "wait until sandboxes end and print their exit status", NULL,
         VERB_COUNT, 1, ANY_MANY, false, false, WORD_BOX, WORD_BOX, { OPT_NONE } },
