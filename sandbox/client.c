@@ -193,7 +193,7 @@ int client_start_for_main(int boxfd, const struct client_parts *parts, char hint
 /* How long a call on this socket may wait; 0: for ever. */
 static void set_patience(int fd, int ms)
 {
-    const struct timeval t = { ms / 1000, ms % 1000 * 1000 };
+    const struct timeval t = { ms / 1000, ms % 1000 * 1000L };
 
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));

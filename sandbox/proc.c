@@ -39,24 +39,24 @@ static const char *stat_of(pid_t pid, char text[STAT_MAX])
 }
 
 /* The letter of its state (proc(5), field 3); 0: it is not there any more. */
-static char state_of(pid_t pid, uint64_t start)
+static int state_of(pid_t pid, uint64_t start)
 {
     char text[STAT_MAX];
     const char *p = start && proc_start_time(pid) == start ? stat_of(pid, text) : NULL;
 
-    return p && p[1] == ' ' ? p[2] : '\0';
+    return p && p[1] == ' ' ? p[2] : 0;
 }
 
 bool proc_runs(pid_t pid, uint64_t start)
 {
-    char state = state_of(pid, start);
+    int state = state_of(pid, start);
 
     return state && !strchr("ZXx", state);
 }
 
 bool proc_is_stopped(pid_t pid, uint64_t start)
 {
-    char state = state_of(pid, start);
+    int state = state_of(pid, start);
 
     return state == 'T' || state == 't';
 }

@@ -74,7 +74,8 @@ static void remove_root(void)
 
 static void read_counts(struct failpoint_count to[POINTS])
 {
-    auto_fd int fd = open(getenv("CARREL_FAILPOINTS"), O_RDONLY | O_CLOEXEC);
+    const char *path = getenv("CARREL_FAILPOINTS");
+    auto_fd int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
     if (fd < 0 || read(fd, to, sizeof(counts[0])) != sizeof(counts[0]))
         memset(to, 0, sizeof(counts[0]));

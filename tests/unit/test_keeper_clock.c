@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DAY 86400
+#define DAY ((time_t)86400)
 
 static volatile time_t *shift; /* seconds; shared with the keeper */
 
