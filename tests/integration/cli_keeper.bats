@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
     cd "$WORK" || return
-    export CARREL_QUIET_MS=300
+    export CARREL_QUIET_MS=1000
 }
 
 teardown() {
