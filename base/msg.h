@@ -35,6 +35,7 @@ enum msg_type {
     MSG_WAIT = 9,     /* client->keeper: answered ENDED when the sandbox has ended */
     MSG_ATTACH = 10,  /* client->keeper: FLAGS; joins the main command's session */
     MSG_POLICY = 11,  /* client->keeper: another policy waits in policy.next.json; answered DONE */
+    MSG_JOBS = 12,    /* keeper->init, one a session: END to it, GONE from it, no last frame */
 
     /* During a session or transfer, requester to answerer. */
     MSG_STDIN = 32, /* bytes */
@@ -43,6 +44,7 @@ enum msg_type {
     MSG_SIGNAL = 35, /* u8 signal number, 1..64 */
     MSG_DATA = 36,   /* tar bytes, either direction */
     MSG_EOF = 37,    /* end of the tar, either direction */
+    MSG_END = 38,    /* on JOBS: u32 job; every process that it started is killed; answered GONE */
 
     /* Answerer to requester. */
     MSG_STARTED = 64, /* u32 pid in the guest; the program is running */
@@ -54,6 +56,7 @@ enum msg_type {
     MSG_STATE = 70,  /* JSON text of state.json */
     MSG_ENDED = 71,  /* JSON text of the final state.json; nothing follows */
     MSG_DENIED = 72, /* keeper->client: the policy said no: its denial as JSON; ENDED may follow */
+    MSG_GONE = 73,   /* on JOBS: u32 job, of which no process is left */
 };
 
 enum msg_exit { MSG_EXITED = 0, MSG_SIGNALED = 1, MSG_TIMED_OUT = 2 };
@@ -84,6 +87,7 @@ enum msg_tag {
     MSG_FILTER = 21, /* seccomp program: struct sock_filter (8 bytes), 1 to MSG_FILTER_MAX */
     MSG_PIDS = 22,   /* SETUP: u32, most processes and threads of all commands together */
     MSG_FILES = 23,  /* SETUP: u32, RLIMIT_NOFILE of every command: hard; soft at most 1024 */
+    MSG_JOB = 24,    /* EXEC: u32, not 0: what the keeper calls this command on JOBS */
 };
 
 #define MSG_FILTER_MAX 4096u /* BPF_MAXINSNS, <linux/bpf_common.h> */

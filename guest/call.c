@@ -83,6 +83,46 @@ static void send_done(struct call *c)
     call_end(c);
 }
 
+static void listen_to_jobs(struct call *c)
+{
+    struct err e = ERR_INIT;
+
+    for (const struct call *k = c->control->calls; k; k = k->next)
+        if (k->state == CALL_LISTENS)
+            err_set(&e, EBUSY, "somebody listens already");
+    if (e.code)
+        send_error(c, &e);
+    else
+        c->state = CALL_LISTENS;
+}
+
+bool call_gone(struct call *c, uint32_t job)
+{
+    uint8_t body[4];
+
+    if (call_room(c) < sizeof(body))
+        return false;
+    for (int i = 0; i < 4; i++)
+        body[i] = (uint8_t)(job >> 8 * i);
+    call_send(c, MSG_GONE, body, sizeof(body));
+    return true;
+}
+
+/* END: also of a job that is gone already, or was never there; both are answered. */
+static bool end_job(struct call *c)
+{
+    const uint8_t *b = c->message;
+    uint32_t job = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+
+    if (c->head[0] != MSG_END || c->nbody != 4 || !job)
+        return false;
+    if (group_find(&c->control->jobs.groups, job))
+        jobs_end(&c->control->jobs, job);
+    else
+        return call_gone(c, job);
+    return true;
+}
+
 static void dispatch(struct call *c, const struct request *r)
 {
     const struct control_host *host = c->control->host;
@@ -100,6 +140,7 @@ static void dispatch(struct call *c, const struct request *r)
         send_done(c);
         host->poweroff(host->arg, r->grace_ms);
         break;
+    case MSG_JOBS: listen_to_jobs(c); break;
     default:
         if (c->control->closing)
             err_set(&e, ESHUTDOWN, "the guest is powering off");
@@ -173,6 +214,8 @@ static bool take_frame(struct call *c)
         job_input_end(c->job);
         return true;
     }
+    if (c->state == CALL_LISTENS)
+        return end_job(c);
     return job_message(c->job, (enum msg_type)c->head[0], c->message, c->nbody);
 }
 
@@ -228,7 +271,7 @@ static void take_eof(struct call *c)
 {
     if (c->state == CALL_JOB && job_room(c->job) == 0)
         return; /* first what waits, perhaps with a last frame behind it */
-    if (c->state == CALL_REQUEST || (c->request == MSG_PUT && !c->input_over) || c->nhead) {
+    if (c->state != CALL_JOB || (c->request == MSG_PUT && !c->input_over) || c->nhead) {
         c->state = CALL_BROKEN;
     } else if (!c->input_over) {
         c->input_over = true;
@@ -240,7 +283,7 @@ void call_pump(struct call *c)
 {
     static uint8_t scrap[4096];
 
-    while (c->state == CALL_REQUEST || c->state == CALL_JOB)
+    while (c->state == CALL_REQUEST || c->state == CALL_JOB || c->state == CALL_LISTENS)
         if (!step(c))
             break;
     if (c->state == CALL_ENDED)

@@ -18,6 +18,7 @@ struct control;
 enum call_state {
     CALL_REQUEST, /* the first frame has not come yet */
     CALL_JOB,     /* a job is running for it */
+    CALL_LISTENS, /* JOBS: it hears of jobs that are gone, and ends some */
     CALL_ENDED,   /* the final frame was sent; what still comes is dropped */
     CALL_BROKEN,  /* to be reset at the next call_sweep */
 };
@@ -44,6 +45,9 @@ struct call *call_new(struct control *c, uint32_t id);
 
 /* Ends its job as job_abandon does. The stream is not touched. */
 void call_free(struct call *c);
+
+/* Sends GONE; false when there is no room now. The call listens. */
+must_check bool call_gone(struct call *c, uint32_t job);
 
 /* After each round: resumes the job; true when the call is over and to be freed. */
 must_check bool call_sweep(struct call *c);

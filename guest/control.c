@@ -91,8 +91,21 @@ static void events(struct control *c)
     }
 }
 
+/* Tells who listens of groups that are empty; those that nobody can hear of are forgotten. */
+static void tell_gone(struct control *c)
+{
+    struct call *listener = c->calls;
+    struct group *g;
+
+    while (listener && listener->state != CALL_LISTENS)
+        listener = listener->next;
+    while ((g = groups_empty(&c->jobs.groups)) && (!listener || call_gone(listener, g->job)))
+        group_free(g);
+}
+
 static void sweep(struct control *c)
 {
+    tell_gone(c);
     for (struct call *call = c->calls, *next; call; call = next) {
         next = call->next;
         if (call_sweep(call))
@@ -219,8 +232,8 @@ int control_attach(struct control *c, int fd, struct err *e)
 void control_init(struct control *c, struct loop *l, struct alarms *a,
                   const struct control_host *host)
 {
-    *c = (struct control){ .loop = l, .host = host, .jobs = { .loop = l, .alarms = a } };
-    limits_init(&c->jobs.limits);
+    *c = (struct control){ .loop = l, .host = host };
+    jobs_init(&c->jobs, l, a);
     c->port.fd = -1;
 }
 

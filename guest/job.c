@@ -33,6 +33,7 @@ struct job {
     uint32_t flags;
 
     pid_t pid;
+    struct group *group; /* borrowed; a command's, until it is reaped; else NULL */
     bool reaped;
     int wait_status;
     struct loop_source status; /* owns .fd; the child's struct err, or nothing */
@@ -73,6 +74,20 @@ static void send_signal(struct job *j, int signo)
         kill(j->pid, signo);
 }
 
+/* All that it started; where there are no cgroups, its process group. */
+static void end_tree(struct job *j)
+{
+    if (!j->group || !group_kill(j->group))
+        send_signal(j, SIGKILL);
+}
+
+static void release(struct job *j)
+{
+    if (j->group)
+        group_release(j->group);
+    j->group = NULL;
+}
+
 static void job_free(struct job *j)
 {
     for (struct job **p = &j->jobs->first; *p; p = &(*p)->next)
@@ -83,6 +98,7 @@ static void job_free(struct job *j)
         }
     alarm_cancel(j->jobs->alarms, &j->limit);
     alarm_cancel(j->jobs->alarms, &j->drain);
+    release(j);
     status_close(j);
     inlet_close(&j->in);
     for (int i = 0; i < 2; i++)
@@ -248,14 +264,17 @@ static void limit_over(struct alarm *a)
 
     if (j->ending) {
         j->ending = SIGKILL;
-    } else {
-        j->ending = SIGTERM;
-        j->timed_out = true;
-        alarm_set(j->jobs->alarms, &j->limit, KILL_MS);
+        if (j->timed_out)
+            end_tree(j);
+        else
+            send_signal(j, SIGKILL); /* who hangs up does not end what was detached before */
+        return;
     }
-    send_signal(j, j->ending);
-    if (j->ending == SIGTERM)
-        send_signal(j, SIGCONT);
+    j->ending = SIGTERM;
+    j->timed_out = true;
+    alarm_set(j->jobs->alarms, &j->limit, KILL_MS);
+    send_signal(j, SIGTERM);
+    send_signal(j, SIGCONT);
 }
 
 bool job_message(struct job *j, enum msg_type type, const uint8_t *body, uint32_t len)
@@ -269,7 +288,10 @@ bool job_message(struct job *j, enum msg_type type, const uint8_t *body, uint32_
         return true;
     }
     if (type == MSG_SIGNAL && len == 1 && body[0] >= 1 && body[0] <= 64) {
-        send_signal(j, body[0]);
+        if (body[0] == SIGKILL)
+            end_tree(j);
+        else
+            send_signal(j, body[0]);
         return true;
     }
     return false;
@@ -303,9 +325,11 @@ void jobs_ending(struct jobs *js, pid_t pid)
 {
     struct job *j = find(js, pid);
 
-    /* The zombie still holds the group's number: the last moment to end all of it. */
+    /* The zombie still holds the process group's number: the last moment to end all of it. */
     if (j && j->ending)
         kill(-pid, SIGKILL);
+    if (j && j->timed_out && j->group)
+        (void)group_kill(j->group);
 }
 
 void jobs_reaped(struct jobs *js, pid_t pid, int wait_status)
@@ -317,16 +341,47 @@ void jobs_reaped(struct jobs *js, pid_t pid, int wait_status)
     j->reaped = true;
     j->wait_status = wait_status;
     alarm_cancel(js->alarms, &j->limit);
+    release(j);
     check_over(j);
+}
+
+void jobs_end(struct jobs *js, uint32_t job)
+{
+    struct group *g = group_find(&js->groups, job);
+
+    if (!g || group_kill(g))
+        return;
+    for (struct job *j = js->first; j; j = j->next)
+        if (j->group == g)
+            send_signal(j, SIGKILL);
+}
+
+void jobs_init(struct jobs *js, struct loop *l, struct alarms *a)
+{
+    *js = (struct jobs){ .loop = l, .alarms = a };
+    limits_init(&js->limits);
+    groups_init(&js->groups, l);
 }
 
 void jobs_fini(struct jobs *js)
 {
     while (js->first)
         job_free(js->first);
+    groups_fini(&js->groups);
 }
 
 /* ---- start ---- */
+
+static int join_group(struct job *j, const struct request *r, struct err *e)
+{
+    struct groups *gs = &j->jobs->groups;
+
+    if (r->type != MSG_EXEC)
+        return 0;
+    if (gs->dir < 0 && r->job && r->profile.present && !r->profile.loose)
+        return err_set(e, EOPNOTSUPP, "this guest's kernel has no cgroup v2");
+    return group_new(gs, r->job, &j->group, e);
+}
 
 /* Opens the pipes and forks. Output is watched from the next job_resume on. */
 static int start(struct job *j, const struct request *r, struct err *e)
@@ -341,8 +396,10 @@ static int start(struct job *j, const struct request *r, struct err *e)
     outlet_init(&j->out[1], j->jobs->loop, x.ours.err, MSG_STDERR);
     j->status.fd = x.ours.status;
     err = loop_add(j->jobs->loop, &j->status, EPOLLIN, e);
+    if (!err)
+        err = join_group(j, r, e);
     if (!err) {
-        j->pid = r->type == MSG_EXEC ? limits_fork(&j->jobs->limits) : fork();
+        j->pid = j->group ? group_fork(j->group) : fork();
         if (j->pid < 0)
             err = errno == EAGAIN ? err_set(e, EAGAIN, "no process is left for the command")
                                   : err_sys(e, "fork");

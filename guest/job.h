@@ -1,14 +1,17 @@
 /*
  * job.h - one process started by a request, with its pipes: a command, or a PUT or GET transfer.
  *
- * A job belongs to struct jobs from start to reap; the call that started it may go earlier. It
- * talks to the requester only through the call functions below, sends in the order STARTED, output,
- * final frame, and reads a pipe only while the stream has room for what it may find there.
+ * A job belongs to struct jobs from start to reap; the call that started it may go earlier, and
+ * what it started may stay longer: that is its group (groups.h). A profile of a command with a
+ * number needs one: without cgroups it is refused (EOPNOTSUPP), unless it is loose. It talks to the
+ * requester only through the call functions below, sends in the order STARTED, output, final frame,
+ * and reads a pipe only while the stream has room for what it may find there.
  */
 #ifndef GUEST_JOB_H
 #define GUEST_JOB_H
 
 #include "guest/alarm.h"
+#include "guest/groups.h"
 #include "guest/request.h"
 
 #include <sys/types.h>
@@ -24,8 +27,10 @@ struct jobs {
     struct job *first;     /* owned */
     unsigned count;
     struct limits limits; /* of all commands together */
+    struct groups groups; /* of each command, and what it has left behind */
 };
 
+void jobs_init(struct jobs *js, struct loop *l, struct alarms *a);
 /* Forgets every job; their processes are not touched. */
 void jobs_fini(struct jobs *js);
 
@@ -51,6 +56,9 @@ void job_resume(struct job *j);
 /* The requester is gone; `call` is not used any more. Commands end if they were started with
  * MSG_F_HANGUP, otherwise run on with their output dropped; transfers end. */
 void job_abandon(struct job *j);
+
+/* Kills all that this job ever started; groups_empty tells when it is gone. */
+void jobs_end(struct jobs *js, uint32_t job);
 
 /* A child is about to be reaped (its process group still has its number), then was. Unknown
  * pids are orphans of commands. */

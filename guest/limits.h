@@ -1,6 +1,6 @@
 /*
- * limits.h - what holds for all commands together: how many processes and threads they may be,
- * and how many files each may have open. Transfers are carrel-init's own and do not count.
+ * limits.h - what holds for all commands: how many processes and threads they may be together, and
+ * how many files each may have open. Transfers are carrel-init's own and do not count.
  */
 #ifndef GUEST_LIMITS_H
 #define GUEST_LIMITS_H
@@ -9,13 +9,11 @@
 
 #include <stdint.h>
 #include <sys/resource.h>
-#include <sys/types.h>
 
 #define LIMITS_FILES      524288u
 #define LIMITS_FILES_SOFT 1024u /* select(2) ends there; who knows better raises it */
 
 struct limits {
-    int group;       /* owned: the commands' cgroup directory; -1: they are in none */
     uint32_t others; /* threads that are no command's, where threads-max is the limit; else 0 */
     uint32_t files;  /* RLIMIT_NOFILE, hard */
 };
@@ -23,8 +21,5 @@ struct limits {
 void limits_init(struct limits *l);
 
 struct rlimit limits_files(const struct limits *l);
-
-/* fork(2) into the commands' cgroup: EAGAIN when it is full. */
-pid_t limits_fork(const struct limits *l);
 
 #endif

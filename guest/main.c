@@ -4,6 +4,7 @@
  * From the initramfs to a root for tools, then a server on the control port until the end. It never
  * gives up silently: what cannot go on is said on the kernel log, and the machine powers off.
  */
+#include "guest/cgroup.h"
 #include "guest/control.h"
 #include "guest/kmsg.h"
 #include "guest/modules.h"
@@ -151,7 +152,7 @@ static void host_lost(void *arg, const char *why)
 static int apply_setup(void *arg, const struct request *r, struct err *e)
 {
     (void)arg;
-    return setup_apply(r, &guest.control.jobs.limits, e);
+    return setup_apply(r, &guest.control.jobs.limits, guest.control.jobs.groups.dir, e);
 }
 
 static void power_asked(void *arg, uint32_t grace_ms)
@@ -172,6 +173,16 @@ static const struct control_host host = {
     .lost = host_lost,
 };
 
+/* What runs without one is told when a command needs it (job.h). */
+static void open_groups(struct groups *gs)
+{
+    gs->dir = cgroup_open();
+    if (gs->dir < 0) {
+        kmsg(KMSG_WARNING, "no cgroup v2: %s", strerror(-gs->dir));
+        gs->dir = -1;
+    }
+}
+
 static int start(struct err *e)
 {
     int err = loop_init(&guest.loop, e);
@@ -181,6 +192,7 @@ static int start(struct err *e)
     if (err)
         return err;
     control_init(&guest.control, &guest.loop, &guest.alarms, &host);
+    open_groups(&guest.control.jobs.groups);
     err = reaper_init(&guest.reaper, &guest.loop, &guest.control.jobs, e);
     if (err)
         return err;

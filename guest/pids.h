@@ -6,10 +6,10 @@
 #include "guest/limits.h"
 
 /*
- * Commands started from now on count. In a cgroup of their own, where the kernel has the pids
- * controller; otherwise by kernel.threads-max, which counts the kernel's own threads too and is set
- * that much higher. May be called again.
+ * Every command counts: in the cgroup of all of them (its directory; -1: none), where the kernel
+ * has the pids controller; otherwise by kernel.threads-max, which counts the kernel's own threads
+ * too and is set that much higher. May be called again.
  */
-must_check int pids_limit(struct limits *all, uint32_t max, struct err *e);
+must_check int pids_limit(struct limits *all, int commands, uint32_t max, struct err *e);
 
 #endif

@@ -31,11 +31,12 @@ static const struct {
       0, 0 },
     { MSG_EXEC,
       BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_CWD) | BIT(MSG_USER) | BIT(MSG_FLAGS) | BIT(MSG_ROWS) |
-          BIT(MSG_COLS) | BIT(MSG_TIMEOUT) | PROFILE,
+          BIT(MSG_COLS) | BIT(MSG_TIMEOUT) | BIT(MSG_JOB) | PROFILE,
       BIT(MSG_ARG), MSG_F_TTY | MSG_F_STDIN | MSG_F_MAIN | MSG_F_HANGUP | MSG_F_LOOSE },
     { MSG_PUT, BIT(MSG_PATH) | BIT(MSG_USER) | BIT(MSG_FLAGS), BIT(MSG_PATH), MSG_F_NOBODY },
     { MSG_GET, BIT(MSG_PATH), BIT(MSG_PATH), 0 },
     { MSG_POWEROFF, BIT(MSG_GRACE), 0, 0 },
+    { MSG_JOBS, 0, 0, 0 },
 };
 
 /* What the request needs room for, found before anything is copied. */
@@ -183,7 +184,8 @@ static bool take_binary(struct request *r, const struct msg_field *f)
     case MSG_RLIMIT: return take_limit(&r->profile, f);
     case MSG_FILTER: return take_filter(&r->profile, f);
     case MSG_PIDS: return msg_field_u32(f, &r->pids) && r->pids;
-    default: /* MSG_FILES */ return msg_field_u32(f, &r->files) && r->files;
+    case MSG_FILES: return msg_field_u32(f, &r->files) && r->files;
+    default: /* MSG_JOB */ return msg_field_u32(f, &r->job) && r->job;
     }
 }
 
@@ -194,7 +196,7 @@ static int take_fields(const struct msg_frame *m, struct request *r, unsigned ki
     uint32_t pos = 0, seen = 0;
 
     while (msg_next_field(m, &pos, &f) > 0) {
-        if (f.tag > MSG_FILES || !(kinds[kind].allowed & BIT(f.tag)))
+        if (f.tag > MSG_JOB || !(kinds[kind].allowed & BIT(f.tag)))
             return err_set(e, EINVAL, "request %d may not have field %d", m->type, f.tag);
         if (seen & BIT(f.tag) & ~LISTS)
             return err_set(e, EINVAL, "request %d has field %d twice", m->type, f.tag);

@@ -32,6 +32,7 @@ struct request {
     uint8_t seed[SETUP_SEED_MAX];
     uint32_t seed_len;
     uint32_t pids, files; /* 0: not said */
+    uint32_t job;         /* 0: none */
     struct profile profile;
 };
 

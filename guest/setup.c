@@ -175,7 +175,7 @@ static int set_hostname(const char *name, struct err *e)
     return 0;
 }
 
-int setup_apply(const struct request *r, struct limits *all, struct err *e)
+int setup_apply(const struct request *r, struct limits *all, int commands, struct err *e)
 {
     int err = 0;
 
@@ -191,7 +191,7 @@ int setup_apply(const struct request *r, struct limits *all, struct err *e)
     if (!err && r->hostname)
         err = set_hostname(r->hostname, e);
     if (!err && r->pids)
-        err = pids_limit(all, r->pids, e);
+        err = pids_limit(all, commands, r->pids, e);
     if (!err && r->files)
         all->files = r->files;
     return err;

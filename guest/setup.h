@@ -11,7 +11,9 @@ void setup_defaults(void);
 /* Below /proc/sys, also once it is read-only for everyone else. 0 or -errno. */
 must_check int setup_sysctl(const char *name, const char *value);
 
-/* MSG_SETUP: the clock, entropy, the host name, what all commands together may use. */
-must_check int setup_apply(const struct request *r, struct limits *all, struct err *e);
+/* MSG_SETUP: the clock, entropy, the host name, what all commands together may use. commands: the
+ * directory of their cgroup, or -1. */
+must_check int setup_apply(const struct request *r, struct limits *all, int commands,
+                           struct err *e);
 
 #endif

@@ -38,6 +38,14 @@ void closed_to_all(void);
 void process_limit(void);
 void file_limit(void);
 
+/* ---- init_jobs.c ---- */
+
+void daemons(void);
+void endless_forks(void);
+void ends_of_trees(void);
+
+/* ---- init_profile.c again: other boots ---- */
+
 /* Booted with lsm= and cgroup_disable=pids. */
 void missing_layers(void);
 

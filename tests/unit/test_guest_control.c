@@ -742,6 +742,157 @@ static void requests_to_pid_1(void **state)
     client_result_fini(&r);
 }
 
+/* ---- jobs, on a kernel without cgroups: what the command itself leaves is all there is ---- */
+
+static uint32_t job_number;
+
+static void add_job(struct msg_builder *b)
+{
+    msg_add_u32(b, MSG_JOB, job_number);
+}
+
+static void add_confined_job(struct msg_builder *b)
+{
+    msg_add_u32(b, MSG_JOB, job_number);
+    msg_add_u64(b, MSG_CAPS, 0);
+}
+
+static uint32_t listen_to_jobs(void)
+{
+    static struct msg_builder b;
+    uint32_t id = client_open(host);
+
+    msg_begin(&b, MSG_JOBS);
+    client_request(host, id, &b);
+    return id;
+}
+
+static uint32_t start_job(uint32_t job, const char *text)
+{
+    job_number = job;
+    return client_start(host, &(struct client_exec){ .argv = SHELL(text), .more = add_job });
+}
+
+static uint32_t next_gone(uint32_t jobs)
+{
+    struct msg_frame f;
+
+    assert_int_equal(client_recv(host, jobs, &f, CLIENT_WAIT_MS), 1);
+    assert_int_equal(f.type, MSG_GONE);
+    assert_int_equal(f.len, 4);
+    return f.body[0] | (uint32_t)f.body[1] << 8 | (uint32_t)f.body[2] << 16 |
+           (uint32_t)f.body[3] << 24;
+}
+
+static void jobs_are_told_of(void **state)
+{
+    const struct client_exec none = { 0 };
+    uint32_t jobs = listen_to_jobs(), id;
+    const uint8_t end[4] = { 0x78, 0x56, 0x34, 0x12 };
+    struct client_result r;
+    struct msg_frame f;
+
+    (void)state;
+    client_finish(host, start_job(7, "exit 3"), &none, &r);
+    assert_int_equal(r.code, 3);
+    client_result_fini(&r);
+    assert_int_equal(next_gone(jobs), 7);
+    /* One that could not start, and one that goes on under its number. */
+    id = start_job(0x12345678, "echo ready; exec sleep 60");
+    assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 1); /* STARTED */
+    client_finish(host, start_job(0x12345678, "true"), &none, &r);
+    assert_int_equal(r.error, EINVAL);
+    client_result_fini(&r);
+    assert_int_equal(client_recv(host, jobs, &f, 50), -ETIMEDOUT);
+    client_send(host, jobs, MSG_END, end, sizeof(end));
+    assert_int_equal(next_gone(jobs), 0x12345678);
+    client_finish(host, id, &none, &r);
+    assert_int_equal(r.kind, MSG_SIGNALED);
+    assert_int_equal(r.code, SIGKILL);
+    client_result_fini(&r);
+    client_send(host, jobs, MSG_END, end, sizeof(end));
+    assert_int_equal(next_gone(jobs), 0x12345678);
+    /* Nobody listens: it is forgotten, and the number is free. */
+    client_reset(host, jobs);
+    for (int i = 0; i < 2; i++) {
+        client_finish(host, start_job(9, "exit 0"), &none, &r);
+        assert_int_equal(r.error, 0);
+        client_result_fini(&r);
+    }
+}
+
+/* H15: what it leaves behind could not be ended. */
+static void h15_a_confined_job_needs_a_cgroup(void **state)
+{
+    struct client_exec x = { .argv = SHELL("exit 4"), .more = add_confined_job };
+    uint32_t jobs = listen_to_jobs();
+    struct client_result r;
+
+    (void)state;
+    job_number = 1;
+    r = run(&x);
+    assert_false(r.started);
+    assert_int_equal(r.error, EOPNOTSUPP);
+    assert_non_null(strstr(r.text, "cgroup v2"));
+    client_result_fini(&r);
+    x.flags = MSG_F_LOOSE;
+    r = run(&x);
+    if (geteuid() == 0) {
+        assert_int_equal(r.error, 0);
+        assert_int_equal(r.code, 4);
+    }
+    client_result_fini(&r);
+    assert_int_equal(next_gone(jobs), 1);
+}
+
+static void r04_jobs_out_of_place(void **state)
+{
+    static const struct {
+        uint8_t type, len, body[8];
+    } bad[] = {
+        { MSG_END, 3, { 1 } },  { MSG_END, 5, { 1 } },   { MSG_END, 4, { 0 } },
+        { MSG_GONE, 4, { 1 } }, { MSG_STDIN, 1, { 0 } }, { MSG_SIGNAL, 1, { 9 } },
+    };
+    static struct msg_builder b;
+    struct msg_frame f;
+    char text[256] = "";
+    uint32_t jobs = listen_to_jobs();
+
+    (void)state;
+    msg_begin(&b, MSG_JOBS);
+    assert_int_equal(client_simple(host, &b, text), EBUSY);
+    client_reset(host, jobs);
+    for (size_t i = 0; i < array_len(bad); i++) {
+        jobs = listen_to_jobs();
+        client_send(host, jobs, (enum msg_type)bad[i].type, bad[i].body, bad[i].len);
+        assert_int_equal(client_recv(host, jobs, &f, CLIENT_WAIT_MS), 0);
+    }
+    script("echo alive", "alive\n", 0);
+}
+
+/* R11: as many as there may be, until the host has heard of some. */
+static void r11_a_host_that_does_not_listen(void **state)
+{
+    struct group *g[GROUPS_MAX], *more;
+    struct groups gs;
+
+    (void)state;
+    groups_init(&gs, NULL);
+    for (uint32_t i = 0; i < GROUPS_MAX; i++)
+        assert_int_equal(group_new(&gs, i + 1, &g[i], NULL), 0);
+    assert_int_equal(group_new(&gs, 0, &more, NULL), -EAGAIN);
+    assert_null(groups_empty(&gs));
+    group_release(g[7]);
+    assert_int_equal(group_new(&gs, 0, &more, NULL), -EAGAIN);
+    assert_ptr_equal(groups_empty(&gs), g[7]);
+    group_free(g[7]);
+    assert_null(groups_empty(&gs));
+    assert_int_equal(group_new(&gs, 0, &more, NULL), 0);
+    group_release(more); /* of which nobody needs to hear */
+    assert_int_equal(gs.count, GROUPS_MAX - 1);
+    groups_fini(&gs);
+}
+
 /* R04, R06: a stream with a frame out of place is lost, the session is not. */
 static void r04_frames_out_of_place(void **state)
 {
@@ -946,6 +1097,10 @@ int main(void)
         TEST(c08_endless_forks_are_reaped_in_turns),
         TEST(as_many_as_there_may_be),
         TEST(requests_to_pid_1),
+        TEST(jobs_are_told_of),
+        TEST(h15_a_confined_job_needs_a_cgroup),
+        TEST(r04_jobs_out_of_place),
+        cmocka_unit_test(r11_a_host_that_does_not_listen),
         TEST(r04_frames_out_of_place),
         TEST(broken_session),
         TEST(r12_sessions),

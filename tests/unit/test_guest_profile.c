@@ -252,8 +252,8 @@ static void r04_out_of_place(void **state)
 
     (void)state;
     for (size_t i = 0; i < array_len(types); i++)
-        for (int tag = MSG_EXE; tag <= MSG_FILES; tag++) {
-            bool mine = types[i] == (tag >= MSG_PIDS ? MSG_SETUP : MSG_EXEC);
+        for (int tag = MSG_EXE; tag <= MSG_JOB; tag++) {
+            bool mine = types[i] == (tag == MSG_PIDS || tag == MSG_FILES ? MSG_SETUP : MSG_EXEC);
 
             msg_begin(&b, types[i]);
             if (types[i] == MSG_EXEC)
@@ -574,7 +574,7 @@ static int limits_refused(void *arg)
 {
     struct profile_limit more = { RLIMIT_NOFILE, 1u << 30 }; /* above fs.nr_open */
     struct profile p = { .present = true, .limits = &more, .nlimits = 1 };
-    struct limits all = { .group = -1, .files = UINT32_MAX };
+    struct limits all = { .files = UINT32_MAX };
     struct err e = ERR_INIT;
 
     (void)arg;
