@@ -223,6 +223,60 @@ struct request exec_spoken(struct arena *a, const struct request *q)
     return out;
 }
 
+/* The environment that the command starts with: what the rule sets goes before what was asked. */
+static void held_env(struct arena *a, const struct command *c, struct request *q)
+{
+    const struct args *asked = &q->v[EXEC_ENV].list;
+    const struct pairs *set = &c->env.set;
+    const char **env = NULL;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < asked->n; i++) {
+        size_t name = strcspn(asked->v[i], "=");
+        bool is_set = false;
+
+        for (uint32_t k = 0; k < set->n && !is_set; k++)
+            is_set = strlen(set->v[k].key) == name && !memcmp(set->v[k].key, asked->v[i], name);
+        if (!is_set)
+            append(a, &env, &n, asked->v[i]);
+    }
+    for (uint32_t k = 0; k < set->n; k++)
+        append(a, &env, &n, arena_printf(a, "%s=%s", set->v[k].key, set->v[k].value));
+    request_list(q, EXEC_ENV, env, n);
+}
+
+static void held_uses(struct arena *a, const struct command *c, struct request *q)
+{
+    const char **uses = NULL;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < c->network.n; i++)
+        append(a, &uses, &n, arena_printf(a, "network:%s", c->network.v[i]));
+    for (uint32_t i = 0; i < c->spawn.n; i++)
+        append(a, &uses, &n, arena_printf(a, "spawn:%s", c->spawn.v[i]));
+    request_list(q, EXEC_USES, uses, n);
+}
+
+struct request exec_held(struct arena *a, const struct command *c, const struct exec_answer *answer)
+{
+    struct request q = answer->request;
+    struct bits *calls = arena_get(a, sizeof(*calls));
+
+    syscall_base(c->syscalls.base, calls);
+    for (unsigned i = 0; i < BITS_MAX / 64; i++)
+        calls->w[i] = (calls->w[i] | c->syscalls.add.w[i]) & ~c->syscalls.remove.w[i];
+    q.v[EXEC_CAPS] = (struct value){ .present = true, .bits = &c->capabilities };
+    q.v[EXEC_SYSCALLS] = (struct value){ .present = true, .bits = calls };
+    request_number(&q, EXEC_CPU, c->rlimits.cpu);
+    request_number(&q, EXEC_AS, c->rlimits.as);
+    request_number(&q, EXEC_FSIZE, c->rlimits.fsize);
+    request_list(&q, EXEC_RO, c->paths.ro.v, c->paths.ro.n);
+    request_list(&q, EXEC_RW, c->paths.rw.v, c->paths.rw.n);
+    held_env(a, c, &q);
+    held_uses(a, c, &q);
+    return q;
+}
+
 /* ---- the profile ---- */
 
 static void add_limit(struct msg_builder *b, uint32_t which, uint64_t value)

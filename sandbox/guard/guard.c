@@ -334,6 +334,7 @@ void guard_close(struct guard *g, const char *reason)
     policy_free(g->policy);
     dossier_fini(&g->dossier);
     text_fini(&g->asked);
+    text_fini(&g->held);
     text_fini(&g->start);
     free(g);
 }

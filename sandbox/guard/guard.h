@@ -49,8 +49,16 @@ const char *guard_hint(const struct guard *g);
 /* The last request that was judged, as a point (policies/points.h). */
 const char *guard_asked(const struct guard *g);
 
-/* Is what was asked then allowed now? A denial is recorded. */
-bool guard_still(struct guard *g, const char *asked);
+/* The last command that was allowed, with its environment and all that its profile gives it, as a
+ * point: for guard_still only, as it holds values that are never written down. */
+const char *guard_held(const struct guard *g);
+
+/*
+ * Is what was asked then allowed now, and all of what it was given (held; NULL: a transfer)? A
+ * denial is recorded, of a command that has too much with the dimension in which it has; *why has
+ * the sentence.
+ */
+bool guard_still(struct guard *g, const char *asked, const char *held, struct err *why);
 
 /*
  * Takes over policy.next.json, which may only narrow what is in force, but for grants. When it is

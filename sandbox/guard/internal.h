@@ -34,6 +34,7 @@ struct guard {
     bool quarantined;     /* no sound policy is in force: nothing is allowed */
     bool outgrown;        /* so without a word from its user: what runs is ended too */
     struct text asked;    /* the last request, as a point */
+    struct text held;     /* the last command that was allowed, with its profile */
     uid_t actor;          /* of the records to come */
     struct text start;    /* of what kind the sandbox is, for the log */
     char sandbox[BOX_ID_LEN + 1];
@@ -87,6 +88,10 @@ void exec_decide(struct arena *a, const struct ruleset *rs, const struct exec_as
 
 /* The request as it may be written down: values of the environment are nobody's business. */
 struct request exec_spoken(struct arena *a, const struct request *q);
+
+/* What the command gets, as a request: its profile and its environment besides what was asked. */
+struct request exec_held(struct arena *a, const struct command *c,
+                         const struct exec_answer *answer);
 
 /* Writes the request anew with the profile of the command that allowed it, its filter compiled.
  * loose: layers that the guest's kernel lacks may be left out. -E2BIG: no room. */

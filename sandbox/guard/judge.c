@@ -70,11 +70,28 @@ static int count_call(struct guard *g, struct err *e)
                          g->dossier.ancestor[g->dossier.nancestors - whose]);
 }
 
-static struct tool_profile *tool_of(struct guard *g, const struct rule *rule, struct err *e)
+/* Of the command that a rule is; "" for another. */
+static const char *id_of(const struct rule *rule)
 {
     static const char head[] = "tools/commands/";
-    const char *id = strncmp(rule->id, head, sizeof(head) - 1) ? "" : rule->id + sizeof(head) - 1;
-    struct tool_profile *t = (struct tool_profile *)profile_tool(g->profile, id);
+
+    return strncmp(rule->id, head, sizeof(head) - 1) ? "" : rule->id + sizeof(head) - 1;
+}
+
+static const struct command *command_of(const struct policy *p, const struct rule *rule)
+{
+    for (uint32_t i = 0; i < p->tools.commands.n; i++) {
+        const struct command *c = p->tools.commands.v[i];
+
+        if (strcmp(c->id, id_of(rule)) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static struct tool_profile *tool_of(struct guard *g, const struct rule *rule, struct err *e)
+{
+    struct tool_profile *t = (struct tool_profile *)profile_tool(g->profile, id_of(rule));
     struct bpf_insn *prog;
     uint32_t n;
 
@@ -118,6 +135,20 @@ static void complete_user(const struct exec_ask *ask, const struct exec_answer *
     msg_add_text(b, MSG_USER, user);
 }
 
+/* What it gets goes into the books, to be asked about again. */
+static void hold(struct guard *g, struct arena *a, const struct exec_answer *answer)
+{
+    const struct command *c = command_of(g->policy, answer->decision.rule);
+
+    text_fini(&g->held);
+    g->held = TEXT_INIT;
+    if (c) {
+        const struct request held = exec_held(a, c, answer);
+
+        point_print(&held, &g->held);
+    }
+}
+
 static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
 {
     struct arena a = ARENA_INIT;
@@ -140,6 +171,7 @@ static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
     if (!err && answer.decision.allowed) {
         const struct tool_profile *t = tool_of(g, answer.decision.rule, e);
 
+        hold(g, &a, &answer);
         complete_user(&ask, &answer, b);
         err = t ? exec_complete(t, &answer, g->policy->require.landlock != REQUIRE_REQUIRED, b, e)
                 : -e->code;
@@ -192,20 +224,51 @@ const char *guard_asked(const struct guard *g)
     return text_str(&g->asked);
 }
 
-bool guard_still(struct guard *g, const char *asked)
+const char *guard_held(const struct guard *g)
+{
+    return text_str(&g->held);
+}
+
+/* What was denied, as it may be written down: the request as it was recorded, and of a profile no
+ * more than what it has too much of. */
+static void speak(struct arena *a, const char *asked, const struct request *held,
+                  const struct decision *d, struct text *out)
+{
+    struct request q;
+
+    if (!held || d->failed < EXEC_CAPS || point_parse_line(a, asked, &q)) {
+        text_add(out, "%s", asked);
+        return;
+    }
+    q.v[d->failed] = held->v[d->failed];
+    point_print(&q, out);
+}
+
+bool guard_still(struct guard *g, const char *asked, const char *held, struct err *why)
 {
     struct arena a = ARENA_INIT;
     struct request q;
-    struct decision d = { .grade = 'H' };
-    bool still = !g->outgrown && !point_parse_line(&a, asked, &q);
+    struct decision d = { .grade = 'H', .failed = -1 };
+    struct text says = TEXT_INIT, object = TEXT_INIT;
+    bool known = !g->outgrown && !point_parse_line(&a, held ? held : asked, &q);
+    bool still = false;
 
-    if (still) {
+    if (known) {
         d = q.space == SPACE_FILE ? decide_tree(g->rules, &q) : decide(g->rules, &q);
         still = d.allowed || g->policy->mode != MODE_ENFORCE;
     }
-    if (!d.allowed)
+    if (!d.allowed) {
+        speak(&a, asked, held && known ? &q : NULL, &d, &object);
         (void)!guard_record(g, AUDIT_DENY, strncmp(asked, "file", 4) ? "exec" : "file", d.rule,
-                            d.grade, asked, NULL);
+                            d.grade, text_str(&object), NULL);
+        if (known)
+            decision_line(g->rules, &q, &d, &says);
+        else
+            text_add(&says, "no sound policy is in force");
+        err_set(why, EACCES, "%s", text_str(&says));
+    }
+    text_fini(&says);
+    text_fini(&object);
     arena_fini(&a);
     return still;
 }

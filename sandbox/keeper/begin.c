@@ -80,6 +80,7 @@ void keeper_free(struct keeper *k)
         free(k->sessions[i].buf);
         free(k->sessions[i].asked);
     }
+    jobs_fini(k);
     wire_close(&k->wire);
     fd_closep(&k->listener.fd);
     fd_closep(&k->signals.fd);
@@ -225,7 +226,7 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
 /* The first words on the wire; they wait there until the guest listens. */
 static int greet(struct keeper *k, struct err *e)
 {
-    const struct request r = { .type = MSG_SETUP };
+    const struct request r = { .type = MSG_SETUP }, jobs = { .type = MSG_JOBS };
     const struct plan *plan = guard_plan(k->guard);
     uint8_t seed[SEED_BYTES];
     struct timespec t;
@@ -241,7 +242,11 @@ static int greet(struct keeper *k, struct err *e)
     msg_add_u32(&k->builder, MSG_FILES, (uint32_t)plan->open_files);
     k->setup = session_open(k, &r, &k->builder, e);
     explicit_bzero(seed, sizeof(seed));
-    return k->setup ? 0 : -e->code;
+    if (!k->setup)
+        return -e->code;
+    msg_begin(&k->builder, MSG_JOBS);
+    k->roster = session_open(k, &jobs, &k->builder, e);
+    return k->roster ? 0 : -e->code;
 }
 
 static int greet_main(struct keeper *k, char hint[240], struct err *e)

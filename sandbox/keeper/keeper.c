@@ -194,7 +194,7 @@ static void main_over(struct keeper *k, const struct msg_frame *last)
 
 void keeper_session_over(struct keeper *k, struct session *s, const struct msg_frame *last)
 {
-    bool was_setup = s == k->setup, was_main = s == k->main;
+    bool was_setup = s == k->setup, was_main = s == k->main, was_roster = s == k->roster;
     uint8_t body[4 + 240] = { 0 };
     struct msg_frame copy = { .type = last->type,
                               .len = last->len < sizeof(body) ? last->len : sizeof(body),
@@ -208,11 +208,31 @@ void keeper_session_over(struct keeper *k, struct session *s, const struct msg_f
         if (l->session == s && !l->is_main)
             link_leave(l);
     }
+    if (s->job)
+        job_left(s->job, last);
+    s->job = NULL;
     session_drop(s);
     if (was_setup)
         setup_over(k, &copy);
+    else if (was_roster)
+        keeper_broken(k, "the guest does not tell of its jobs");
     else if (was_main)
         main_over(k, &copy);
+}
+
+struct session *keeper_start_command(struct keeper *k, const struct request *r,
+                                     struct msg_builder *b, struct err *e)
+{
+    struct job *j = job_new(k, b, e);
+    struct session *s = j ? session_open(k, r, b, e) : NULL;
+
+    if (s) {
+        s->job = j;
+        j->session = s;
+    } else if (j) {
+        job_free(j);
+    }
+    return s;
 }
 
 int keeper_start_main(struct keeper *k, const struct request *r, struct msg_builder *b,
@@ -220,12 +240,11 @@ int keeper_start_main(struct keeper *k, const struct request *r, struct msg_buil
 {
     if (k->had_main)
         return err_set(e, EBUSY, "the sandbox has had its main command");
-    k->main = session_open(k, r, b, e);
+    k->main = keeper_start_command(k, r, b, e);
     if (!k->main)
         return -e->code;
     k->had_main = true;
     k->main_due = 0;
-    k->main->asked = strdup(guard_asked(k->guard));
     keeper_trace(k, "main command sent");
     return 0;
 }
@@ -233,20 +252,14 @@ int keeper_start_main(struct keeper *k, const struct request *r, struct msg_buil
 void keeper_decide_again(struct keeper *k)
 {
     limits_again(k);
+    jobs_decide_again(k);
     for (size_t i = 0; i < KEEPER_SESSIONS; i++) {
         struct session *s = &k->sessions[i];
 
-        if (!s->id || !s->asked || guard_still(k->guard, s->asked))
+        if (!s->id || !s->asked || guard_still(k->guard, s->asked, NULL, NULL))
             continue;
         keeper_log(k, "ended by another policy: %s", s->asked);
-        if ((s != k->main || s->talk.started) && session_kill(s))
-            continue; /* its end will be told */
-        if (s == k->main) {
-            keeper_reason(k, "stopped", "the policy in force now denies its command");
-            keeper_event(k, LIFE_STOP);
-        } else {
-            session_lost(s, "the policy in force now denies it");
-        }
+        session_lost(s, "the policy in force now denies it");
     }
 }
 

@@ -3,6 +3,7 @@
  *
  *     link     a client's connection: one request
  *     session  one conversation with the guest, on a yamux stream
+ *     jobs     commands by number, from their start until nothing is left of them in the guest
  *     wire     the control port that carries all sessions
  *     life     what becomes of the machine (lifecycle.h), and why
  *
@@ -27,8 +28,9 @@
 
 #include <sys/resource.h>
 
-#define KEEPER_SESSIONS 64u /* live conversations with the guest */
-#define KEEPER_LINKS    64u /* clients at once */
+#define KEEPER_SESSIONS 65u  /* live conversations with the guest; one of them is about its jobs */
+#define KEEPER_JOBS     256u /* commands that run or have left something behind (guest/groups.h) */
+#define KEEPER_LINKS    64u  /* clients at once */
 /* Descriptors at most: each link, each volume while it is handed over, and what there is one of:
  * standard ones, directory, lock, log, ledgers of ancestors, loop, jail, engine; and room for
  * libraries. */
@@ -47,11 +49,11 @@ struct session {
     struct talk talk;
     int64_t partial_since; /* a frame begun but not finished, ms; 0: none */
     size_t have;
-    uint8_t *buf; /* owned, FRAME_MAX: what came from the guest and is not delivered yet */
-    char *asked;  /* owned: the request as the policy was asked about it; NULL: the keeper's own */
-    bool stays;   /* a command that outlives its client */
-    bool eof_due; /* its client went; its input is to end as soon as there is room */
-    bool condemned; /* denied by now: killed as soon as it has started */
+    uint8_t *buf;    /* owned, FRAME_MAX: what came from the guest and is not delivered yet */
+    struct job *job; /* borrowed: of an EXEC; else NULL */
+    char *asked;     /* owned: a transfer, as the policy was asked about it; NULL: none */
+    bool stays;      /* a command that outlives its client */
+    bool eof_due;    /* its client went; its input is to end as soon as there is room */
 };
 
 /* Opens a stream and writes the request, sealed in b. NULL: *e says why. */
@@ -67,8 +69,40 @@ must_check bool session_send(struct session *s, const struct msg_frame *f);
 void session_drop(struct session *s);
 /* Its client went. A command that stays goes on, for nobody, and is still the keeper's to end. */
 void session_unheard(struct session *s);
-/* The command is killed, now or when it starts. False: it cannot be told. */
-must_check bool session_kill(struct session *s);
+
+/* ---- jobs.c ---- */
+
+/*
+ * A command and everything that it started, as this side's books have it. What the guest says of
+ * emptiness shortens the books and decides nothing else.
+ */
+struct job {
+    struct keeper *k;
+    uint32_t id;             /* 0: the slot is free */
+    struct session *session; /* borrowed; NULL: the command's conversation is over */
+    char *asked;             /* owned: the request, as the policy was asked about it */
+    char *held;              /* owned: the same with all that its profile gave it */
+    bool gone;               /* the guest says so */
+    bool denied;             /* it is to end, as soon as it has started */
+    int64_t end_due; /* ms: nothing should be left of it by then; 0: it was not told to end */
+};
+
+/* Books a command that the guard has just judged, and adds its number to the EXEC in b. NULL: too
+ * many, *e says so. */
+struct job *job_new(struct keeper *k, struct msg_builder *b, struct err *e);
+/* No session came of it. */
+void job_free(struct job *j);
+/* Its session ends: with last, or NULL when it was dropped. */
+void job_left(struct job *j, const struct msg_frame *last);
+/* STARTED came. */
+void job_started(struct job *j);
+/* The guest says that nothing is left of one. */
+void jobs_gone(struct keeper *k, const struct msg_frame *gone);
+/* Another policy is in force: ends what it denies, and what has more than it gives. */
+void jobs_decide_again(struct keeper *k);
+/* Ends the sandbox whose guest does not end a job. The next such moment, or INT64_MAX. */
+int64_t jobs_tick(struct keeper *k, int64_t now);
+void jobs_fini(struct keeper *k);
 
 /* ---- wire.c ---- */
 
@@ -197,7 +231,10 @@ struct keeper {
     /* talk */
     struct wire wire;
     struct session sessions[KEEPER_SESSIONS];
-    struct session *setup, *main, *poweroff; /* borrowed from sessions; NULL: not (any more) */
+    /* Borrowed from sessions; NULL: not (any more). The roster is about the guest's jobs. */
+    struct session *setup, *roster, *main, *poweroff;
+    struct job jobs[KEEPER_JOBS];
+    uint32_t last_job;
     bool had_main;
     uint8_t main_pid[4]; /* as STARTED said, for those who attach later */
     struct loop_source listener;
@@ -225,6 +262,9 @@ void keeper_reason(struct keeper *k, const char *reason, const char *text);
 void keeper_broken(struct keeper *k, const char *why);
 
 void keeper_session_over(struct keeper *k, struct session *s, const struct msg_frame *last);
+/* A command that the guard has let pass. NULL: *e says why. */
+struct session *keeper_start_command(struct keeper *k, const struct request *r,
+                                     struct msg_builder *b, struct err *e);
 must_check int keeper_start_main(struct keeper *k, const struct request *r, struct msg_builder *b,
                                  struct err *e);
 /* Another policy is in force: what it denies is ended. */

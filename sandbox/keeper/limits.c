@@ -29,7 +29,7 @@ static void over(struct keeper *k, const char *which, uint64_t ms)
 static bool works(const struct keeper *k)
 {
     for (size_t i = 0; i < KEEPER_SESSIONS; i++)
-        if (k->sessions[i].id && &k->sessions[i] != k->setup)
+        if (k->sessions[i].id && &k->sessions[i] != k->setup && &k->sessions[i] != k->roster)
             return true;
     return k->await_main && !k->had_main;
 }

@@ -272,12 +272,14 @@ static void ask_guest(struct link *l, const struct request *r)
         l->session = k->main;
         l->is_main = l->is_origin = true;
     } else {
-        l->session = session_open(k, r, &k->builder, &e);
+        l->session = r->type == MSG_EXEC ? keeper_start_command(k, r, &k->builder, &e)
+                                         : session_open(k, r, &k->builder, &e);
         if (!l->session) {
             link_fail(l, e.code, e.msg);
             return;
         }
-        l->session->asked = strdup(guard_asked(k->guard));
+        if (r->type != MSG_EXEC)
+            l->session->asked = strdup(guard_asked(k->guard));
     }
     l->state = LINK_TALKING;
     l->may_stdin = r->type == MSG_PUT || (r->flags & MSG_F_STDIN);

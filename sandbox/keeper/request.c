@@ -125,7 +125,7 @@ int request_check(const struct msg_frame *m, struct request *out, struct msg_bui
     int more;
 
     *out = (struct request){ .type = (enum msg_type)m->type };
-    if (m->type == MSG_SETUP || m->type == MSG_POWEROFF)
+    if (m->type == MSG_SETUP || m->type == MSG_POWEROFF || m->type == MSG_JOBS)
         return err_set(e, EPERM, "only the keeper may ask a guest for that");
     if (!shape)
         return err_set(e, ENOSYS, "message type %u is not a request", m->type);

@@ -191,6 +191,8 @@ static int tick(struct keeper *k)
     next = due < next ? due : next;
     due = expire_sessions(k, now);
     next = due < next ? due : next;
+    due = jobs_tick(k, now);
+    next = due < next ? due : next;
     due = limits_tick(k, now);
     next = due < next ? due : next;
     due = guard_tick(k->guard);

@@ -7,7 +7,6 @@
 #include "sandbox/keeper/keeper.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +16,8 @@ static void free_slot(struct session *s)
 
     if (k->setup == s)
         k->setup = NULL;
+    if (k->roster == s)
+        k->roster = NULL;
     if (k->main == s)
         k->main = NULL;
     if (k->poweroff == s)
@@ -24,6 +25,8 @@ static void free_slot(struct session *s)
     for (struct link *l = k->links; l; l = l->next)
         if (l->session == s)
             l->session = NULL;
+    if (s->job)
+        job_left(s->job, NULL);
     free(s->buf);
     free(s->asked);
     *s = (struct session){ 0 };
@@ -107,17 +110,6 @@ void session_unheard(struct session *s)
     end_input(s);
 }
 
-bool session_kill(struct session *s)
-{
-    uint8_t signo = SIGKILL;
-    const struct msg_frame f = { .type = MSG_SIGNAL, .len = 1, .body = &signo };
-
-    if (s->talk.request != MSG_EXEC)
-        return false;
-    s->condemned = true;
-    return !s->talk.started || session_send(s, &f);
-}
-
 /* Everybody who listens to it has room, or there is nobody. */
 static bool has_room(const struct session *s, uint32_t payload)
 {
@@ -146,8 +138,10 @@ static void pass_on(struct session *s, const struct msg_frame *f)
 
     if (s == k->main && (f->type == MSG_STDOUT || f->type == MSG_STDERR))
         journal_write(&k->output, f->body, f->len);
-    if (f->type == MSG_STARTED && s->condemned)
-        (void)!session_kill(s); /* clients have left room for it */
+    if (f->type == MSG_STARTED)
+        job_started(s->job);
+    if (f->type == MSG_GONE)
+        jobs_gone(k, f);
     if (s == k->main && f->type == MSG_STARTED)
         memcpy(k->main_pid, f->body, sizeof(k->main_pid));
     for (struct link *l = k->links; l; l = l->next)
@@ -161,7 +155,7 @@ static void pass_on(struct session *s, const struct msg_frame *f)
 static void deny(struct session *s, const char *why)
 {
     struct keeper *k = s->k;
-    bool vital = s == k->main || s == k->setup;
+    bool vital = s == k->main || s == k->setup || s == k->roster;
 
     flush_links(s);
 

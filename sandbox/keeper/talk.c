@@ -73,6 +73,11 @@ static enum talk_verdict guest_get(struct talk *t, const struct msg_frame *f, co
     }
 }
 
+static enum talk_verdict guest_jobs(const struct msg_frame *f, const char **why)
+{
+    return f->type == MSG_GONE && f->len == 4 ? TALK_PASS : deny(why, "not an answer to JOBS");
+}
+
 enum talk_verdict talk_guest(struct talk *t, const struct msg_frame *f, const char **why)
 {
     if (t->over)
@@ -82,6 +87,7 @@ enum talk_verdict talk_guest(struct talk *t, const struct msg_frame *f, const ch
     switch (t->request) {
     case MSG_EXEC: return guest_exec(t, f, why);
     case MSG_GET: return guest_get(t, f, why);
+    case MSG_JOBS: return guest_jobs(f, why);
     case MSG_PUT:
     case MSG_SETUP:
     case MSG_POWEROFF:

@@ -17,10 +17,12 @@ static struct call {
     uint32_t id;
     size_t have;
     char what[32];
+    uint8_t job[4]; /* its number, as on the wire */
     uint8_t buf[MSG_HEADER + MSG_MAX];
 } calls[CALLS];
 
 static struct yamux *y;
+static uint32_t roster; /* the stream on which jobs are told of */
 
 static void say(uint32_t id, enum msg_type type, const void *body, size_t len)
 {
@@ -38,6 +40,15 @@ static void leave(struct call *c, uint8_t kind, uint8_t code)
 
     say(c->id, MSG_EXIT, body, sizeof(body));
     yamux_close(y, c->id);
+    say(roster, MSG_GONE, c->job, sizeof(c->job));
+}
+
+/* What runs, for nothing stays when its command has ended. */
+static void on_end(const struct msg_frame *f)
+{
+    for (size_t i = 0; i < CALLS; i++)
+        if (calls[i].id && f->len == 4 && memcmp(calls[i].job, f->body, 4) == 0)
+            leave(&calls[i], MSG_SIGNALED, 9);
 }
 
 static void on_exec(struct call *c, const struct msg_frame *f)
@@ -46,9 +57,12 @@ static void on_exec(struct call *c, const struct msg_frame *f)
     struct msg_field field;
     uint32_t pos = 0;
 
-    while (msg_next_field(f, &pos, &field) == 1)
+    while (msg_next_field(f, &pos, &field) == 1) {
         if (field.tag == MSG_ARG && !c->what[0])
             snprintf(c->what, sizeof(c->what), "%.*s", (int)field.len, (const char *)field.at);
+        if (field.tag == MSG_JOB && field.len == sizeof(c->job))
+            memcpy(c->job, field.at, sizeof(c->job));
+    }
     say(c->id, MSG_STARTED, pid, sizeof(pid));
     if (strcmp(c->what, "wait") == 0 || strcmp(c->what, "/wait") == 0)
         return;
@@ -65,6 +79,8 @@ static void on_request(struct call *c, const struct msg_frame *f)
     case MSG_SETUP: say(c->id, MSG_DONE, NULL, 0); break;
     case MSG_EXEC: on_exec(c, f); break;
     case MSG_POWEROFF: exit(0);
+    case MSG_JOBS: roster = c->id; break;
+    case MSG_END: on_end(f); break;
     case MSG_SIGNAL:
         if (strcmp(c->what, "/deaf") != 0)
             leave(c, MSG_SIGNALED, f->body[0]);

@@ -203,6 +203,32 @@ broad() { # the rest of a rule's list
     logs | grep -q '"kind":"policy.refused"'
 }
 
+@test "p10: what a command left behind goes with its rule, and what has too much goes too" {
+    { broad wide; printf '    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}}\n    - {id: ps, exec: {path: /bin/ps}, user: 0, env: {allow: ["*"]}, paths: {ro: [/]}}\n    - {id: cat, exec: {path: /bin/cat}, user: 0, env: {allow: ["*"]}, paths: {ro: [/], rw: [/tmp]}}\n'; } >"$WORK/wide.yaml"
+    # cat may write less, sh is not there any more
+    sed '/id: sh/d; s|, rw: \[/tmp\]||' "$WORK/wide.yaml" >"$WORK/narrow.yaml"
+    carrel run -q -d --name d -p "$WORK/wide.yaml" mini -- sleep 100 </dev/null
+    carrel exec d -- sh -c '(setsid sh -c "sleep 717 & exit 0" &) >/dev/null 2>&1' </dev/null
+    mkfifo "$WORK/input"
+    exec 9<>"$WORK/input"
+    carrel exec -i d -- cat <&9 >/dev/null 2>&1 3>&- 9>&- &
+    cat=$!
+    for _ in $(seq 100); do carrel exec d -- ps | grep -q '[ /]cat' && break; sleep 0.1; done
+    carrel exec d -- ps | grep -q 'sleep 717'
+    begin=$(date +%s%N)
+    carrel policy apply d "$WORK/narrow.yaml"
+    out=$(carrel exec d -- ps)
+    took=$((($(date +%s%N) - begin) / 1000000))
+    [[ $out != *"sleep 717"* && $out != *[/\ ]cat* && $out == *"sleep 100"* ]]
+    [ $took -lt 1000 ] || { echo "$took ms"; false; }
+    wait $cat || [ $? = 137 ]
+    exec 9>&-
+    carrel rm -f d
+    logs | grep '"kind":"exec.end"' | grep -q 'left behind: denied'
+    logs | grep '"kind":"exec.end"' | grep -q 'rw is not in'
+    logs | grep '"decision":"deny"' | grep -q 'exec --path /bin/cat .*--rw /tmp'
+}
+
 @test "p11: a broken policy leaves nothing allowed, until a sound one comes" {
     broad wide >"$WORK/wide.yaml"
     carrel run -q -d --name q -p "$WORK/wide.yaml" mini -- sleep 100 </dev/null

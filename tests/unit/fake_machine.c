@@ -18,14 +18,18 @@ struct call {
     uint32_t id;
     size_t have;
     char what[32]; /* the command's first argument */
+    uint32_t job;  /* its number */
     uint8_t buf[FRAME_MAX];
 };
 
 static struct guest {
     int fd;
     struct yamux *y;
-    bool stuck; /* as a whole: says nothing any more, not even to a ping */
-    bool stays; /* although it is asked to power off */
+    bool stuck;         /* as a whole: says nothing any more, not even to a ping */
+    uint32_t roster;    /* the stream on which jobs are told of */
+    uint32_t daemon[8]; /* jobs whose command has ended and that are not gone */
+    bool deaf;          /* ends no job */
+    bool stays;         /* although it is asked to power off */
     struct call calls[KEEPER_SESSIONS];
 } g;
 
@@ -41,13 +45,26 @@ static void say(uint32_t id, enum msg_type type, const void *body, size_t len)
         _exit(70);
 }
 
-static void leave(struct call *c, uint8_t kind, uint8_t code)
+static void gone(uint32_t job)
+{
+    const uint8_t body[4] = { (uint8_t)job, (uint8_t)(job >> 8) };
+
+    say(g.roster, MSG_GONE, body, sizeof(body));
+}
+
+static void leave_something(struct call *c, uint8_t kind, uint8_t code)
 {
     const uint8_t body[2] = { kind, code };
 
     say(c->id, MSG_EXIT, body, 2);
     yamux_close(g.y, c->id);
     c->what[0] = '\0';
+}
+
+static void leave(struct call *c, uint8_t kind, uint8_t code)
+{
+    leave_something(c, kind, code);
+    gone(c->job);
 }
 
 static bool is(const struct call *c, const char *what)
@@ -61,6 +78,17 @@ static void flood(struct call *c)
 
     while (yamux_writable(g.y, c->id) >= MSG_HEADER + sizeof(block))
         say(c->id, MSG_STDOUT, block, sizeof(block));
+}
+
+/* A daemon stays when its command ends. */
+static void daemonize(struct call *c)
+{
+    for (size_t i = 0; i < array_len(g.daemon); i++)
+        if (!g.daemon[i]) {
+            g.daemon[i] = c->job;
+            break;
+        }
+    leave_something(c, MSG_EXITED, 0);
 }
 
 /* Things a guest does right, wrong, or not at all. */
@@ -128,6 +156,21 @@ static void on_exec(struct call *c)
         say(c->id, MSG_STDOUT, "hello\n", 6);
         say(c->id, MSG_STDERR, "oops\n", 5);
         leave(c, MSG_EXITED, 0);
+    } else if (is(c, "daemon"))
+        daemonize(c);
+    else if (is(c, "daemons")) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < array_len(g.daemon); i++)
+            n += g.daemon[i] != 0;
+        leave(c, MSG_EXITED, (uint8_t)n);
+    } else if (is(c, "deaf")) {
+        g.deaf = true;
+        leave(c, MSG_EXITED, 0);
+    } else if (is(c, "false-gone")) {
+        gone(c->job); /* while it runs, and one that never was */
+        gone(4711);
+        snprintf(c->what, sizeof(c->what), "wait");
     } else if (is(c, "flood"))
         flood(c);
     else if (is(c, "burn")) {
@@ -160,6 +203,21 @@ static void on_exec(struct call *c)
         _exit(0);
 }
 
+static void on_end(const struct msg_frame *f)
+{
+    uint32_t job = f->body[0] | (uint32_t)f->body[1] << 8;
+
+    if (g.deaf)
+        return;
+    for (size_t i = 0; i < KEEPER_SESSIONS; i++)
+        if (g.calls[i].id && g.calls[i].job == job && g.calls[i].what[0])
+            leave_something(&g.calls[i], MSG_SIGNALED, SIGKILL);
+    for (size_t i = 0; i < array_len(g.daemon); i++)
+        if (g.daemon[i] == job)
+            g.daemon[i] = 0;
+    gone(job);
+}
+
 static void on_request(struct call *c, const struct msg_frame *f)
 {
     struct msg_field field;
@@ -179,9 +237,12 @@ static void on_request(struct call *c, const struct msg_frame *f)
             send_all(); /* that it is set up */
             g.stuck = true;
         }
-        while (msg_next_field(f, &pos, &field) == 1)
+        while (msg_next_field(f, &pos, &field) == 1) {
             if (field.tag == MSG_ARG && !c->what[0])
                 snprintf(c->what, sizeof(c->what), "%.*s", (int)field.len, (const char *)field.at);
+            if (field.tag == MSG_JOB && !msg_field_u32(&field, &c->job))
+                _exit(70);
+        }
         on_exec(c);
         break;
     case MSG_GET:
@@ -190,9 +251,11 @@ static void on_request(struct call *c, const struct msg_frame *f)
         say(c->id, MSG_DONE, NULL, 0);
         yamux_close(g.y, c->id);
         break;
+    case MSG_JOBS: g.roster = c->id; break;
+    case MSG_END: on_end(f); break;
     case MSG_EOF: say(c->id, MSG_DONE, NULL, 0); break; /* of a PUT */
     case MSG_POWEROFF:
-        if (!is(&g.calls[1], "stubborn") && !g.stays)
+        if (!is(&g.calls[2], "stubborn") && !g.stays)
             _exit(0);
         break;
     case MSG_STDIN:

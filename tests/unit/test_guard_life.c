@@ -431,7 +431,7 @@ static void p08_a_child_ends_with_its_parents_grant(void **s)
     (void)guard_tick(child.g);
     assert_true(guard_has_changed(child.g));
     assert_int_equal(run(&child, "/bin/cat", NULL), -EACCES);
-    assert_false(guard_still(child.g, "exec --path /bin/cat --user 0"));
+    assert_false(guard_still(child.g, "exec --path /bin/cat --user 0", NULL, NULL));
     /* Its own document again does not help. */
     assert_int_equal(apply(&child, many, (struct with){ .parents = { &parent } }), -EACCES);
     assert_int_equal(run(&child, "/bin/cat", NULL), -EACCES);

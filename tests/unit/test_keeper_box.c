@@ -5,6 +5,8 @@
  */
 #include "tests/unit/keeper_rig.h"
 
+#include "base/fd.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -279,6 +281,152 @@ static void p10_detached_commands_are_ended_too(void **s)
     expect_gone();
 }
 
+static void run_it(const char *what)
+{
+    struct client *c = exec_started(what, 0);
+
+    expect_exit(c, MSG_EXITED, 0);
+    expect_close(c);
+}
+
+static unsigned daemons_in_guest(void)
+{
+    struct client *c = exec_started("daemons", 0);
+
+    while (client_next(c, &rig.in, &rig.err) == 1 && rig.in.type != MSG_EXIT)
+        ;
+    assert_int_equal(rig.in.type, MSG_EXIT);
+
+    unsigned n = rig.in.body[1];
+
+    hang_up(c);
+    return n;
+}
+
+/* All rules but those of these names are gone; what is left may change `trees` only. */
+static void apply(const char *names, const char *trees)
+{
+    static char text[1024];
+    struct client *c;
+
+    snprintf(
+        text, sizeof(text),
+        "carrel: 1\nname: test\nlimits: {wall: 1h, idle: 1h}\ntools:\n  commands:\n"
+        "    - {id: all, exec: {path: \"/**/%s\"}, argv: [{allow: [{any: {count: 0..256}}]}],\n"
+        "       env: {allow: [\"*\"]}, user: 0, paths: {ro: [/], rw: [%s]}}\n",
+        names, trees);
+    rig.policy = text;
+    keep_policy_as(DOSSIER_NEXT);
+    c = ask(MSG_POLICY);
+    expect(c, MSG_DONE);
+    expect_close(c);
+}
+
+static void log_has(const char *what)
+{
+    static char text[65536];
+    char path[160];
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "%s/audit/%s/log", rig.root, rig.cfg.id);
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    n = read(fd, text, sizeof(text) - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    if (!strstr(text, what))
+        fail_msg("no %s in %s", what, text);
+}
+
+/* P10: a command that has ended is not over while something is left of it. */
+static void p10_what_a_command_left_behind_is_ended(void **s)
+{
+    (void)s;
+    rig_start(false, NULL, false);
+    run_it("daemon");
+    hang_up(exec_started("wait", 0));
+    assert_int_equal(daemons_in_guest(), 1);
+    apply("daemons", "/");
+    while (daemons_in_guest() > 0)
+        ;
+    log_has("what its command left behind: denied");
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
+/* P10: what is still allowed, but has more than it would get now. */
+static void p10_what_has_more_than_it_would_get_is_ended(void **s)
+{
+    struct client *c;
+
+    (void)s;
+    rig_start(false, NULL, false);
+    hang_up(exec_started("wait", 0));
+    run_it("daemon");
+    apply("*", "/"); /* the same for each of them */
+    assert_int_equal(waiting_in_guest(), 1);
+    assert_int_equal(daemons_in_guest(), 1);
+    apply("*", "/tmp");
+    while (waiting_in_guest() > 0 || daemons_in_guest() > 0)
+        ;
+    log_has("rw /");
+    c = exec_started("wait", 0); /* with what it gets now */
+    assert_int_equal(waiting_in_guest(), 1);
+    hang_up(c);
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
+/* P10: the guest's kernel is the one to end it; one that does not is ended itself. */
+static void p10_a_guest_that_ends_nothing(void **s)
+{
+    struct client *w;
+
+    (void)s;
+    setenv("CARREL_END_MS", "200", 1);
+    rig_start(false, NULL, false);
+    unsetenv("CARREL_END_MS");
+    w = ask(MSG_WAIT);
+    run_it("daemon");
+    run_it("deaf");
+    apply("count", "/");
+    assert_string_equal(expect_ended(w).reason, "watchdog");
+    expect_gone();
+}
+
+/* R06, R07: that nothing is left is not believed of what runs. */
+static void r07_a_job_that_is_said_to_be_gone(void **s)
+{
+    (void)s;
+    rig_start(false, NULL, false);
+    hang_up(exec_started("false-gone", 0));
+    assert_int_equal(waiting_in_guest(), 1);
+    apply("count", "/");
+    while (waiting_in_guest() > 0)
+        ;
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
+/* R11: what is left behind is bounded; what has gone does not count. */
+static void r11_commands_that_leave_too_much_behind(void **s)
+{
+    struct client *c;
+
+    (void)s;
+    rig_start(false, NULL, false);
+    for (unsigned i = 0; i < KEEPER_JOBS + 20; i++)
+        run_it("true");
+    for (unsigned i = 0; i < KEEPER_JOBS; i++) /* more daemons than the guest knows how to end */
+        run_it("daemon");
+    c = exec_it("true", 0);
+    expect(c, MSG_ERROR);
+    assert_int_equal(rig.in.body[0], EAGAIN);
+    expect_close(c);
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
 /* Commands that nobody waits for fill all there is; the end is in order all the same. */
 static void r11_detached_commands_leave_room_for_the_end(void **s)
 {
@@ -481,6 +629,11 @@ int main(void)
         RIG_TEST(a_command_that_is_missing),
         RIG_TEST(a_detached_command_is_logged),
         RIG_TEST(p10_detached_commands_are_ended_too),
+        RIG_TEST(p10_what_a_command_left_behind_is_ended),
+        RIG_TEST(p10_what_has_more_than_it_would_get_is_ended),
+        RIG_TEST(p10_a_guest_that_ends_nothing),
+        RIG_TEST(r07_a_job_that_is_said_to_be_gone),
+        RIG_TEST(r11_commands_that_leave_too_much_behind),
         RIG_TEST(r11_detached_commands_leave_room_for_the_end),
         RIG_TEST(a_shorter_life_is_taken_at_its_word),
         RIG_TEST(what_is_done_to_a_sandbox_is_on_record),

@@ -85,7 +85,7 @@ static void r04_host_only_requests_are_denied(void **s)
 
         int err = check();
 
-        if (type == MSG_SETUP || type == MSG_POWEROFF)
+        if (type == MSG_SETUP || type == MSG_POWEROFF || type == MSG_JOBS)
             assert_int_equal(err, -EPERM);
         else if (type >= MSG_EXEC && type <= MSG_POLICY)
             assert_int_equal(err, 0);
@@ -193,6 +193,7 @@ static uint32_t size_of(int type)
 {
     switch (type) {
     case MSG_STARTED:
+    case MSG_GONE:
     case MSG_RESIZE: return 4;
     case MSG_EXIT: return 2;
     case MSG_SIGNAL: return 1;
@@ -223,6 +224,7 @@ static const struct {
     { { .request = MSG_GET }, { MSG_DATA, MSG_EOF }, { MSG_ERROR } },
     { { .request = MSG_GET, .guest_eof = true }, { 0 }, { MSG_DONE, MSG_ERROR } },
     { { .request = MSG_SETUP }, { 0 }, { MSG_DONE, MSG_ERROR } },
+    { { .request = MSG_JOBS }, { MSG_GONE }, { MSG_ERROR } },
     { { .request = MSG_POWEROFF }, { 0 }, { MSG_DONE, MSG_ERROR } },
     { { .request = MSG_POWEROFF, .over = true }, { 0 }, { 0 } },
 };
@@ -288,6 +290,8 @@ static void sizes_and_contents_of_answers(void **s)
         { { .request = MSG_PUT }, MSG_DONE, 1 },
         { { .request = MSG_GET }, MSG_EOF, 1 },
         { { .request = MSG_GET, .guest_eof = true }, MSG_DONE, 1 },
+        { { .request = MSG_JOBS }, MSG_GONE, 3 },
+        { { .request = MSG_JOBS }, MSG_GONE, 5 },
         { { .request = MSG_EXEC }, MSG_ERROR, 3 },
         { { .request = MSG_EXEC }, MSG_ERROR, 7 }, /* a NUL in its text */
     };
