@@ -63,6 +63,7 @@ static bool is_text(uint16_t tag)
     case MSG_PATH:
     case MSG_HOSTNAME:
     case MSG_EXE:
+    case MSG_RUN:
     case MSG_RO:
     case MSG_RW: return true;
     default: return false;

@@ -77,7 +77,8 @@ enum msg_tag {
     MSG_GRACE = 13,    /* u32 milliseconds between TERM and KILL */
     MSG_SIGNO = 14,    /* u32 */
 
-    /* keeper->init only: from a client they are refused. Up to FILTER: the profile of an EXEC. */
+    /* keeper->init only: from a client they are refused. Up to FILTER, and RUN: an EXEC's profile.
+     */
     MSG_EXE = 15,    /* absolute path of the program: no search, argv[0] stays ARG's first */
     MSG_UID = 16,    /* u32: what USER must resolve to, else EPERM */
     MSG_CAPS = 17,   /* u64 bit set: the capabilities the command may have; absent: untouched */
@@ -88,6 +89,8 @@ enum msg_tag {
     MSG_PIDS = 22,   /* SETUP: u32, most processes and threads of all commands together */
     MSG_FILES = 23,  /* SETUP: u32, RLIMIT_NOFILE of every command: hard; soft at most 1024 */
     MSG_JOB = 24,    /* EXEC: u32, not 0: what the keeper calls this command on JOBS */
+    MSG_RUN =
+        25, /* list; EXEC: a file that may be executed, or a pattern over files; see PROTOCOL */
 };
 
 #define MSG_FILTER_MAX 4096u /* BPF_MAXINSNS, <linux/bpf_common.h> */
@@ -100,6 +103,7 @@ enum msg_flag {
     MSG_F_HANGUP = 1u << 4, /* EXEC: the command gets HUP, then KILL, when the requester goes */
     MSG_F_LOOSE = 1u << 5,  /* EXEC, keeper->init: a layer this guest kernel lacks is left out;
                                without it the EXEC is refused (EOPNOTSUPP) and names the layer */
+    MSG_F_ONCE = 1u << 6,   /* EXEC, keeper->init: once it runs, it executes nothing more */
 };
 
 /* ---- one frame ---- */

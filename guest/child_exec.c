@@ -7,6 +7,7 @@
  * execve.
  */
 #include "guest/child.h"
+#include "guest/programs.h"
 #include "guest/users.h"
 
 #include "base/io.h"
@@ -92,7 +93,7 @@ static char **make_env(const struct request *r, const struct user *u)
 }
 
 /* Tries each directory of PATH as execvp does, but never a shell for what is no program. */
-static int exec_in_path(char *const *argv, char *const *env)
+static int exec_in_path(const struct profile *p, char *const *argv, char *const *env)
 {
     const char *dir = lookup(env, "PATH");
     char path[4096];
@@ -103,11 +104,12 @@ static int exec_in_path(char *const *argv, char *const *env)
         int n = snprintf(path, sizeof(path), "%.*s%s%s", (int)len, dir, len ? "/" : "", argv[0]);
 
         if (n < (int)sizeof(path)) {
-            execve(path, argv, env);
-            if (errno == EACCES)
+            int code = programs_exec(p, path, argv, env);
+
+            if (code == EACCES)
                 verdict = EACCES;
-            else if (errno != ENOENT && errno != ENOTDIR)
-                return errno;
+            else if (code != ENOENT && code != ENOTDIR)
+                return code;
         }
         if (!dir[len])
             return verdict;
@@ -121,12 +123,11 @@ static int run(const struct request *r, char **env, struct err *e)
     int code;
 
     if (!strchr(name, '/')) {
-        code = exec_in_path(r->argv, env);
+        code = exec_in_path(&r->profile, r->argv, env);
         if (code == ENOENT)
             return err_set(e, code, "\"%.128s\" is not in PATH", name);
     } else {
-        execve(name, r->argv, env);
-        code = errno;
+        code = programs_exec(&r->profile, name, r->argv, env);
         if (code == ENOENT && access(name, F_OK) == 0)
             return err_set(e, code, "\"%.128s\": its interpreter is missing", name);
     }
@@ -145,7 +146,8 @@ static int confine(const struct request *r, int ruleset, struct err *e)
         return err_sys(e, "working directory \"%.128s\"", cwd);
     /* All are close-on-exec already; a mistake elsewhere must not reach a tool. */
     (void)syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
-    return profile_filter(&r->profile, e);
+    err = programs_close(&r->profile, e);
+    return err ? err : profile_filter(&r->profile, e);
 }
 
 static int become(const struct request *r, const struct child_io *io, const struct limits *all,
@@ -164,6 +166,8 @@ static int become(const struct request *r, const struct child_io *io, const stru
         err = set_stdio(r, io, &u, e);
     if (!err)
         err = landlock_make(&r->profile, &ruleset, e);
+    if (!err)
+        err = programs_prepare(&r->profile, e);
     /* Nothing is opened from here on: PID 1's descriptors, still ours, may be more than the limit.
      */
     if (!err)

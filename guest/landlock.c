@@ -10,17 +10,21 @@
  *     3  TRUNCATE                   6.2: before, a filter of our own refuses truncate(2)
  *     5  IOCTL_DEV                  6.10: before, an open device takes any ioctl
  */
-#include "guest/profile.h"
+#include "guest/programs.h"
 
 #include "base/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,8 +42,8 @@
 #define OF_ABI_1 (REFER - 1)
 #define OF_FILES (EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV)
 
-#define MAY_READ   (EXECUTE | READ_FILE | READ_DIR)
-#define MAY_CHANGE ((OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV) & ~(MAKE_CHAR | MAKE_BLOCK))
+#define MAY_READ   (READ_FILE | READ_DIR)
+#define MAY_CHANGE ((OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV) & ~(EXECUTE | MAKE_CHAR | MAKE_BLOCK))
 #define MAY_USE    (READ_FILE | WRITE_FILE | READ_DIR | IOCTL_DEV)
 
 /* What any program needs, and every profile with trees therefore has. */
@@ -85,9 +89,93 @@ static int allow(int ruleset, const char *path, uint64_t rights, bool links, str
                : 0;
 }
 
+/* ---- programs ---- */
+
+#define INTERPRETERS 4 /* one above another; the kernel follows five */
+
+static int allow_program(int ruleset, const char *path, unsigned depth, struct err *e);
+
+/* What executes it is executed too, by the kernel's own rules. */
+static int allow_interpreter(int ruleset, int fd, unsigned depth, struct err *e)
+{
+    char path[PROGRAMS_PATH];
+
+    programs_interpreter(fd, path);
+    return path[0] && depth < INTERPRETERS ? allow_program(ruleset, path, depth + 1, e) : 0;
+}
+
+static int allow_program(int ruleset, const char *path, unsigned depth, struct err *e)
+{
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct landlock_path_beneath_attr rule = { .allowed_access = EXECUTE, .parent_fd = fd };
+    struct stat st;
+
+    if (fd < 0) /* nothing is there to be executed */
+        return 0;
+    if (fstat(fd, &st))
+        return err_sys(e, "program \"%.128s\"", path);
+    if (!S_ISREG(st.st_mode))
+        return 0;
+    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0))
+        return err_sys(e, "Landlock: \"%.128s\"", path);
+    return allow_interpreter(ruleset, fd, depth, e);
+}
+
+static int allow_tree_of_programs(int ruleset, const char *pattern, size_t len, struct err *e)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%.*s", (int)len, pattern);
+    return allow(ruleset, path, EXECUTE, true, e);
+}
+
+/* * and ? of the host's patterns mean here what they mean there, but for names with a dot in front;
+ * its other characters mean themselves. */
+static int allow_pattern(int ruleset, const char *pattern, struct err *e)
+{
+    char quoted[2 * PATH_MAX];
+    size_t n = 0;
+    glob_t found;
+    int err = 0;
+
+    for (const char *p = pattern; *p && n + 2 < sizeof(quoted); p++) {
+        if (*p == '[' || *p == '\\')
+            quoted[n++] = '\\';
+        quoted[n++] = *p;
+    }
+    quoted[n] = '\0';
+    if (glob(quoted, GLOB_NOSORT, NULL, &found))
+        return 0; /* none, or none that can be seen */
+    for (size_t i = 0; i < found.gl_pathc && !err; i++)
+        err = allow_program(ruleset, found.gl_pathv[i], 0, e);
+    globfree(&found);
+    return err;
+}
+
+static int allow_programs(int ruleset, const struct profile *p, struct err *e)
+{
+    int err = p->exe && p->nrun ? allow_program(ruleset, p->exe, 0, e) : 0;
+
+    for (unsigned i = 0; i < p->nrun && !err; i++) {
+        size_t len = strlen(p->run[i]);
+
+        if (len > 3 && strcmp(p->run[i] + len - 3, "/**") == 0 && !memchr(p->run[i], '?', len) &&
+            !memchr(p->run[i], '*', len - 2))
+            err = allow_tree_of_programs(ruleset, p->run[i], len - 3, e);
+        else if (strpbrk(p->run[i], "*?"))
+            err = allow_pattern(ruleset, p->run[i], e);
+        else
+            err = allow_program(ruleset, p->run[i], 0, e);
+    }
+    return err;
+}
+
+/* ---- the rule set ---- */
+
 int landlock_make(const struct profile *p, int *ruleset, struct err *e)
 {
     struct landlock_ruleset_attr attr = { 0 };
+    const uint64_t execute = p->nrun ? 0 : EXECUTE;
     auto_fd int fd = -1;
     long abi;
     int err = 0;
@@ -105,9 +193,11 @@ int landlock_make(const struct profile *p, int *ruleset, struct err *e)
     for (unsigned i = 0; i < array_len(implied) && !err; i++)
         err = allow(fd, implied[i].path, implied[i].rights & attr.handled_access_fs, true, e);
     for (unsigned i = 0; i < p->nro && !err; i++)
-        err = allow(fd, p->ro[i], MAY_READ & attr.handled_access_fs, true, e);
+        err = allow(fd, p->ro[i], (MAY_READ | execute) & attr.handled_access_fs, true, e);
     for (unsigned i = 0; i < p->nrw && !err; i++)
-        err = allow(fd, p->rw[i], MAY_CHANGE & attr.handled_access_fs, false, e);
+        err = allow(fd, p->rw[i], (MAY_CHANGE | execute) & attr.handled_access_fs, false, e);
+    if (!err)
+        err = allow_programs(fd, p, e);
     if (!err)
         *ruleset = fd_steal(&fd);
     return err;
@@ -128,12 +218,8 @@ static int close_truncate(const struct profile *p, struct err *e)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    bool there;
-    int err = profile_seccomp(program, array_len(program), &there, e);
 
-    if (!err && !there && !p->loose)
-        err = err_set(e, EOPNOTSUPP, "this guest's kernel has no seccomp filters");
-    return err;
+    return profile_seccomp(p, program, array_len(program), e);
 }
 
 int landlock_apply(const struct profile *p, int ruleset, struct err *e)

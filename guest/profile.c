@@ -133,23 +133,18 @@ int profile_identity(const struct profile *p, const struct user *u, struct err *
     return p->has_caps ? keep_caps(u->uid, allowed, e) : 0;
 }
 
-int profile_seccomp(struct sock_filter *program, unsigned n, bool *there, struct err *e)
+int profile_seccomp(const struct profile *p, struct sock_filter *program, unsigned n, struct err *e)
 {
     struct sock_fprog f = { .len = (unsigned short)n, .filter = program };
 
-    /* Without filters the call is unknown, or its first operation is. */
-    *there = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL) && errno == EFAULT;
-    if (!*there)
-        return 0;
+    /* Without filters the call is unknown, or its first operation is. Not NULL: there may be a page
+     * at 0 (programs.h). */
+    if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, UINTPTR_MAX) || errno != EFAULT)
+        return p->loose ? 0 : err_set(e, EOPNOTSUPP, "this guest's kernel has no seccomp filters");
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &f) ? err_sys(e, "seccomp filter") : 0;
 }
 
 int profile_filter(const struct profile *p, struct err *e)
 {
-    bool there = true;
-    int err = p->nfilter ? profile_seccomp(p->filter, p->nfilter, &there, e) : 0;
-
-    if (!err && !there && !p->loose)
-        err = err_set(e, EOPNOTSUPP, "this guest's kernel has no seccomp filters");
-    return err;
+    return p->nfilter ? profile_seccomp(p, p->filter, p->nfilter, e) : 0;
 }

@@ -25,6 +25,7 @@ struct profile_limit {
 struct profile {
     bool present; /* any field below was given */
     bool loose;
+    bool once; /* nothing is executed after the command itself */
     bool has_uid, has_caps;
     uint32_t uid;    /* what the user must resolve to */
     uint64_t caps;   /* the most that it may have */
@@ -32,8 +33,9 @@ struct profile {
     struct profile_limit *limits;
     struct sock_filter *filter;
     const char **ro,
-        **rw; /* trees that may be read and executed, and those that may be changed too */
-    unsigned nlimits, nfilter, nro, nrw;
+        **rw;         /* trees that may be read and executed, and those that may be changed too */
+    const char **run; /* if any: in these trees no others may be executed (programs.h) */
+    unsigned nlimits, nfilter, nro, nrw, nrun;
 };
 
 /* Resource limits: what every command gets, then the profile's own. Before profile_identity. */
@@ -55,8 +57,8 @@ must_check int landlock_apply(const struct profile *p, int ruleset, struct err *
 /* The host's seccomp program: the last step before execve, which it must allow. */
 must_check int profile_filter(const struct profile *p, struct err *e);
 
-/* seccomp(2) with this program on the calling thread; also used where an old Landlock needs help.
- * False in *there when the kernel has no filters. */
-must_check int profile_seccomp(struct sock_filter *program, unsigned n, bool *there, struct err *e);
+/* seccomp(2) with this program on the calling thread: also what carrel-init itself adds. */
+must_check int profile_seccomp(const struct profile *p, struct sock_filter *program, unsigned n,
+                               struct err *e);
 
 #endif

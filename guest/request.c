@@ -11,11 +11,12 @@
 
 #define PROFILE                                                                                  \
     (BIT(MSG_EXE) | BIT(MSG_UID) | BIT(MSG_CAPS) | BIT(MSG_RLIMIT) | BIT(MSG_RO) | BIT(MSG_RW) | \
-     BIT(MSG_FILTER))
-#define LISTS (BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_RLIMIT) | BIT(MSG_RO) | BIT(MSG_RW))
+     BIT(MSG_FILTER) | BIT(MSG_RUN))
+#define LISTS \
+    (BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_RLIMIT) | BIT(MSG_RO) | BIT(MSG_RW) | BIT(MSG_RUN))
 #define TEXTS                                                                     \
     (BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_CWD) | BIT(MSG_USER) | BIT(MSG_PATH) | \
-     BIT(MSG_HOSTNAME) | BIT(MSG_EXE) | BIT(MSG_RO) | BIT(MSG_RW))
+     BIT(MSG_HOSTNAME) | BIT(MSG_EXE) | BIT(MSG_RO) | BIT(MSG_RW) | BIT(MSG_RUN))
 
 #define RLIMIT_BYTES 16u /* u32 which, u32 0, u64 value */
 
@@ -32,7 +33,8 @@ static const struct {
     { MSG_EXEC,
       BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_CWD) | BIT(MSG_USER) | BIT(MSG_FLAGS) | BIT(MSG_ROWS) |
           BIT(MSG_COLS) | BIT(MSG_TIMEOUT) | BIT(MSG_JOB) | PROFILE,
-      BIT(MSG_ARG), MSG_F_TTY | MSG_F_STDIN | MSG_F_MAIN | MSG_F_HANGUP | MSG_F_LOOSE },
+      BIT(MSG_ARG),
+      MSG_F_TTY | MSG_F_STDIN | MSG_F_MAIN | MSG_F_HANGUP | MSG_F_LOOSE | MSG_F_ONCE },
     { MSG_PUT, BIT(MSG_PATH) | BIT(MSG_USER) | BIT(MSG_FLAGS), BIT(MSG_PATH), MSG_F_NOBODY },
     { MSG_GET, BIT(MSG_PATH), BIT(MSG_PATH), 0 },
     { MSG_POWEROFF, BIT(MSG_GRACE), 0, 0 },
@@ -41,8 +43,8 @@ static const struct {
 
 /* What the request needs room for, found before anything is copied. */
 struct room {
-    size_t texts, limits, filter; /* bytes, elements, elements */
-    size_t argc, envc, ro, rw;    /* each list with a NULL at its end */
+    size_t texts, limits, filter;   /* bytes, elements, elements */
+    size_t argc, envc, ro, rw, run; /* each list with a NULL at its end */
 };
 
 static int measure(const struct msg_frame *m, struct room *r, struct err *e)
@@ -51,12 +53,13 @@ static int measure(const struct msg_frame *m, struct room *r, struct err *e)
     uint32_t pos = 0;
     int more;
 
-    *r = (struct room){ .argc = 1, .envc = 1, .ro = 1, .rw = 1 };
+    *r = (struct room){ .argc = 1, .envc = 1, .ro = 1, .rw = 1, .run = 1 };
     while ((more = msg_next_field(m, &pos, &f)) > 0) {
         r->argc += f.tag == MSG_ARG;
         r->envc += f.tag == MSG_ENV;
         r->ro += f.tag == MSG_RO;
         r->rw += f.tag == MSG_RW;
+        r->run += f.tag == MSG_RUN;
         r->limits += f.tag == MSG_RLIMIT;
         r->filter += f.tag == MSG_FILTER ? f.len / sizeof(struct sock_filter) : 0;
         r->texts += (size_t)f.len + 1;
@@ -68,7 +71,7 @@ static int measure(const struct msg_frame *m, struct room *r, struct err *e)
 static char *take_block(struct request *out, const struct room *r)
 {
     const size_t limits = r->limits * sizeof(*out->profile.limits);
-    const size_t lists = (r->argc + r->envc + r->ro + r->rw) * sizeof(char *);
+    const size_t lists = (r->argc + r->envc + r->ro + r->rw + r->run) * sizeof(char *);
     const size_t filter = r->filter * sizeof(struct sock_filter);
 
     out->block = calloc(1, limits + lists + filter + r->texts);
@@ -79,7 +82,8 @@ static char *take_block(struct request *out, const struct room *r)
     out->envp = out->argv + r->argc;
     out->profile.ro = (const char **)(out->envp + r->envc);
     out->profile.rw = out->profile.ro + r->ro;
-    out->profile.filter = (struct sock_filter *)(void *)(out->profile.rw + r->rw);
+    out->profile.run = out->profile.rw + r->rw;
+    out->profile.filter = (struct sock_filter *)(void *)(out->profile.run + r->run);
     return out->block + limits + lists + filter;
 }
 
@@ -124,6 +128,7 @@ static int take_text(struct request *r, char *text, const struct msg_field *f, s
     case MSG_EXE: return take_path(f, text, "program", &p->exe, e);
     case MSG_RO: return take_path(f, text, "tree", &p->ro[p->nro++], e);
     case MSG_RW: return take_path(f, text, "tree", &p->rw[p->nrw++], e);
+    case MSG_RUN: return take_path(f, text, "program", &p->run[p->nrun++], e);
     case MSG_USER: r->user = text; return 0;
     default: /* MSG_HOSTNAME; it goes into /etc/hosts, so it must be one word */
         if (f->len == 0 || f->len >= HOSTNAME_BYTES || text[strspn(text, name_chars)])
@@ -196,7 +201,7 @@ static int take_fields(const struct msg_frame *m, struct request *r, unsigned ki
     uint32_t pos = 0, seen = 0;
 
     while (msg_next_field(m, &pos, &f) > 0) {
-        if (f.tag > MSG_JOB || !(kinds[kind].allowed & BIT(f.tag)))
+        if (f.tag > MSG_RUN || !(kinds[kind].allowed & BIT(f.tag)))
             return err_set(e, EINVAL, "request %d may not have field %d", m->type, f.tag);
         if (seen & BIT(f.tag) & ~LISTS)
             return err_set(e, EINVAL, "request %d has field %d twice", m->type, f.tag);
@@ -215,7 +220,8 @@ static int take_fields(const struct msg_frame *m, struct request *r, unsigned ki
         return err_set(e, EINVAL, "request %d lacks a field", m->type);
     if (r->flags & ~kinds[kind].flags)
         return err_set(e, EINVAL, "request %d: unknown flags 0x%x", m->type, r->flags);
-    r->profile.present = seen & PROFILE;
+    r->profile.once = r->flags & MSG_F_ONCE;
+    r->profile.present = (seen & PROFILE) || r->profile.once;
     r->profile.has_uid = seen & BIT(MSG_UID);
     r->profile.has_caps = seen & BIT(MSG_CAPS);
     r->profile.loose = r->flags & MSG_F_LOOSE;

@@ -288,17 +288,18 @@ static void add_limit(struct msg_builder *b, uint32_t which, uint64_t value)
     msg_add(b, MSG_RLIMIT, body, sizeof(body));
 }
 
-/* A rule that gives the whole tree to write has nothing for Landlock to hold back; a domain would
- * only take mounts from a command that the rule lets make them. */
-static bool has_everything(const struct tool_profile *t)
+/* A rule that gives the whole tree to write, and every program in it, has nothing for Landlock to
+ * hold back; a domain would only take mounts from a command that the rule lets make them. */
+static bool has_everything(const struct tool_profile *t, const struct programs *run)
 {
-    for (uint32_t i = 0; i < t->ntrees; i++)
+    for (uint32_t i = 0; i < t->ntrees && run->any; i++)
         if (t->trees[i].write && strcmp(t->trees[i].path, "/") == 0)
             return true;
     return false;
 }
 
-static void add_profile(struct msg_builder *b, const struct tool_profile *t)
+static void add_profile(struct msg_builder *b, const struct tool_profile *t,
+                        const struct programs *run)
 {
     for (uint32_t i = 0; i < t->set.n; i++) {
         char line[4096];
@@ -314,8 +315,10 @@ static void add_profile(struct msg_builder *b, const struct tool_profile *t)
     add_limit(b, RLIMIT_AS, t->as);
     add_limit(b, RLIMIT_FSIZE, t->fsize);
     add_limit(b, RLIMIT_NOFILE, t->nofile);
-    for (uint32_t i = 0; i < t->ntrees && !has_everything(t); i++)
+    for (uint32_t i = 0; i < t->ntrees && !has_everything(t, run); i++)
         msg_add_text(b, t->trees[i].write ? MSG_RW : MSG_RO, t->trees[i].path);
+    for (uint32_t i = 0; i < run->paths.n && !run->any; i++)
+        msg_add_text(b, MSG_RUN, run->paths.v[i]);
     msg_add(b, MSG_FILTER, t->filter.prog, t->filter.len * sizeof(*t->filter.prog));
 }
 
@@ -331,8 +334,9 @@ static bool is_set(const struct tool_profile *t, const uint8_t *env, size_t len)
     return false;
 }
 
-int exec_complete(const struct tool_profile *t, const struct exec_answer *answer, bool loose,
-                  struct msg_builder *b, struct err *e)
+int exec_complete(const struct tool_profile *t, const struct programs *run,
+                  const struct exec_answer *answer, bool loose, struct msg_builder *b,
+                  struct err *e)
 {
     struct msg_builder *old = malloc(sizeof(*old));
     const uint8_t path[] = { 'P', 'A', 'T', 'H' };
@@ -355,13 +359,13 @@ int exec_complete(const struct tool_profile *t, const struct exec_answer *answer
             flags = 0;
     }
     free(old);
-    msg_add_u32(b, MSG_FLAGS, flags | (loose ? MSG_F_LOOSE : 0u));
+    msg_add_u32(b, MSG_FLAGS, flags | (loose ? MSG_F_LOOSE : 0u) | (run->none ? MSG_F_ONCE : 0u));
     if (!exe && is_set(t, path, sizeof(path))) /* a PATH that was not asked about */
         exe = answer->request.v[EXEC_PATH].s;
     if (exe)
         msg_add_text(b, MSG_EXE, exe);
     msg_add_u32(b, MSG_UID, answer->uid);
-    add_profile(b, t);
+    add_profile(b, t, run);
     return b->overflow ? err_set(e, E2BIG,
                                  "the command, its environment and its profile are longer than %u "
                                  "bytes",

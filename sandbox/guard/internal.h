@@ -4,6 +4,7 @@
 
 #include "policies/decide.h"
 #include "policies/profile.h"
+#include "policies/programs.h"
 #include "sandbox/audit/log.h"
 #include "sandbox/guard/dossier.h"
 #include "sandbox/guard/family.h"
@@ -95,7 +96,8 @@ struct request exec_held(struct arena *a, const struct command *c,
 
 /* Writes the request anew with the profile of the command that allowed it, its filter compiled.
  * loose: layers that the guest's kernel lacks may be left out. -E2BIG: no room. */
-must_check int exec_complete(const struct tool_profile *t, const struct exec_answer *answer,
-                             bool loose, struct msg_builder *b, struct err *e);
+must_check int exec_complete(const struct tool_profile *t, const struct programs *run,
+                             const struct exec_answer *answer, bool loose, struct msg_builder *b,
+                             struct err *e);
 
 #endif

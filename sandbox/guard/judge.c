@@ -1,6 +1,7 @@
 /* judge.c - each request decided, recorded, and completed. */
 #include "sandbox/guard/internal.h"
 
+#include "policies/load.h"
 #include "policies/points.h"
 #include "policies/words.h"
 #include "sandbox/confine/compile.h"
@@ -135,18 +136,49 @@ static void complete_user(const struct exec_ask *ask, const struct exec_answer *
     msg_add_text(b, MSG_USER, user);
 }
 
-/* What it gets goes into the books, to be asked about again. */
-static void hold(struct guard *g, struct arena *a, const struct exec_answer *answer)
+/* What it gets goes into the books, to be asked about again: the point, then a line for each
+ * program that it may execute ("+" for those that are anywhere, "-" when it may execute no more).
+ */
+static void hold(struct guard *g, const struct request *held, const struct programs *run)
 {
-    const struct command *c = command_of(g->policy, answer->decision.rule);
-
     text_fini(&g->held);
     g->held = TEXT_INIT;
-    if (c) {
-        const struct request held = exec_held(a, c, answer);
+    point_print(held, &g->held);
+    text_add(&g->held, "\n%s", run->any ? "+" : run->none ? "-" : "=");
+    for (uint32_t i = 0; i < run->paths.n; i++)
+        text_add(&g->held, "\n%s", run->paths.v[i]);
+}
 
-        point_print(&held, &g->held);
+/* The same back. */
+static const char *read_held(struct arena *a, const char *held, struct request *q,
+                             struct programs *run)
+{
+    size_t len = strcspn(held, "\n");
+    const char *why = point_parse_line(a, arena_copy(a, held, len), q), *p = held + len;
+
+    *run = (struct programs){ .any = p[0] && p[1] == '+', .none = p[0] && p[1] == '-' };
+    for (p += strlen("\n+"); !why && *p; p += len) {
+        len = strcspn(++p, "\n");
+        texts_add(a, &run->paths, arena_copy(a, p, len));
     }
+    return why;
+}
+
+/* A command that may run gets what its rule gives. */
+static int give(struct guard *g, struct arena *a, const struct exec_answer *answer,
+                struct msg_builder *b, struct err *e)
+{
+    const struct tool_profile *t = tool_of(g, answer->decision.rule, e);
+    const struct command *c = command_of(g->policy, answer->decision.rule);
+    struct programs run;
+    struct request held;
+
+    if (!t || !c)
+        return -e->code;
+    programs_of(a, g->policy, c, &run);
+    held = exec_held(a, c, answer);
+    hold(g, &held, &run);
+    return exec_complete(t, &run, answer, g->policy->require.landlock != REQUIRE_REQUIRED, b, e);
 }
 
 static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
@@ -169,12 +201,8 @@ static int judge_exec(struct guard *g, struct msg_builder *b, struct err *e)
         g->unsure = false;
     }
     if (!err && answer.decision.allowed) {
-        const struct tool_profile *t = tool_of(g, answer.decision.rule, e);
-
-        hold(g, &a, &answer);
         complete_user(&ask, &answer, b);
-        err = t ? exec_complete(t, &answer, g->policy->require.landlock != REQUIRE_REQUIRED, b, e)
-                : -e->code;
+        err = give(g, &a, &answer, b, e);
     }
     arena_fini(&a);
     return err;
@@ -244,27 +272,45 @@ static void speak(struct arena *a, const char *asked, const struct request *held
     point_print(&q, out);
 }
 
+/* The rule that would let it start now lets it execute all that it may, too. */
+static bool runs_no_more(struct guard *g, struct arena *a, const struct decision *d,
+                         const struct programs *had)
+{
+    const struct command *c = d->rule ? command_of(g->policy, d->rule) : NULL;
+    struct programs now;
+
+    if (!c)
+        return false;
+    programs_of(a, g->policy, c, &now);
+    return programs_within(had, &now);
+}
+
 bool guard_still(struct guard *g, const char *asked, const char *held, struct err *why)
 {
     struct arena a = ARENA_INIT;
     struct request q;
+    struct programs run;
     struct decision d = { .grade = 'H', .failed = -1 };
     struct text says = TEXT_INIT, object = TEXT_INIT;
-    bool known = !g->outgrown && !point_parse_line(&a, held ? held : asked, &q);
+    bool known =
+        !g->outgrown && !(held ? read_held(&a, held, &q, &run) : point_parse_line(&a, asked, &q));
     bool still = false;
 
     if (known) {
         d = q.space == SPACE_FILE ? decide_tree(g->rules, &q) : decide(g->rules, &q);
+        if (d.allowed && held && !runs_no_more(g, &a, &d, &run))
+            text_add(&says, "%s lets it execute fewer programs now", d.rule->id);
+        d.allowed = d.allowed && !says.len;
         still = d.allowed || g->policy->mode != MODE_ENFORCE;
     }
     if (!d.allowed) {
         speak(&a, asked, held && known ? &q : NULL, &d, &object);
         (void)!guard_record(g, AUDIT_DENY, strncmp(asked, "file", 4) ? "exec" : "file", d.rule,
                             d.grade, text_str(&object), NULL);
-        if (known)
-            decision_line(g->rules, &q, &d, &says);
-        else
+        if (!known)
             text_add(&says, "no sound policy is in force");
+        else if (!says.len)
+            decision_line(g->rules, &q, &d, &says);
         err_set(why, EACCES, "%s", text_str(&says));
     }
     text_fini(&says);

@@ -24,7 +24,7 @@ tools:
   commands:
     - {id: echo, exec: {path: /bin/echo}, user: 0, argv: [{allow: [hello]}], env: {allow: [PATH, HOME, "A*"]}, paths: {ro: [/]}}
     - {id: sleep, exec: {path: /bin/sleep}, user: 0, argv: [{allow: [{any: {count: 1}}]}], env: {allow: ["*"]}, paths: {ro: [/]}}
-    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [-c, {any: {count: 1}}]}], env: {allow: ["*"], set: {FROM: policy}}, paths: {ro: [/], rw: [/tmp]}, rlimits: {fsize: 1MiB}}
+    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [-c, {any: {count: 1}}]}], env: {allow: ["*"], set: {FROM: policy}}, paths: {ro: [/], rw: [/tmp]}, rlimits: {fsize: 1MiB}, spawn: [sh]}
 Y
 }
 
@@ -177,7 +177,7 @@ broad() { # the rest of a rule's list
 }
 
 @test "p10: a narrower policy takes hold at once, also of what runs" {
-    { broad wide; printf '    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}}\n'; } >"$WORK/wide.yaml"
+    { broad wide; printf '    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}, spawn: [sh]}\n'; } >"$WORK/wide.yaml"
     broad narrow >"$WORK/narrow.yaml"
     carrel run -q -d --name n -p "$WORK/wide.yaml" mini -- sleep 100 </dev/null
     pids=()
@@ -204,7 +204,7 @@ broad() { # the rest of a rule's list
 }
 
 @test "p10: what a command left behind goes with its rule, and what has too much goes too" {
-    { broad wide; printf '    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}}\n    - {id: ps, exec: {path: /bin/ps}, user: 0, env: {allow: ["*"]}, paths: {ro: [/]}}\n    - {id: cat, exec: {path: /bin/cat}, user: 0, env: {allow: ["*"]}, paths: {ro: [/], rw: [/tmp]}}\n'; } >"$WORK/wide.yaml"
+    { broad wide; printf '    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [{any: {count: 0..9}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}, spawn: [sh]}\n    - {id: ps, exec: {path: /bin/ps}, user: 0, env: {allow: ["*"]}, paths: {ro: [/]}}\n    - {id: cat, exec: {path: /bin/cat}, user: 0, env: {allow: ["*"]}, paths: {ro: [/], rw: [/tmp]}}\n'; } >"$WORK/wide.yaml"
     # cat may write less, sh is not there any more
     sed '/id: sh/d; s|, rw: \[/tmp\]||' "$WORK/wide.yaml" >"$WORK/narrow.yaml"
     carrel run -q -d --name d -p "$WORK/wide.yaml" mini -- sleep 100 </dev/null
@@ -227,6 +227,22 @@ broad() { # the rest of a rule's list
     logs | grep '"kind":"exec.end"' | grep -q 'left behind: denied'
     logs | grep '"kind":"exec.end"' | grep -q 'rw is not in'
     logs | grep '"decision":"deny"' | grep -q 'exec --path /bin/cat .*--rw /tmp'
+}
+
+@test "c06: a command starts what its rule names, and itself only where it says so" {
+    policy spawn.yaml <<'Y'
+tools:
+  commands:
+    - {id: alone, exec: {path: /bin/ash}, user: 0, argv: [{allow: [-c, {any: {count: 1}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/tmp]}}
+    - {id: sh, exec: {path: /bin/sh}, user: 0, argv: [{allow: [-c, {any: {count: 1}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/tmp]}, spawn: [sh]}
+Y
+    carrel run -q -d --name c -p "$WORK/spawn.yaml" mini -- sh -c 'sleep 100' </dev/null
+    # cp and chmod are busybox too; a script of its own is not
+    [ "$(carrel exec c -- sh -c 'cp /bin/busybox /tmp/x; echo "#!/bin/sh" >/tmp/s; chmod 755 /tmp/x /tmp/s; ls -d /tmp; /tmp/x true || echo no; /tmp/s || echo no' 2>/dev/null </dev/null)" = $'/tmp\nno\nno' ]
+    for what in /bin/ls /bin/ash /proc/self/root/bin/ls /proc/self/exe /tmp/x /tmp/s; do
+        [ "$(carrel exec c -- ash -c "$what 2>/dev/null || echo no" </dev/null)" = no ]
+    done
+    carrel rm -f c
 }
 
 @test "p11: a broken policy leaves nothing allowed, until a sound one comes" {

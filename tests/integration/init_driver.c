@@ -686,6 +686,7 @@ static const struct init_test usual[] = {
     { "profile: identity and capabilities", profile_identity },
     { "profile: the program", profile_program },
     { "C06 profile: trees", profile_trees },
+    { "C06 profile: programs", profile_programs },
     { "profile: filter", profile_filter },
     { "profile: resource limits", profile_limits },
     { "profile: setuid gives nothing", profile_setuid },

@@ -7,8 +7,12 @@
  *     probe ids               real and effective uid
  *     probe fork N            how many of N processes could be, at most N; they end with it
  *     probe hold N            the same, and they stay until stdin ends
+ *     probe start DIR         which ways there are to execute a program; see init_start.c
+ *     probe nothing
  *     probe files             how many descriptors could be open
  */
+#include "tests/integration/init_start.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -296,6 +300,10 @@ int main(int argc, char **argv)
 
     if (strcmp(verb, "closed") == 0)
         return closed();
+    if (strcmp(verb, "nothing") == 0)
+        return 0;
+    if (strcmp(verb, "start") == 0 && argc == 3)
+        return start_programs(argv[2]);
     if (strcmp(verb, "ids") == 0)
         return printf("%d %d\n", (int)getuid(), (int)geteuid()) < 0;
     if (strcmp(verb, "errno") == 0 && argc == 4) {

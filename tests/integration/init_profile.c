@@ -183,6 +183,48 @@ void profile_trees(void)
     script("rm -r /x /workspace/way", NULL, "");
 }
 
+static void add_once(struct msg_builder *b)
+{
+    msg_add_text(b, MSG_EXE, "/bin/probe");
+    msg_add_text(b, MSG_RO, "/");
+    msg_add_text(b, MSG_RW, "/tmp");
+    msg_add_text(b, MSG_RUN, "/bin/probe");
+}
+
+static void add_itself(struct msg_builder *b)
+{
+    add_once(b);
+    msg_add_u64(b, MSG_CAPS, ~0ull & ~(1ull << CAP_SYS_ADMIN));
+}
+
+static void add_two(struct msg_builder *b)
+{
+    add_itself(b);
+    msg_add_text(b, MSG_RUN, "/b?n/busy*");
+}
+
+static void starts(uint32_t flags, void (*add)(struct msg_builder *b), const char *which)
+{
+    struct client_result r;
+
+    run((const char *const[]){ "probe", "start", "/tmp", NULL }, NULL, flags, add, &r);
+    is_exit(&r, MSG_EXITED, 0);
+    expect(strcmp((char *)r.out, which) == 0, "\"%s\" worked, not \"%s\"", (char *)r.out, which);
+    client_result_fini(&r);
+    script("rm -f /tmp/link /tmp/hard /tmp/copy /tmp/script", NULL, "");
+}
+
+/* C06, as root: the same program by another name, a copy, an interpreter's argument, memory. */
+void profile_programs(void)
+{
+    starts(MSG_F_ONCE, add_once, ".\n");
+    starts(0, add_itself, "itself .\n");
+    starts(0, add_two, "name proc-root symlink descriptor itself .\n");
+    starts(0, NULL,
+           "name proc-root symlink hard-link copy script descriptor memory memory-name no-name "
+           "itself .\n");
+}
+
 void profile_filter(void)
 {
     struct client_result r;

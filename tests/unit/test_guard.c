@@ -191,7 +191,8 @@ static const char *sent(struct asking *a, const char *env, const char *also, uin
     assert_int_equal(exec_read(&a->arena, b, &ask, &e), 0);
     exec_decide(&a->arena, a->rules, &ask, &a->answer);
     assert_true(a->answer.decision.allowed);
-    assert_int_equal(exec_complete(t, &a->answer, false, b, &e), 0);
+    assert_int_equal(exec_complete(t, &(struct programs){ .any = true }, &a->answer, false, b, &e),
+                     0);
     m = (struct msg_frame){ .type = MSG_EXEC, .len = b->len, .body = b->bytes + MSG_HEADER };
     while (!found && msg_next_field(&m, &pos, &f) > 0)
         if (f.tag == tag && f.len >= strlen(begins) && !memcmp(f.at, begins, strlen(begins)))

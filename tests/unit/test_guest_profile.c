@@ -3,9 +3,10 @@
  * guest/profile.h makes of a process. The latter in children, as root, on whatever kernel runs the
  * tests; a layer that it lacks is said and passed over.
  */
-#include "guest/profile.h"
+#include "guest/programs.h"
 #include "tests/unit/requests.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -252,7 +253,7 @@ static void r04_out_of_place(void **state)
 
     (void)state;
     for (size_t i = 0; i < array_len(types); i++)
-        for (int tag = MSG_EXE; tag <= MSG_JOB; tag++) {
+        for (int tag = MSG_EXE; tag <= MSG_RUN; tag++) {
             bool mine = types[i] == (tag == MSG_PIDS || tag == MSG_FILES ? MSG_SETUP : MSG_EXEC);
 
             msg_begin(&b, types[i]);
@@ -260,7 +261,7 @@ static void r04_out_of_place(void **state)
                 msg_add_text(&b, MSG_ARG, "ls");
             if (types[i] == MSG_PUT || types[i] == MSG_GET)
                 msg_add_text(&b, MSG_PATH, "/tmp");
-            if (tag == MSG_UID || tag >= MSG_PIDS)
+            if (tag == MSG_UID || (tag >= MSG_PIDS && tag <= MSG_JOB))
                 msg_add_u32(&b, (enum msg_tag)tag, 7);
             else if (tag == MSG_CAPS || tag == MSG_FILTER)
                 msg_add(&b, (enum msg_tag)tag, nop, 8);
@@ -380,11 +381,15 @@ static int confine(const struct profile *p, uid_t uid, struct err *e)
     all.files = 100;
     err = landlock_make(p, &ruleset, e);
     if (!err)
+        err = programs_prepare(p, e);
+    if (!err)
         err = profile_limits(p, &all, e);
     if (!err)
         err = profile_identity(p, &u, e);
     if (!err)
         err = landlock_apply(p, ruleset, e);
+    if (!err)
+        err = programs_close(p, e);
     return err ? err : profile_filter(p, e);
 }
 
@@ -764,6 +769,128 @@ static int tree_errors(void *arg)
     return 0;
 }
 
+static char sh[] = "sh", dash_c[] = "-c";
+
+/* C06: on the command's own, with a loader, where programs have one. */
+static int runs_once(void *arg)
+{
+    static char script[] =
+        "/bin/true 2>/dev/null && exit 1; exec 2>/dev/null; (exec /bin/sh -c :) && exit 2;"
+        "for l in /lib64/ld-linux-x86-64.so.2 /lib/ld-musl-x86_64.so.1; do"
+        "  $l /bin/true && exit 3; done; exit 42";
+    const char *ro[] = { "/" }, *rw[] = { in_dir("rw") };
+    struct profile p = {
+        .present = true, .has_caps = true, .ro = ro, .nro = 1, .rw = rw, .nrw = 1, .once = true
+    };
+    struct err e = ERR_INIT;
+
+    (void)arg;
+    TRY(confine(&p, AGENT, &e) == 0);
+    TRY(execl("/bin/sh", "sh", "-c", script, (char *)NULL) && errno == EPERM);
+    TRY(programs_exec(&p, "/not/there", (char *[]){ NULL }, environ) == ENOENT);
+    return programs_exec(&p, "/bin/sh", (char *[]){ sh, dash_c, script, NULL }, environ);
+}
+
+/* Those of the list, and what the kernel needs to start them. */
+static int runs_some(void *arg)
+{
+    static char script[] =
+        "/usr/bin/env -i /bin/sh -c 'exit 0' || exit 1; exec 2>/dev/null; /bin/true && exit 2;"
+        "/proc/self/root/bin/true && exit 3; cp /bin/true . && exit 4;"
+        "while read -r x; do printf '%s\n' \"$x\"; done </dev/null; exit 42";
+    const char *ro[] = { "/" }, *rw[] = { in_dir("rw") };
+    const char *run[] = { "/usr/bin/en?", "/not/there", "/bin/sh" };
+    struct profile p = { .present = true,
+                         .has_caps = true,
+                         .ro = ro,
+                         .nro = 1,
+                         .rw = rw,
+                         .nrw = 1,
+                         .run = run,
+                         .nrun = 3 };
+    struct err e = ERR_INIT;
+
+    (void)arg;
+    TRY(confine(&p, AGENT, &e) == 0);
+    TRY(syscall(SYS_memfd_create, "x", 0u) < 0 && errno == EPERM);
+    return programs_exec(&p, "/bin/sh", (char *[]){ sh, dash_c, script, NULL }, environ);
+}
+
+static void c06_programs(void **state)
+{
+    (void)state;
+    need_root();
+    assert_int_equal(in_child(runs_once, NULL), 42);
+    need_landlock();
+    assert_int_equal(in_child(runs_some, NULL), 42);
+}
+
+static void has_interpreter(const void *bytes, size_t len, const char *expect)
+{
+    char path[PROGRAMS_PATH] = "untouched";
+    int fd = open(in_dir("rw"), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, len), len);
+    programs_interpreter(fd, path);
+    assert_string_equal(path, expect);
+    close(fd);
+}
+
+/* What a tool may have written is read here with root's rights: bounded, whatever it says. */
+static void interpreters(void **state)
+{
+    struct {
+        Elf64_Ehdr h;
+        Elf64_Phdr ph[2];
+        char path[5000];
+    } x = { .h = { .e_ident = ELFMAG,
+                   .e_phoff = sizeof(x.h),
+                   .e_phnum = 2,
+                   .e_phentsize = sizeof(x.ph[0]) },
+            .ph = { { .p_type = PT_LOAD },
+                    { .p_type = PT_INTERP, .p_offset = offsetof(typeof(x), path), .p_filesz = 7 } },
+            .path = "/ld.so" };
+    char script[300] = "#!/bin/sh";
+
+    (void)state;
+    x.h.e_ident[EI_CLASS] = ELFCLASS64;
+    has_interpreter(&x, sizeof(x), "/ld.so");
+    x.ph[1].p_filesz = 4; /* no NUL of its own */
+    has_interpreter(&x, sizeof(x), "/ld");
+    for (unsigned i = 0; i < 7; i++) {
+        typeof(x) bad = x;
+
+        if (i == 0)
+            bad.ph[1].p_filesz = 5000;
+        else if (i == 1)
+            bad.ph[1].p_filesz = UINT64_MAX;
+        else if (i == 2)
+            bad.ph[1].p_offset = UINT64_MAX - 3;
+        else if (i == 3)
+            bad.h.e_phoff = UINT64_MAX - 55;
+        else if (i == 4)
+            bad.h.e_phentsize = 0;
+        else if (i == 5)
+            bad.path[0] = 'l'; /* below wherever */
+        else
+            bad.ph[1].p_filesz = 0;
+        has_interpreter(&bad, sizeof(bad), "");
+    }
+    x.h.e_phnum = UINT16_MAX;
+    x.ph[1].p_type = PT_LOAD;
+    has_interpreter(&x, sizeof(x), "");
+    has_interpreter(script, 9, "/bin/sh");
+    has_interpreter("#! \t/bin/sh -eu\n", 17, "/bin/sh");
+    has_interpreter("#!sh\n", 5, "");
+    has_interpreter("#!/x\n/y", 7, "/x");
+    memset(script + 3, 'a', sizeof(script) - 3); /* longer than the kernel reads */
+    script[2] = '/';
+    has_interpreter(script, sizeof(script), "");
+    has_interpreter("#!", 2, "");
+    has_interpreter("", 0, "");
+}
+
 static void strange_trees(void **state)
 {
     (void)state;
@@ -834,7 +961,7 @@ static int lacking(void *arg)
     const char *ro[] = { "/usr" };
     struct profile p = { .present = true, .loose = l->loose };
     struct err e = ERR_INIT;
-    bool there;
+    const struct profile strict = { 0 };
 
     if (l->call == SYS_seccomp) {
         p.filter = program;
@@ -844,7 +971,7 @@ static int lacking(void *arg)
         p.nro = 1;
     }
     TRY(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    TRY(profile_seccomp(lacks, array_len(lacks), &there, &e) == 0 && there);
+    TRY(profile_seccomp(&strict, lacks, array_len(lacks), &e) == 0);
     if (l->loose) {
         TRY(confine(&p, AGENT, &e) == 0);
         TRY(getuid() == AGENT && opens("/etc/passwd", O_RDONLY) == 0);
@@ -887,6 +1014,8 @@ int main(void)
         cmocka_unit_test(trees),
         cmocka_unit_test(root_to_read),
         cmocka_unit_test(programs),
+        cmocka_unit_test(c06_programs),
+        cmocka_unit_test(interpreters),
         cmocka_unit_test(strange_trees),
         cmocka_unit_test(system_calls),
         cmocka_unit_test(h15_missing_layers),

@@ -377,6 +377,51 @@ static void p10_what_has_more_than_it_would_get_is_ended(void **s)
     expect_gone();
 }
 
+static void apply_rules(const char *file, const char *rules)
+{
+    static char text[1024];
+    struct client *c;
+
+    snprintf(text, sizeof(text),
+             "carrel: 1\nname: test\nlimits: {wall: 1h, idle: 1h}\ntools:\n  commands:\n%s", rules);
+    rig.policy = text;
+    if (rig.box < 0)
+        return; /* the first: it is not there yet */
+    keep_policy_as(file);
+    c = ask(MSG_POLICY);
+    expect(c, MSG_DONE);
+    expect_close(c);
+}
+
+/* P10: the rule that it may start programs of names fewer of them. */
+static void p10_what_may_execute_fewer_programs_is_ended(void **s)
+{
+    static const char rest[] = "argv: [{allow: [{any: {count: 0..256}}]}], env: {allow: [\"*\"]}, "
+                               "user: 0, paths: {ro: [/], rw: [/]}";
+    char wide[640], narrow[640];
+
+    (void)s;
+    snprintf(wide, sizeof(wide),
+             "    - {id: all, exec: {path: \"/bin/*\"}, spawn: [x], %s}\n"
+             "    - {id: x, exec: {path: \"/x/*\"}, %s}\n",
+             rest, rest);
+    snprintf(narrow, sizeof(narrow),
+             "    - {id: all, exec: {path: \"/bin/*\"}, spawn: [x], %s}\n"
+             "    - {id: x, exec: {path: \"/x/y*\"}, %s}\n",
+             rest, rest);
+    apply_rules(NULL, wide);
+    rig_start(false, NULL, false);
+    hang_up(exec_started("wait", 0));
+    apply_rules(DOSSIER_NEXT, wide);
+    assert_int_equal(waiting_in_guest(), 1);
+    apply_rules(DOSSIER_NEXT, narrow);
+    while (waiting_in_guest() > 0)
+        ;
+    log_has("fewer programs");
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
 /* P10: the guest's kernel is the one to end it; one that does not is ended itself. */
 static void p10_a_guest_that_ends_nothing(void **s)
 {
@@ -631,6 +676,7 @@ int main(void)
         RIG_TEST(p10_detached_commands_are_ended_too),
         RIG_TEST(p10_what_a_command_left_behind_is_ended),
         RIG_TEST(p10_what_has_more_than_it_would_get_is_ended),
+        RIG_TEST(p10_what_may_execute_fewer_programs_is_ended),
         RIG_TEST(p10_a_guest_that_ends_nothing),
         RIG_TEST(r07_a_job_that_is_said_to_be_gone),
         RIG_TEST(r11_commands_that_leave_too_much_behind),
