@@ -8,6 +8,7 @@
 #ifndef GUEST_CHILD_H
 #define GUEST_CHILD_H
 
+#include "guest/origin.h"
 #include "guest/request.h"
 
 /* The child's ends, close-on-exec; -1: /dev/null. With a terminal all three are its slave. */
@@ -18,7 +19,7 @@ struct child_io {
 
 /* EXEC: becomes the command, in a session of its own, under its profile. */
 _Noreturn void child_exec(const struct request *r, const struct child_io *io,
-                          const struct limits *all);
+                          const struct limits *all, const struct origin *o);
 
 /* PUT and GET: unpacks from in, or packs to out, then writes its struct err (code 0: success). */
 _Noreturn void child_transfer(const struct request *r, const struct child_io *io);

@@ -151,7 +151,7 @@ static int confine(const struct request *r, int ruleset, struct err *e)
 }
 
 static int become(const struct request *r, const struct child_io *io, const struct limits *all,
-                  struct err *e)
+                  const struct origin *o, struct err *e)
 {
     int ruleset = -1; /* close-on-exec; the process ends or becomes another */
     struct user u;
@@ -165,7 +165,9 @@ static int become(const struct request *r, const struct child_io *io, const stru
     if (!err)
         err = set_stdio(r, io, &u, e);
     if (!err)
-        err = landlock_make(&r->profile, &ruleset, e);
+        err = programs_check(&r->profile, o, e);
+    if (!err)
+        err = landlock_make(&r->profile, o, &ruleset, e);
     if (!err)
         err = programs_prepare(&r->profile, e);
     /* Nothing is opened from here on: PID 1's descriptors, still ours, may be more than the limit.
@@ -184,11 +186,11 @@ static int become(const struct request *r, const struct child_io *io, const stru
 }
 
 _Noreturn void child_exec(const struct request *r, const struct child_io *io,
-                          const struct limits *all)
+                          const struct limits *all, const struct origin *o)
 {
     struct err e = ERR_INIT;
 
-    (void)become(r, io, all, &e);
+    (void)become(r, io, all, o, &e);
     (void)!io_write_full(io->status, &e, sizeof(e));
     _exit(127);
 }

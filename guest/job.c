@@ -358,7 +358,7 @@ void jobs_end(struct jobs *js, uint32_t job)
 
 void jobs_init(struct jobs *js, struct loop *l, struct alarms *a)
 {
-    *js = (struct jobs){ .loop = l, .alarms = a };
+    *js = (struct jobs){ .loop = l, .alarms = a, .origin = { -1, -1 } };
     limits_init(&js->limits);
     groups_init(&js->groups, l);
 }
@@ -406,7 +406,7 @@ static int start(struct job *j, const struct request *r, struct err *e)
     }
     if (!err && j->pid == 0) {
         if (r->type == MSG_EXEC)
-            child_exec(r, &x.childs, &j->jobs->limits);
+            child_exec(r, &x.childs, &j->jobs->limits, &j->jobs->origin);
         child_transfer(r, &x.childs);
     }
     ends_close(&x.childs);

@@ -12,6 +12,7 @@
 
 #include "guest/alarm.h"
 #include "guest/groups.h"
+#include "guest/origin.h"
 #include "guest/request.h"
 
 #include <sys/types.h>
@@ -27,6 +28,7 @@ struct jobs {
     struct job *first;     /* owned */
     unsigned count;
     struct limits limits; /* of all commands together */
+    struct origin origin; /* borrowed descriptors */
     struct groups groups; /* of each command, and what it has left behind */
 };
 

@@ -152,7 +152,8 @@ static int allow_pattern(int ruleset, const char *pattern, struct err *e)
     return err;
 }
 
-static int allow_programs(int ruleset, const struct profile *p, struct err *e)
+static int allow_programs(int ruleset, const struct profile *p, const struct origin *o,
+                          struct err *e)
 {
     int err = p->exe && p->nrun ? allow_program(ruleset, p->exe, 0, e) : 0;
 
@@ -164,7 +165,7 @@ static int allow_programs(int ruleset, const struct profile *p, struct err *e)
             err = allow_tree_of_programs(ruleset, p->run[i], len - 3, e);
         else if (strpbrk(p->run[i], "*?"))
             err = allow_pattern(ruleset, p->run[i], e);
-        else
+        else if (!origin_check(o, p->run[i], NULL)) /* who replaced it is not who was meant */
             err = allow_program(ruleset, p->run[i], 0, e);
     }
     return err;
@@ -172,7 +173,7 @@ static int allow_programs(int ruleset, const struct profile *p, struct err *e)
 
 /* ---- the rule set ---- */
 
-int landlock_make(const struct profile *p, int *ruleset, struct err *e)
+int landlock_make(const struct profile *p, const struct origin *o, int *ruleset, struct err *e)
 {
     struct landlock_ruleset_attr attr = { 0 };
     const uint64_t execute = p->nrun ? 0 : EXECUTE;
@@ -197,7 +198,7 @@ int landlock_make(const struct profile *p, int *ruleset, struct err *e)
     for (unsigned i = 0; i < p->nrw && !err; i++)
         err = allow(fd, p->rw[i], (MAY_CHANGE | execute) & attr.handled_access_fs, false, e);
     if (!err)
-        err = allow_programs(fd, p, e);
+        err = allow_programs(fd, p, o, e);
     if (!err)
         *ruleset = fd_steal(&fd);
     return err;

@@ -34,6 +34,7 @@ static struct guest {
     struct reaper reaper;
     struct power power;
     int layer;
+    struct origin origin;
     int port;
     char port_path[64];
     struct loop_source waiting; /* for the host to open its end */
@@ -92,7 +93,7 @@ static int boot(struct err *e)
     kmsg_trace("start");
     modules_load();
     kmsg_trace("modules");
-    err = mounts_root(&c, uevents, &guest.layer, e);
+    err = mounts_root(&c, uevents, &guest.layer, &guest.origin, e);
     if (!err)
         err = mounts_switch(&c, e);
     if (!err)
@@ -193,6 +194,7 @@ static int start(struct err *e)
         return err;
     control_init(&guest.control, &guest.loop, &guest.alarms, &host);
     open_groups(&guest.control.jobs.groups);
+    guest.control.jobs.origin = guest.origin;
     err = reaper_init(&guest.reaper, &guest.loop, &guest.control.jobs, e);
     if (err)
         return err;

@@ -154,11 +154,19 @@ static int mount_layer(const struct cmdline *c, int uevents, int *layer, struct 
     return 0;
 }
 
-int mounts_root(const struct cmdline *c, int uevents, int *layer, struct err *e)
+static int keep_apart(struct origin *o, struct err *e)
+{
+    o->image = open(IMAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    o->upper = open(LAYER "/upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return o->image < 0 || o->upper < 0 ? err_sys(e, "image and layer") : 0;
+}
+
+int mounts_root(const struct cmdline *c, int uevents, int *layer, struct origin *o, struct err *e)
 {
     int err = mount_image(uevents, e);
 
     *layer = -1;
+    *o = (struct origin){ -1, -1 };
     if (!err)
         kmsg_trace("image");
     if (!err && !c->read_only)
@@ -172,7 +180,7 @@ int mounts_root(const struct cmdline *c, int uevents, int *layer, struct err *e)
     if (mount("overlay", ROOT, "overlay", MS_NODEV,
               "lowerdir=" IMAGE ",upperdir=" LAYER "/upper,workdir=" LAYER "/work"))
         return err_sys(e, "mounting the overlay");
-    return 0;
+    return keep_apart(o, e);
 }
 
 /* The image decides nothing here: a mount point that is not a directory of its own is refused. */

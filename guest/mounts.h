@@ -9,13 +9,16 @@
 #define GUEST_MOUNTS_H
 
 #include "guest/cmdline.h"
+#include "guest/origin.h"
 
 /* /dev, /proc and /sys of the initramfs; they move along later. */
 must_check int mounts_early(struct err *e);
 
 /* Waits for the disks on the uevent socket and mounts the root below the initramfs. *layer: the
- * writable layer's root, close-on-exec, the caller's; -1 when it is in memory. */
-must_check int mounts_root(const struct cmdline *c, int uevents, int *layer, struct err *e);
+ * writable layer's root, close-on-exec, the caller's; -1 when it is in memory. *o: image and layer
+ * apart, the caller's, for as long as there are commands. */
+must_check int mounts_root(const struct cmdline *c, int uevents, int *layer, struct origin *o,
+                           struct err *e);
 
 /* Makes that root the only one and mounts what belongs into it, with the flags of a container. */
 must_check int mounts_switch(const struct cmdline *c, struct err *e);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "guest/limits.h"
+#include "guest/origin.h"
 #include "guest/users.h"
 
 #include <linux/filter.h>
@@ -50,7 +51,8 @@ must_check int profile_identity(const struct profile *p, const struct user *u, s
  * the profile that do not exist are passed over; one to be changed may not lead through a symbolic
  * link, which a tool could have put there.
  */
-must_check int landlock_make(const struct profile *p, int *ruleset, struct err *e);
+must_check int landlock_make(const struct profile *p, const struct origin *o, int *ruleset,
+                             struct err *e);
 /* Confines the caller to it; needs no_new_privs. */
 must_check int landlock_apply(const struct profile *p, int ruleset, struct err *e);
 

@@ -19,6 +19,15 @@
 #define HEAD_BYTES 256u /* BINPRM_BUF_SIZE, linux/binfmts.h */
 #define PHDRS_MAX  64u
 
+int programs_check(const struct profile *p, const struct origin *o, struct err *e)
+{
+    bool named = false;
+
+    for (unsigned i = 0; i < p->nrun && p->exe && !named; i++)
+        named = strcmp(p->run[i], p->exe) == 0;
+    return named ? origin_check(o, p->exe, e) : 0;
+}
+
 /* ---- once ---- */
 
 /* The page must be out of reach for who has no capability, or the filter says nothing. */

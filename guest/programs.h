@@ -16,6 +16,9 @@
 
 #include "guest/profile.h"
 
+/* A program that RUN names by its path, not by a pattern, is the image's (origin.h). */
+must_check int programs_check(const struct profile *p, const struct origin *o, struct err *e);
+
 /* As root, while it has every capability: the page, where the profile needs one. */
 must_check int programs_prepare(const struct profile *p, struct err *e);
 

@@ -691,6 +691,7 @@ static const struct init_test usual[] = {
     { "profile: resource limits", profile_limits },
     { "profile: setuid gives nothing", profile_setuid },
     { "profile: refused", profile_refused },
+    { "C06 replaced programs", replaced_programs },
     { "C05 C09 closed to all", closed_to_all },
     { "C08 daemons are ended by their command's number", daemons },
     { "C08 endless forks are ended", endless_forks },

@@ -211,7 +211,7 @@ static void starts(uint32_t flags, void (*add)(struct msg_builder *b), const cha
     is_exit(&r, MSG_EXITED, 0);
     expect(strcmp((char *)r.out, which) == 0, "\"%s\" worked, not \"%s\"", (char *)r.out, which);
     client_result_fini(&r);
-    script("rm -f /tmp/link /tmp/hard /tmp/copy /tmp/script", NULL, "");
+    script("rm -f /tmp/link /tmp/copy /tmp/script", NULL, "");
 }
 
 /* C06, as root: the same program by another name, a copy, an interpreter's argument, memory. */
@@ -221,8 +221,42 @@ void profile_programs(void)
     starts(0, add_itself, "itself .\n");
     starts(0, add_two, "name proc-root symlink descriptor itself .\n");
     starts(0, NULL,
-           "name proc-root symlink hard-link copy script descriptor memory memory-name no-name "
+           "name proc-root symlink copy script descriptor memory memory-name no-name "
            "itself .\n");
+}
+
+static const char *named;
+
+static void add_named(struct msg_builder *b)
+{
+    msg_add_text(b, MSG_EXE, named);
+    msg_add_text(b, MSG_RO, "/");
+    msg_add_text(b, MSG_RUN, named);
+    msg_add_text(b, MSG_RUN, "/bin/probe");
+    msg_add_text(b, MSG_RUN, "/bin/probe-suid");
+}
+
+/* C06: a file that root in the guest has put where a rule names one is not the one it names. */
+void replaced_programs(void)
+{
+    static const char *const bad[] = { "/bin/new", "/bin/cat", "/bin/cut/x", "/bin/date", "/n/x" };
+    const char *const ids[] = { "probe", "ids", NULL };
+
+    script("cp /bin/probe /bin/new; rm /bin/cat; ln -s probe /bin/cat; rm /bin/cut; mkdir /bin/cut;"
+           "cp /bin/probe /bin/cut/x; rm /bin/date; cp /bin/probe /bin/date; ln -s /bin /n;"
+           "cp /bin/probe /n/x",
+           NULL, "");
+    for (size_t i = 0; i < array_len(bad); i++) {
+        named = bad[i];
+        refused(ids, NULL, 0, add_named, EACCES, "not the image's");
+    }
+    named = "/bin/sh";                             /* a link of the image's own */
+    script("chmod u-s /bin/probe-suid", NULL, ""); /* the layer has it from then on */
+    prints("/bin/probe ids; /bin/probe-suid ids 2>/dev/null || echo denied", "agent", add_named,
+           "1000 1000\ndenied\n");
+    script("rm -r /bin/new /bin/cat /bin/cut /bin/date /bin/x /n; chmod u+s /bin/probe-suid;"
+           "for a in cat cut date; do ln -s busybox /bin/$a; done",
+           NULL, "");
 }
 
 void profile_filter(void)

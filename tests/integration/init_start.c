@@ -67,12 +67,6 @@ static void by_symlink(void)
     execv(in_dir("link"), as_true);
 }
 
-static void by_hard_link(void)
-{
-    (void)!link(PROGRAM, in_dir("hard"));
-    execv(in_dir("hard"), as_true);
-}
-
 static void by_copy(void)
 {
     int fd = copy(open(in_dir("copy"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755));
@@ -146,18 +140,10 @@ static const struct {
     const char *name;
     void (*run)(void);
 } ways[] = {
-    { "name", by_name },
-    { "proc-root", by_proc_root },
-    { "symlink", by_symlink },
-    { "hard-link", by_hard_link },
-    { "copy", by_copy },
-    { "script", by_script },
-    { "descriptor", by_descriptor },
-    { "memory", by_memory },
-    { "memory-name", by_memory_name },
-    { "no-name", by_no_name },
-    { "itself", by_itself },
-    { "page-0", by_page_0 },
+    { "name", by_name },     { "proc-root", by_proc_root },     { "symlink", by_symlink },
+    { "copy", by_copy },     { "script", by_script },           { "descriptor", by_descriptor },
+    { "memory", by_memory }, { "memory-name", by_memory_name }, { "no-name", by_no_name },
+    { "itself", by_itself }, { "page-0", by_page_0 },
 };
 
 int start_programs(const char *in)

@@ -371,6 +371,8 @@ static const char *in_dir(const char *name)
 }
 
 /* In the child: everything that child_exec does before execve. */
+static const struct origin nowhere = { -1, -1 };
+
 static int confine(const struct profile *p, uid_t uid, struct err *e)
 {
     const struct user u = { .uid = uid, .gid = uid };
@@ -379,7 +381,7 @@ static int confine(const struct profile *p, uid_t uid, struct err *e)
 
     limits_init(&all);
     all.files = 100;
-    err = landlock_make(p, &ruleset, e);
+    err = landlock_make(p, &nowhere, &ruleset, e);
     if (!err)
         err = programs_prepare(p, e);
     if (!err)
@@ -754,18 +756,18 @@ static int tree_errors(void *arg)
     int fd = -1;
 
     (void)arg;
-    TRY(landlock_make(&p, &fd, &e) == -ELOOP && fd == -1 && strstr(e.msg, "/link"));
+    TRY(landlock_make(&p, &nowhere, &fd, &e) == -ELOOP && fd == -1 && strstr(e.msg, "/link"));
     p = (struct profile){ .present = true, .ro = below, .nro = 1 };
-    TRY(landlock_make(&p, &fd, &e) == -ENOTDIR && fd == -1);
+    TRY(landlock_make(&p, &nowhere, &fd, &e) == -ENOTDIR && fd == -1);
     p = (struct profile){ .present = true, .ro = link, .nro = 1 };
-    TRY(landlock_make(&p, &fd, &e) == 0 && fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+    TRY(landlock_make(&p, &nowhere, &fd, &e) == 0 && fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
     /* A single file may be a tree, too. */
     p = (struct profile){ .present = true, .rw = file, .nrw = 1 };
     TRY(confine(&p, 0, &e) == 0);
     TRY(opens(in_dir("rw/f"), O_RDWR) == 0 && opens(in_dir("rw/true"), O_RDONLY) == EACCES);
     /* No tree, no view. */
     p = (struct profile){ .present = true };
-    TRY(landlock_make(&p, &fd, &e) == 0 && fd == -1);
+    TRY(landlock_make(&p, &nowhere, &fd, &e) == 0 && fd == -1);
     return 0;
 }
 
