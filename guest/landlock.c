@@ -93,23 +93,15 @@ static int allow(int ruleset, const char *path, uint64_t rights, bool links, str
 
 #define INTERPRETERS 4 /* one above another; the kernel follows five */
 
-static int allow_program(int ruleset, const char *path, unsigned depth, struct err *e);
-
-/* What executes it is executed too, by the kernel's own rules. */
-static int allow_interpreter(int ruleset, int fd, unsigned depth, struct err *e)
-{
-    char path[PROGRAMS_PATH];
-
-    programs_interpreter(fd, path);
-    return path[0] && depth < INTERPRETERS ? allow_program(ruleset, path, depth + 1, e) : 0;
-}
-
-static int allow_program(int ruleset, const char *path, unsigned depth, struct err *e)
+/* One file. What executes it goes to interpreter, "" for none: that is executed too, by the
+ * kernel's own rules. */
+static int allow_file(int ruleset, const char *path, char interpreter[PROGRAMS_PATH], struct err *e)
 {
     auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct landlock_path_beneath_attr rule = { .allowed_access = EXECUTE, .parent_fd = fd };
     struct stat st;
 
+    interpreter[0] = '\0';
     if (fd < 0) /* nothing is there to be executed */
         return 0;
     if (fstat(fd, &st))
@@ -118,7 +110,20 @@ static int allow_program(int ruleset, const char *path, unsigned depth, struct e
         return 0;
     if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0))
         return err_sys(e, "Landlock: \"%.128s\"", path);
-    return allow_interpreter(ruleset, fd, depth, e);
+    programs_interpreter(fd, interpreter);
+    return 0;
+}
+
+static int allow_program(int ruleset, const char *path, struct err *e)
+{
+    char next[PROGRAMS_PATH], of[PROGRAMS_PATH];
+    int err = allow_file(ruleset, path, next, e);
+
+    for (unsigned i = 0; i < INTERPRETERS && next[0] && !err; i++) {
+        memcpy(of, next, sizeof(of));
+        err = allow_file(ruleset, of, next, e);
+    }
+    return err;
 }
 
 static int allow_tree_of_programs(int ruleset, const char *pattern, size_t len, struct err *e)
@@ -147,7 +152,7 @@ static int allow_pattern(int ruleset, const char *pattern, struct err *e)
     if (glob(quoted, GLOB_NOSORT, NULL, &found))
         return 0; /* none, or none that can be seen */
     for (size_t i = 0; i < found.gl_pathc && !err; i++)
-        err = allow_program(ruleset, found.gl_pathv[i], 0, e);
+        err = allow_program(ruleset, found.gl_pathv[i], e);
     globfree(&found);
     return err;
 }
@@ -155,7 +160,7 @@ static int allow_pattern(int ruleset, const char *pattern, struct err *e)
 static int allow_programs(int ruleset, const struct profile *p, const struct origin *o,
                           struct err *e)
 {
-    int err = p->exe && p->nrun ? allow_program(ruleset, p->exe, 0, e) : 0;
+    int err = p->exe && p->nrun ? allow_program(ruleset, p->exe, e) : 0;
 
     for (unsigned i = 0; i < p->nrun && !err; i++) {
         size_t len = strlen(p->run[i]);
@@ -166,7 +171,7 @@ static int allow_programs(int ruleset, const struct profile *p, const struct ori
         else if (strpbrk(p->run[i], "*?"))
             err = allow_pattern(ruleset, p->run[i], e);
         else if (!origin_check(o, p->run[i], NULL)) /* who replaced it is not who was meant */
-            err = allow_program(ruleset, p->run[i], 0, e);
+            err = allow_program(ruleset, p->run[i], e);
     }
     return err;
 }

@@ -58,7 +58,7 @@ int programs_prepare(const struct profile *p, struct err *e)
 int programs_exec(const struct profile *p, const char *path, char *const *argv, char *const *env)
 {
     volatile uintptr_t at = EXEC_AT; /* no constant: compilers know what lies at 0 */
-    char *page = (char *)at;
+    char *page = (char *)at;         /* NOLINT(performance-no-int-to-ptr): as the filter has it */
     size_t len = strlen(path) + 1;
 
     if (p->once && len > PAGE - EXEC_AT)

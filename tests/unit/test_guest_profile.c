@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -773,6 +774,20 @@ static int tree_errors(void *arg)
 
 static char sh[] = "sh", dash_c[] = "-c";
 
+/* A path whose address is like the one that passes, in one half. */
+static bool passes_at(uintptr_t page, uintptr_t offset)
+{
+    char *at =
+        mmap((void *)page, 4096, PROT_READ | PROT_WRITE, /* NOLINT(performance-no-int-to-ptr) */
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    char *argv[] = { NULL };
+
+    if (at == MAP_FAILED) /* a sanitizer lives there */
+        return false;
+    memcpy(at + offset, "/not/there", sizeof("/not/there"));
+    return !execve(at + offset, argv, environ) || errno != EPERM;
+}
+
 /* C06: on the command's own, with a loader, where programs have one. */
 static int runs_once(void *arg)
 {
@@ -789,6 +804,7 @@ static int runs_once(void *arg)
     (void)arg;
     TRY(confine(&p, AGENT, &e) == 0);
     TRY(execl("/bin/sh", "sh", "-c", script, (char *)NULL) && errno == EPERM);
+    TRY(!passes_at(0x10000000, 16) && !passes_at(0x100000000, 16) && !passes_at(0x100000, 0));
     TRY(programs_exec(&p, "/not/there", (char *[]){ NULL }, environ) == ENOENT);
     return programs_exec(&p, "/bin/sh", (char *[]){ sh, dash_c, script, NULL }, environ);
 }

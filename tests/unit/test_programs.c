@@ -43,12 +43,11 @@ static void has(unsigned i, const char *expect)
 {
     struct programs p = programs(i);
     char text[256] = "";
+    size_t n =
+        (size_t)snprintf(text, sizeof(text), "%s%s", p.any ? "any" : "", p.none ? "none" : "");
 
-    snprintf(text, sizeof(text), "%s%s", p.any ? "any" : "", p.none ? "none" : "");
-    for (uint32_t k = 0; k < p.paths.n; k++) {
-        strcat(text, " ");
-        strcat(text, p.paths.v[k]);
-    }
+    for (uint32_t k = 0; k < p.paths.n; k++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, " %s", p.paths.v[k]);
     assert_string_equal(text, expect);
 }
 
