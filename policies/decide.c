@@ -2,6 +2,7 @@
 
 #include "policies/words.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define SEGMENTS_MAX 127u /* of a path: each is one look-up */
@@ -230,6 +231,43 @@ struct decision decide_tree(const struct ruleset *rs, const struct request *r)
     struct decision d = decide(rs, r);
     const struct clause *c = d.allowed ? stops_below(&rs->space[SPACE_FILE], r) : NULL;
 
+    if (c) {
+        d = denied(REASON_DENIED, NULL);
+        d.rule = &rs->rules[c->rule];
+        d.grade = d.rule->grade;
+    }
+    return d;
+}
+
+/* The same directory with a name of which no rule speaks; false: it does not fit. */
+static bool plain_sibling(const struct value *path, char *out, size_t room)
+{
+    static const char name[] = "/ no rule knows this name";
+    const char *slash = path->s + path->len;
+
+    while (slash > path->s && *slash != '/')
+        slash--;
+
+    size_t n = (size_t)(slash - path->s);
+
+    if (n + sizeof(name) > room)
+        return false;
+    memcpy(out, path->s, n);
+    memcpy(out + n, name, sizeof(name));
+    return true;
+}
+
+struct decision decide_leaf(const struct ruleset *rs, const struct request *r)
+{
+    struct decision d = decide(rs, r);
+    char other[PATH_MAX + 32];
+    const struct clause *c;
+
+    if (!d.allowed)
+        return d;
+    if (!plain_sibling(&r->v[FILE_PATH], other, sizeof(other)))
+        return denied(REASON_MALFORMED, "a path that is too long");
+    c = moved_under_denial(&rs->space[SPACE_FILE], other, r->v[FILE_PATH].s);
     if (c) {
         d = denied(REASON_DENIED, NULL);
         d.rule = &rs->rules[c->rule];

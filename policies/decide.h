@@ -37,6 +37,13 @@ struct decision decide_rename(const struct ruleset *rs, const char *from, const 
                               bool is_dir, uint64_t bytes, uint64_t inodes);
 
 /*
+ * Something that is to be there and is no directory: a file, a link. Where a denial speaks of what
+ * lies below that very name (`.git` of `.git/hooks`), it has to be a directory, because whoever
+ * reads a file or a link in its place is led to somewhere that the denial does not cover.
+ */
+struct decision decide_leaf(const struct ruleset *rs, const struct request *r);
+
+/*
  * A tree whose names nobody has seen, at the path of a file request: allowed when the path is, and
  * when nothing that could lie below it would be denied the same.
  */
