@@ -122,7 +122,7 @@ static uint64_t mount_ops(const struct mount *m)
 }
 
 static void attach(struct ruleset *rs, uint32_t rule, const char *source, const char *target,
-                   uint64_t access, const struct mount_export *e)
+                   uint64_t access, uint64_t share, const struct mount_export *e)
 {
     struct clause *c = clause_new(rs, SPACE_MOUNT, rule);
     struct cell *from = cell_new(rs, DIM_GLOB), *to = cell_new(rs, DIM_GLOB);
@@ -136,6 +136,7 @@ static void attach(struct ruleset *rs, uint32_t rule, const char *source, const 
     c->cell[MOUNT_SOURCE] = from;
     c->cell[MOUNT_TARGET] = to;
     c->cell[MOUNT_ACCESS] = cell_bits(rs, (2ull << access) - 1);
+    c->cell[MOUNT_SHARE] = cell_bits(rs, (2ull << share) - 1);
     if (e) {
         struct cell *kinds = cell_new(rs, DIM_ENUM);
 
@@ -153,7 +154,7 @@ static void mount(struct ruleset *rs, const struct places *ps, const struct moun
     if (!m->target || !m->source)
         return;
     paths(rs, ps, rule, m->target, mount_ops(m), m->quota.bytes, m->quota.inodes);
-    attach(rs, rule, m->source, m->target, m->access, &m->export);
+    attach(rs, rule, m->source, m->target, m->access, m->share, &m->export);
     /* What must not be read must not be moved or linked to where it could be. */
     deny_paths(rs, m, "deny_read", &m->deny_read, OP(READ) | OP(EXECUTE) | OP(HARDLINK));
     deny_paths(rs, m, "deny_write", &m->deny_write,
@@ -180,7 +181,7 @@ static void volume(struct ruleset *rs, const struct places *ps, const struct mem
     c->cell[FILE_VERSIONS] = cell_number_to(rs, m->keep);
     c->cell[FILE_AGE] = cell_number_to(rs, m->retain);
     attach(rs, rule, arena_printf(&rs->arena, "memory:%s", m->id), m->target, access[m->access],
-           NULL);
+           SHARE_COPY, NULL);
 }
 
 void compile_storage(struct ruleset *rs)
@@ -196,4 +197,13 @@ void compile_storage(struct ruleset *rs)
         mount(rs, &ps, s->mounts.v[i]);
     for (uint32_t i = 0; i < s->memory.n; i++)
         volume(rs, &ps, s->memory.v[i]);
+}
+
+struct ruleset *ruleset_storage(const struct policy *p)
+{
+    struct ruleset *rs = ruleset_begin(p);
+
+    compile_storage(rs);
+    index_make(rs);
+    return rs;
 }

@@ -254,6 +254,7 @@ static const struct field fields_mount[] = {
     TEXT(mount, source, "source", TEXT_SOURCE, C_SAME, 'H', true, "Directory on the host: absolute, ./ or ${variable} of the caller."),
     TEXT(mount, target, "target", TEXT_DIR, C_SAME, 'H', true, "Where the guest sees it."),
     WORD(mount, access, "access", access, C_LEAST, 'H', ACCESS_RO, "Reading, or reading and writing."),
+    WORD(mount, share, "share", share, C_LEAST, 'H', SHARE_COPY, "A copy that is taken at the start, or the directory itself: either side sees at once what the other does."),
     PART(mount, quota, "quota", quota, "How much may be written."),
     TEXTS(mount, deny_write, "deny_write", TEXT_REL_GLOB, C_UNION, 'H', NULL, "Paths in it that are never created, changed, removed or linked."),
     TEXTS(mount, deny_read, "deny_read", TEXT_REL_GLOB, C_UNION, 'H', NULL, "Paths in it that are never read."),

@@ -1,5 +1,6 @@
 #include "policies/plan.h"
 
+#include "base/files.h"
 #include "policies/canon.h"
 #include "policies/decide.h"
 #include "policies/features.h"
@@ -233,10 +234,32 @@ static struct plan_mount *mount_new(struct plan *o)
     return arena_push(&o->arena, (void **)&o->mounts, o->nmounts++, sizeof(*o->mounts));
 }
 
+/* What a live mount cannot do, whatever the engine. */
+static void live(struct planner *x, const struct mount *m, unsigned *n)
+{
+    static const char *const why[] = {
+        "at most 6 mounts can be live",
+        "share: live puts what is written on the host at once, and export.mode is none",
+        "share: live puts what is written on the host at once, and export.review wants it looked "
+        "at",
+        "share: live makes no device, FIFO, socket or setuid file: links.device, links.setuid",
+        "share: live: the id begins with a dot",
+    };
+    const bool rw = m->access == ACCESS_RW;
+    const bool is[] = { ++*n > FILES_MOUNTS_MAX, rw && m->export.mode == EXPORT_NONE,
+                        rw && m->export.review, m->links.device || m->links.setuid,
+                        m->id[0] == '.' };
+
+    for (size_t i = 0; i < array_len(is); i++)
+        if (is[i])
+            refuse(x, m->o.spot, arena_printf(&x->out->arena, "storage/%s: %s", m->id, why[i]));
+}
+
 static void storage(struct planner *x)
 {
     const struct policy_storage *s = &x->p->storage;
     struct plan *o = x->out;
+    unsigned nlive = 0;
 
     o->root = s->root.mode;
     o->root_bytes = s->root.quota.bytes;
@@ -248,10 +271,13 @@ static void storage(struct planner *x)
     for (uint32_t i = 0; i < s->mounts.n; i++) {
         const struct mount *m = s->mounts.v[i];
 
+        if (m->share == SHARE_LIVE && m->access != ACCESS_NONE)
+            live(x, m, &nlive);
         *mount_new(o) = (struct plan_mount){ .id = own(o, m->id),
                                              .source = own(o, resolve(x, m)),
                                              .target = own(o, m->target),
                                              .access = m->access,
+                                             .share = m->share,
                                              .bytes = m->quota.bytes,
                                              .inodes = m->quota.inodes };
     }

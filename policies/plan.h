@@ -59,6 +59,7 @@ struct plan_request {
 struct plan_mount {
     const char *id, *source, *target; /* source is resolved; NULL for a volume */
     uint64_t access;                  /* words_access, or words_memory for a volume */
+    uint64_t share;                   /* words_share */
     uint64_t bytes, inodes, keep, retain_ms;
     bool volume;
 };

@@ -145,7 +145,8 @@ void plan_print(const struct plan *plan, struct text *out)
             text_add(out, ", %" PRIu64 " versions, ", m->keep);
             units_print(UNIT_TIME, m->retain_ms, out);
         } else {
-            text_add(out, ", %" PRIu64 " inodes", m->inodes);
+            text_add(out, ", %" PRIu64 " inodes%s", m->inodes,
+                     m->share == SHARE_LIVE ? ", live" : "");
         }
         text_add(out, "\n");
     }
@@ -171,6 +172,8 @@ static void mounts_json(const struct plan *plan, struct text *out)
             text_add(out, ",\"inodes\":%" PRIu64 ",\"source\":", m->inodes);
         if (!m->volume)
             text_json(out, m->source);
+        if (!m->volume)
+            text_add(out, ",\"share\":\"%s\"", words_share[m->share]);
         text_add(out, ",\"target\":");
         text_json(out, m->target);
         text_add(out, "}");

@@ -204,7 +204,7 @@ struct mount_export {
 struct mount {
     struct object o;
     const char *id, *source, *target;
-    uint64_t access;
+    uint64_t access, share;
     struct quota quota;
     struct texts deny_write, deny_read;
     struct mount_links links;

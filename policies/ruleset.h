@@ -63,9 +63,13 @@ struct ruleset *ruleset_machine(const struct policy *p);
  * index. Not for decide. */
 struct ruleset *ruleset_requests(const struct policy *p);
 
+/* Only paths and mounts: for decide on those. */
+struct ruleset *ruleset_storage(const struct policy *p);
+
 void ruleset_free(struct ruleset *rs);
 
-/* For ruleset.c and its parts. */
+/* For ruleset.c and its parts. Empty, of this policy: */
+struct ruleset *ruleset_begin(const struct policy *p);
 struct cell *cell_new(struct ruleset *rs, enum dim_type type);
 struct clause *clause_new(struct ruleset *rs, enum space_id space, uint32_t rule);
 uint32_t rule_new(struct ruleset *rs, const char *section, const char *part, const char *id,

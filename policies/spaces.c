@@ -84,7 +84,8 @@ static const struct dim dims_file[] = {
 };
 static const struct dim dims_mount[] = { G("source", NAME), G("target", PATH),
                                          E("access", access, ACCESS_RO), E("export", export, 0),
-                                         E("unreviewed", review, -1) };
+                                         E("unreviewed", review, -1),
+                                         E("share", share, SHARE_COPY) };
 static const struct dim dims_secret[] = { W("id"),
                                           W("source"),
                                           W("header"),

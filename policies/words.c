@@ -14,6 +14,7 @@ WORDS(deny, "deny");
 WORDS(on_full, "error", "pause");
 WORDS(root, "read-only", "overlay");
 WORDS(access, "none", "ro", "rw");
+WORDS(share, "copy", "live");
 WORDS(memory, "none", "read", "append", "write");
 WORDS(symlink, "deny", "inside", "allow");
 WORDS(grant, "deny", "allow");

@@ -19,6 +19,7 @@ extern const char *const words_deny[];      /* deny */
 extern const char *const words_on_full[];   /* error pause */
 extern const char *const words_root[];      /* read-only overlay */
 extern const char *const words_access[];    /* none ro rw */
+extern const char *const words_share[];     /* copy live */
 extern const char *const words_memory[];    /* none read append write */
 extern const char *const words_symlink[];   /* deny inside allow */
 extern const char *const words_grant[];     /* deny allow */
@@ -41,6 +42,7 @@ extern const char *const words_snapshot_op[];
 
 enum { PROTO_HTTPS, PROTO_TLS, PROTO_TCP };
 enum { ACCESS_NONE, ACCESS_RO, ACCESS_RW };
+enum { SHARE_COPY, SHARE_LIVE };
 enum { MEMORY_NONE, MEMORY_READ, MEMORY_APPEND, MEMORY_WRITE };
 enum { EXPORT_NONE, EXPORT_DIFF, EXPORT_ALL };
 enum { SYMLINK_DENY, SYMLINK_INSIDE, SYMLINK_ALLOW };

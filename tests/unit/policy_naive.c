@@ -632,7 +632,8 @@ static bool mount_allows(const struct policy *p, const struct request *r)
         const struct mount *m = p->storage.mounts.v[i];
 
         if (at_or_below(m->source, from->s) && at_or_below(m->target, to->s) &&
-            access <= m->access && r->v[MOUNT_EXPORT].n <= m->export.mode &&
+            access <= m->access && r->v[MOUNT_SHARE].n <= m->share &&
+            r->v[MOUNT_EXPORT].n <= m->export.mode &&
             !(r->v[MOUNT_UNREVIEWED].present && (m->export.review >> r->v[MOUNT_UNREVIEWED].n & 1)))
             return true;
     }
@@ -643,7 +644,8 @@ static bool mount_allows(const struct policy *p, const struct request *r)
                                                   : ACCESS_RW;
 
         snprintf(id, sizeof(id), "memory:%s", m->id);
-        if (at_or_below(id, from->s) && at_or_below(m->target, to->s) && access <= max)
+        if (at_or_below(id, from->s) && at_or_below(m->target, to->s) && access <= max &&
+            r->v[MOUNT_SHARE].n == SHARE_COPY)
             return true;
     }
     return false;

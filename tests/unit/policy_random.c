@@ -206,16 +206,17 @@ static void storage(const struct genome *g, struct text *out)
 
         if (!g->rule[MOUNT][i].there)
             continue;
-        text_add(
-            out,
-            "  - {id: w%u, source: %s, target: %s, access: %s, quota: {bytes: %uB, inodes: %u},\n"
-            "     deny_write: [%s], deny_read: [%s],\n"
-            "     links: {symlink: %s, hardlink: %s, device: deny, setuid: %s},\n"
-            "     export: {mode: %s, review: [%s]}}\n",
-            i, PICK(sources, x[0]), targets[i], words_access[x[1] % 4 ? 2 : x[1] % 3],
-            8u - x[2] % 4, 8u - x[3] % 4, PICK(denies, x[4]), PICK(denies, x[5]),
-            words_symlink[2 - x[6] % 3], x[7] % 2 ? "deny" : "allow", x[8] % 3 ? "deny" : "allow",
-            words_export[2 - x[9] % 3], x[10] % 2 ? "hidden" : "");
+        text_add(out,
+                 "  - {id: w%u, source: %s, target: %s, access: %s, share: %s,\n"
+                 "     quota: {bytes: %uB, inodes: %u},\n"
+                 "     deny_write: [%s], deny_read: [%s],\n"
+                 "     links: {symlink: %s, hardlink: %s, device: deny, setuid: %s},\n"
+                 "     export: {mode: %s, review: [%s]}}\n",
+                 i, PICK(sources, x[0]), targets[i], words_access[x[1] % 4 ? 2 : x[1] % 3],
+                 words_share[x[7] / 2 % 2], 8u - x[2] % 4, 8u - x[3] % 4, PICK(denies, x[4]),
+                 PICK(denies, x[5]), words_symlink[2 - x[6] % 3], x[7] % 2 ? "deny" : "allow",
+                 x[8] % 3 ? "deny" : "allow", words_export[2 - x[9] % 3],
+                 x[10] % 2 ? "hidden" : "");
     }
     text_add(out, "  memory:\n  - {id: never, target: /never}\n");
     for (uint32_t i = 0; i < RULES; i++) {
@@ -540,6 +541,7 @@ void request_random(struct rng *r, struct arena *a, struct request *q)
         text_or_none(r, q, MOUNT_TARGET, a_file(r));
         request_number(q, MOUNT_ACCESS, rng_below(r, 3));
         request_number(q, MOUNT_EXPORT, rng_below(r, 3));
+        request_number(q, MOUNT_SHARE, rng_below(r, 2));
         if (rng_below(r, 2))
             request_number(q, MOUNT_UNREVIEWED, rng_below(r, 5));
         break;
