@@ -186,8 +186,11 @@ static int export_all(struct exporting *g, const char *id, struct err *e)
     for (uint32_t i = 0; !err && i < p->storage.mounts.n; i++) {
         const struct mount *m = p->storage.mounts.v[i];
 
-        if (id ? strcmp(m->id, id) != 0 : m->access != ACCESS_RW || m->export.mode == EXPORT_NONE)
+        if (id ? strcmp(m->id, id) != 0
+               : m->access != ACCESS_RW || m->share == SHARE_LIVE || m->export.mode == EXPORT_NONE)
             continue;
+        if (m->share == SHARE_LIVE)
+            return err_set(e, EINVAL, "storage/%s is live: what was written is on the host", m->id);
         if (found && g->to)
             return err_set(e, EINVAL, "--to needs the id of one mount: there are several");
         found = true;

@@ -232,7 +232,7 @@ bool run_policy_has_workspace(const struct run_policy *rp)
     for (uint32_t i = 0; i < mounts->n; i++) {
         const struct mount *m = mounts->v[i];
 
-        if (m->access == ACCESS_RW && m->export.mode != EXPORT_NONE)
+        if (m->access == ACCESS_RW && m->share == SHARE_COPY && m->export.mode != EXPORT_NONE)
             return true;
     }
     return false;

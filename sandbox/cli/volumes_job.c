@@ -33,7 +33,7 @@ static int count(struct volume_policy *p, uint32_t *changes, struct err *e)
         const struct mount *m = mounts->v[i];
         struct export x;
 
-        if (m->access != ACCESS_RW || m->export.mode == EXPORT_NONE)
+        if (m->access != ACCESS_RW || m->share == SHARE_LIVE || m->export.mode == EXPORT_NONE)
             continue;
         err = export_open(&x, p, VOLUMES_BOX, m, NULL, false, e);
         if (!err)

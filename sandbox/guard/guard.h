@@ -76,6 +76,16 @@ void guard_acts_for(struct guard *g, uid_t user);
 /* Something that happened to the sandbox, e.g. "limit", "limits.wall 30m". */
 void guard_note(struct guard *g, const char *kind, const char *object);
 
+/* The policy in force, borrowed until the next call that can change it. */
+const struct policy *guard_policy(const struct guard *g);
+
+/*
+ * carrel-files says that it denied this (an enum file_op), and that it withheld as many reports
+ * before. It is not believed: the answer on record is what the rules in force say of that path,
+ * and what they do not deny is an event of what was said.
+ */
+void guard_note_denial(struct guard *g, uint32_t op, const char *path, uint32_t withheld);
+
 /* Records what the sandbox's volumes were filled with and what was left out, once: mounts.notes of
  * its directory is gone then. */
 must_check int guard_take_notes(struct guard *g, int boxfd, struct err *e);

@@ -10,17 +10,27 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int beneath_open(int dirfd, const char *path, int flags, mode_t mode)
+static int resolve(int dirfd, const char *path, int flags, mode_t mode, uint64_t how_else)
 {
-    /* No O_NOFOLLOW: with O_PATH it would let a last link through. */
     const struct open_how how = {
         .flags = (uint64_t)flags | O_CLOEXEC,
         .mode = flags & O_CREAT ? mode : 0,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | how_else,
     };
     int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 
     return fd < 0 ? -errno : fd;
+}
+
+int beneath_open(int dirfd, const char *path, int flags, mode_t mode)
+{
+    /* No O_NOFOLLOW: with O_PATH it would let a last link through. */
+    return resolve(dirfd, path, flags, mode, 0);
+}
+
+int beneath_stay(int dirfd, const char *path, int flags, mode_t mode)
+{
+    return resolve(dirfd, path, flags, mode, RESOLVE_NO_XDEV);
 }
 
 int beneath_parent(int dirfd, const char *path, const char **last)

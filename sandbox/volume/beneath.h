@@ -12,6 +12,9 @@
 /* A descriptor, close-on-exec, or -errno: -ELOOP for a link, -EXDEV for a way out. */
 must_check int beneath_open(int dirfd, const char *path, int flags, mode_t mode);
 
+/* The same, and in the directory's own file system: -EXDEV at another one's mount point too. */
+must_check int beneath_stay(int dirfd, const char *path, int flags, mode_t mode);
+
 /* The directory that holds path, and in *last its last component, which points into path. */
 must_check int beneath_parent(int dirfd, const char *path, const char **last);
 

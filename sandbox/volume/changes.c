@@ -5,6 +5,7 @@
 #include "policies/words.h"
 #include "sandbox/volume/beneath.h"
 #include "sandbox/volume/fill.h"
+#include "sandbox/volume/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -157,7 +158,7 @@ void changes_decide(struct changes *c, const struct ruleset *rs, const char *tar
             continue;
         if (x->is && x->is->kind == TREE_LINK &&
             !may(x, rs, path,
-                 fill_link_inside(target, x->is->path, x->is->link) ? FILE_SYMLINK_INSIDE
+                 link_inside(target, x->is->path, x->is->link) ? FILE_SYMLINK_INSIDE
                                                                     : FILE_SYMLINK_OUTSIDE))
             continue;
         /* A file or link in place of a directory that rules protect things in would lead round

@@ -5,6 +5,7 @@
 #include "base/own.h"
 #include "policies/words.h"
 #include "sandbox/volume/beneath.h"
+#include "sandbox/volume/inside.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -52,33 +53,6 @@ static void leave_out(struct walk *w, enum fill_why why, const struct rule *rule
 {
     if (w->ask->left_out)
         w->ask->left_out(w->ask->arg, why, below(w), rule);
-}
-
-bool fill_link_inside(const char *target, const char *path, const char *link)
-{
-    size_t n = strcmp(target, "/") == 0 ? 0 : strlen(target);
-    int depth = 0;
-
-    if (*link == '/') {
-        if (strncmp(link, target, n) != 0 || (link[n] != '/' && link[n] != '\0'))
-            return false;
-        link += n;
-    } else {
-        for (const char *p = path; (p = strchr(p, '/')); p++)
-            depth++;
-    }
-    for (const char *p = link; *p;) {
-        size_t len = strcspn(p, "/");
-
-        if (len == 2 && p[0] == '.' && p[1] == '.')
-            depth--;
-        else if (len && !(len == 1 && *p == '.'))
-            depth++;
-        if (depth < 0)
-            return false;
-        p += len + (p[len] == '/');
-    }
-    return true;
 }
 
 /* May it be read? A name that is none is nobody's. */
@@ -231,7 +205,7 @@ static int fill_link(struct walk *w, int dir, const char *name, const struct sta
     for (ssize_t i = 0; i < n; i++)
         speakable = speakable && (unsigned char)text[i] >= 0x20 && text[i] != 0x7f;
     if (n == 0 || !speakable || n >= (ssize_t)EXT4_BLOCK - 1 || w->ask->symlinks == SYMLINK_DENY ||
-        (w->ask->symlinks == SYMLINK_INSIDE && !fill_link_inside(w->ask->target, below(w), text))) {
+        (w->ask->symlinks == SYMLINK_INSIDE && !link_inside(w->ask->target, below(w), text))) {
         leave_out(w, FILL_LINK, NULL);
         return 0;
     }

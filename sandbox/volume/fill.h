@@ -43,7 +43,4 @@ must_check int fill(struct fill_ask *ask, struct err *e);
 
 const char *fill_why(enum fill_why why);
 
-/* Does a link at path (below the root of the mount) lead to a place inside it? Pure. */
-bool fill_link_inside(const char *target, const char *path, const char *link);
-
 #endif

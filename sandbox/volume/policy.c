@@ -48,14 +48,3 @@ int volume_source(struct volume_policy *p, const struct mount *m, const char **o
                 : err_set(e, EINVAL, "storage/%s: the caller gave no directory for %s", m->id,
                           m->source);
 }
-
-uint32_t volume_user(const struct policy *p)
-{
-    const struct list *commands = &p->tools.commands;
-    uint64_t user = commands->n ? ((const struct command *)commands->v[0])->user : 1000;
-
-    for (uint32_t i = 1; i < commands->n; i++)
-        if (((const struct command *)commands->v[i])->user != user)
-            return 1000;
-    return (uint32_t)user;
-}

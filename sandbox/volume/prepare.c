@@ -166,7 +166,7 @@ int prepare(const struct prepare_ask *ask, char hint[240], struct err *e)
     hint[0] = '\0';
     for (uint32_t i = 0; !err && i < mounts->n; i++) {
         p.mount = mounts->v[i];
-        if (p.mount->access != ACCESS_NONE)
+        if (p.mount->access != ACCESS_NONE && p.mount->share == SHARE_COPY)
             err = prepare_mount(&p, hint, e);
     }
     if (!err && p.notes.len)

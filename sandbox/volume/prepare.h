@@ -12,6 +12,7 @@
 
 #include "policies/ruleset.h"
 #include "sandbox/guard/dossier.h"
+#include "sandbox/guard/user.h"
 #include "sandbox/volume/names.h"
 
 /* A sandbox's policy as it is in force, for those who deal with its volumes. */
@@ -28,9 +29,6 @@ void volume_policy_fini(struct volume_policy *p);
 /* The mount's directory on the host, as the caller of `run` meant it: a path in the arena. */
 must_check int volume_source(struct volume_policy *p, const struct mount *m, const char **out,
                              struct err *e);
-
-/* Whose the files are in the guest: the user of the commands when they have one in common. */
-uint32_t volume_user(const struct policy *p);
 
 struct prepare_ask {
     int boxfd; /* borrowed; nobody else uses the sandbox */

@@ -1,0 +1,32 @@
+/* inside.c - see inside.h. */
+#include "sandbox/volume/inside.h"
+
+#include <stddef.h>
+#include <string.h>
+
+bool link_inside(const char *target, const char *path, const char *link)
+{
+    size_t n = strcmp(target, "/") == 0 ? 0 : strlen(target);
+    int depth = 0;
+
+    if (*link == '/') {
+        if (strncmp(link, target, n) != 0 || (link[n] != '/' && link[n] != '\0'))
+            return false;
+        link += n;
+    } else {
+        for (const char *p = path; (p = strchr(p, '/')); p++)
+            depth++;
+    }
+    for (const char *p = link; *p;) {
+        size_t len = strcspn(p, "/");
+
+        if (len == 2 && p[0] == '.' && p[1] == '.')
+            depth--;
+        else if (len && !(len == 1 && *p == '.'))
+            depth++;
+        if (depth < 0)
+            return false;
+        p += len + (p[len] == '/');
+    }
+    return true;
+}
