@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define JAIL_MAGIC   0x4c49414au /* "JAIL" */
-#define JAIL_VERSION 1u
+#define JAIL_VERSION 2u
 
 #define JAIL_FDS_MAX     40u
 #define JAIL_CGROUPS_MAX 4u
@@ -51,7 +51,16 @@ enum jail_level { JAIL_OFF, JAIL_PREFERRED, JAIL_REQUIRED };
 enum jail_outcome { JAIL_NOT_ASKED, JAIL_APPLIED, JAIL_ABSENT };
 
 /* What a descriptor may be; several kinds may do. */
-enum { JAIL_REG = 1, JAIL_BLK = 2, JAIL_CHR = 4, JAIL_FIFO = 8, JAIL_SOCK = 16, JAIL_KINDS = 31 };
+enum {
+    JAIL_REG = 1,
+    JAIL_BLK = 2,
+    JAIL_CHR = 4,
+    JAIL_FIFO = 8,
+    JAIL_SOCK = 16,
+    JAIL_DIR = 32,    /* a path only (O_PATH); what is in the tree may be read */
+    JAIL_DIR_RW = 64, /* the same; files, directories and links may also be made and changed */
+    JAIL_KINDS = 127,
+};
 
 struct jail_fd {
     int32_t fd;

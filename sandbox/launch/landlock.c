@@ -53,6 +53,25 @@ static int allow(int rules, int fd, uint64_t access, struct err *e)
     return 0;
 }
 
+#define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+/* No device, socket or FIFO is made, nothing executed, whatever the tree is for. */
+#define CHANGE                                                                                    \
+    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                              \
+     LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | \
+     LANDLOCK_ACCESS_FS_MAKE_SYM | 1ull << 13 /* REFER */ | 1ull << 14 /* TRUNCATE */)
+
+/* The trees that the program was given. */
+static int allow_trees(int rules, const struct jail_record *r, uint64_t handled, struct err *e)
+{
+    int err = 0;
+
+    for (uint32_t i = 0; i < r->nfds && !err; i++)
+        if (r->fds[i].kinds & (JAIL_DIR | JAIL_DIR_RW))
+            err = allow(rules, r->fds[i].fd,
+                        handled & (r->fds[i].kinds & JAIL_DIR_RW ? READ | CHANGE : READ), e);
+    return err;
+}
+
 int layer_landlock(const struct jail_record *r, struct err *e)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -80,6 +99,8 @@ int layer_landlock(const struct jail_record *r, struct err *e)
                                    LANDLOCK_ACCESS_FS_READ_DIR,
                                e);
     }
+    if (!err)
+        err = allow_trees(rules, r, all.fs, e);
     if (!err && syscall(SYS_landlock_restrict_self, rules, 0))
         err = err_sys(e, "landlock");
     return err;

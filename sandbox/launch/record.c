@@ -137,7 +137,18 @@ static unsigned kind_of(mode_t mode)
            : S_ISCHR(mode)  ? JAIL_CHR
            : S_ISFIFO(mode) ? JAIL_FIFO
            : S_ISSOCK(mode) ? JAIL_SOCK
-                            : 0u; /* a directory above all: a way out of any root */
+                            : 0u;
+}
+
+/* A directory is a way out of any root: only where it was asked for, and only as a place to begin
+ * a path, which Landlock then judges. */
+static bool is_right(const struct jail_fd *f, mode_t mode)
+{
+    int flags = fcntl(f->fd, F_GETFL);
+
+    if (f->kinds & (JAIL_DIR | JAIL_DIR_RW))
+        return S_ISDIR(mode) && flags & O_PATH;
+    return kind_of(mode) & f->kinds && !(flags & (O_PATH | O_DIRECTORY));
 }
 
 int record_check_fds(const struct jail_record *r, struct err *e)
@@ -147,8 +158,7 @@ int record_check_fds(const struct jail_record *r, struct err *e)
     for (uint32_t i = 0; i < r->nfds; i++) {
         if (fstat(r->fds[i].fd, &st))
             return err_sys(e, "descriptor %d", r->fds[i].fd);
-        if (!(kind_of(st.st_mode) & r->fds[i].kinds) ||
-            fcntl(r->fds[i].fd, F_GETFL) & (O_PATH | O_DIRECTORY))
+        if (!is_right(&r->fds[i], st.st_mode))
             return err_set(e, EINVAL, "descriptor %d is of the wrong kind (mode %#o)", r->fds[i].fd,
                            st.st_mode);
     }
