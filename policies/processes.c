@@ -142,32 +142,44 @@ static const struct line keeper[] = {
     CALL(signalfd4, "signals at the event loop's pace"),
 };
 
-/* carrel-files: the granted trees, below descriptors that it was handed. */
+/* carrel-files: the granted trees, below descriptors that it was handed, one request after the
+ * other. It is a static program, and has no other file, no socket of its own making, no thread. */
 static const struct line files[] = {
+    CALL(read, "requests"),
+    CALL(write, "answers; the last words"),
     CALL(openat2, "below a root only: RESOLVE_BENEATH"),
-    CALL(statx, "attributes"),
-    CALL(preadv, "reads"),
-    CALL(pwritev, "writes"),
-    CALL(pread64, "reads"),
-    CALL(pwrite64, "writes"),
-    CALL(copy_file_range, "copies inside a root"),
-    CALL(fallocate, "room, holes"),
-    CALL(ftruncate, "sizes"),
-    CALL(fsync, "flushes"),
-    CALL(fdatasync, "flushes"),
-    CALL(getdents64, "listings"),
-    CALL(mkdirat, "directories"),
-    CALL(unlinkat, "removals"),
-    CALL(renameat2, "renames"),
-    CALL(symlinkat, "links, as data"),
-    CALL(linkat, "hard links, where granted"),
-    CALL(readlinkat, "links, as data"),
-    CALL(mknodat, "FIFOs and sockets, where granted"),
-    CALL(fchmod, "modes"),
-    CALL(utimensat, "times"),
-    CALL(fgetxattr, "attributes, where granted"),
+    CALL(close, "files that the guest is done with"),
+    CALL(newfstatat, "attributes"),
+    CALL(fstat, "the same, as the C library asks"),
     CALL(fstatfs, "how much is free"),
-    CALL(flock, "locks of the guest"),
+    CALL(getdents64, "listings"),
+    CALL(lseek, "where a listing goes on; holes"),
+    CALL(pread64, "reads"),
+    CALL(readlinkat, "links, as data"),
+    CALL(fsync, "flushes, of what others wrote too"),
+    CALL(fdatasync, "the same"),
+    CALL(sendto, "a denial, to the keeper"),
+    CALL(clock_gettime, "how many of them in a second"),
+    CALL(brk, "memory"),
+    CALL_WITH(mmap, 2, PROT_EXEC, 0, "memory, never executable"),
+    CALL(munmap, "memory"),
+    CALL(mremap, "memory"),
+    CALL(madvise, "memory"),
+    CALL(rt_sigprocmask, "abort"),
+    CALL(gettid, "abort"),
+    CALL(tkill, "abort"),
+    CALL(exit_group, "the end"),
+    CALL_FOR(USE_LIVE_WRITE, pwrite64, "writes"),
+    CALL_FOR(USE_LIVE_WRITE, copy_file_range, "copies inside a root"),
+    CALL_FOR(USE_LIVE_WRITE, fallocate, "room, holes"),
+    CALL_FOR(USE_LIVE_WRITE, ftruncate, "sizes"),
+    CALL_FOR(USE_LIVE_WRITE, mkdirat, "directories"),
+    CALL_FOR(USE_LIVE_WRITE, unlinkat, "removals"),
+    CALL_FOR(USE_LIVE_WRITE, renameat2, "renames"),
+    CALL_FOR(USE_LIVE_WRITE, symlinkat, "links, as data"),
+    CALL_FOR(USE_LIVE_WRITE, linkat, "hard links, where granted"),
+    CALL_FOR(USE_LIVE_WRITE, fchmod, "modes"),
+    CALL_FOR(USE_LIVE_WRITE, utimensat, "times"),
 };
 
 /* carrel-gate: streams to names that were allowed. Internet sockets only. */
@@ -204,11 +216,9 @@ static const struct program {
       .nbase = array_len(plain),
       OWN(keeper),
       .otherwise = SECCOMP_RET_ERRNO | 1 },
-    { .p = { "files", "carrel-files: the paths of shared folders", 0 },
-      .base = plain,
-      .nbase = array_len(plain),
+    { .p = { "files", "carrel-files: the paths of live mounts", 36 },
       OWN(files),
-      .otherwise = SECCOMP_RET_ERRNO | 1 },
+      .otherwise = SECCOMP_RET_KILL_PROCESS },
     { .p = { "gate", "carrel-gate: names, requests, secrets", 0 },
       .base = plain,
       .nbase = array_len(plain),
@@ -275,7 +285,9 @@ unsigned process_uses(const struct plan *plan)
     if (plan->root != ROOT_READ_ONLY)
         uses |= USE_DISK_WRITE;
     for (uint32_t i = 0; i < plan->nmounts; i++)
-        if (plan->mounts[i].volume ? plan->mounts[i].access > MEMORY_READ
+        if (plan->mounts[i].share == SHARE_LIVE)
+            uses |= plan->mounts[i].access > ACCESS_RO ? USE_LIVE_WRITE : 0;
+        else if (plan->mounts[i].volume ? plan->mounts[i].access > MEMORY_READ
                                    : plan->mounts[i].access > ACCESS_RO)
             uses |= USE_DISK_WRITE;
     return plan->balloon ? uses | USE_BALLOON : uses;
