@@ -1,0 +1,180 @@
+/* moves.c - entries that get another name, or one more. */
+#include "sandbox/files/server.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct move {
+    uint64_t from_dir, to_dir;
+    struct place from, to;
+    unsigned flags;
+};
+
+/* Is it a directory now? Asked of the host: the decision is about what will be moved. */
+static int is_dir(int parent, const char *name, bool *dir)
+{
+    struct stat st;
+
+    if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW))
+        return -errno;
+    *dir = S_ISDIR(st.st_mode);
+    return 0;
+}
+
+static int judge_move(struct server *s, const struct move *m, int from, int to)
+{
+    bool dir;
+    int err = is_dir(from, m->from.name, &dir);
+
+    if (!err)
+        err = judge_rename(s, &m->from, &m->to, dir);
+    if (err || !(m->flags & RENAME_EXCHANGE))
+        return err;
+    err = is_dir(to, m->to.name, &dir);
+    return err ? err : judge_rename(s, &m->to, &m->from, dir);
+}
+
+/* Our table follows. That a name cannot be kept is no reason to fail what has happened. */
+static void follow(struct server *s, const struct move *m)
+{
+    struct nodes *t = &s->nodes;
+    uint32_t a = node_find(t, (uint32_t)m->from_dir, m->from.name);
+    uint32_t b = node_find(t, (uint32_t)m->to_dir, m->to.name);
+
+    if (a == b && a)
+        return;
+    if (b)
+        node_opened(t, b); /* it outlives its name */
+    if (a && node_move(t, a, (uint32_t)m->to_dir, m->to.name))
+        node_gone(t, a);
+    else if (!a && b)
+        node_gone(t, b);
+    if (!b)
+        return;
+    if (m->flags & RENAME_EXCHANGE && node_move(t, b, (uint32_t)m->from_dir, m->from.name))
+        node_gone(t, b);
+    node_closed(t, b);
+}
+
+static int rename_entry(struct server *s, struct move *m)
+{
+    struct parting was = { 0 };
+    int err;
+
+    if (!m->from.live->writable)
+        return -EROFS;
+    if (m->from.live != m->to.live)
+        return -EXDEV;
+    if (m->flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+        return -EINVAL;
+
+    auto_fd int from = place_parent(&m->from);
+    auto_fd int to = place_parent(&m->to);
+
+    if (from < 0 || to < 0)
+        return from < 0 ? from : to;
+    err = judge_move(s, m, from, to);
+    if (err)
+        return err;
+    if (!(m->flags & RENAME_EXCHANGE))
+        was = part(&m->to, to);
+    if (was.known) { /* a file onto another name of itself: nothing happens */
+        const struct parting self = part(&m->from, from);
+
+        was.known = !self.known || self.ino != was.ino;
+    }
+    if (syscall(SYS_renameat2, from, m->from.name, to, m->to.name, m->flags))
+        return -errno;
+    parted(s, m->to.live, &was);
+    follow(s, m);
+    return 0;
+}
+
+static int rename_message(struct server *s, struct message *m, uint64_t to_dir, unsigned flags)
+{
+    struct move v = { .from_dir = m->h.nodeid, .to_dir = to_dir, .flags = flags };
+    const char *from = message_name(m), *to = message_name(m);
+    int err = message_done(m) ? place_in(s, v.from_dir, from, &v.from) : -EINVAL;
+
+    if (!err)
+        err = place_in(s, v.to_dir, to, &v.to);
+    return err ? err : rename_entry(s, &v);
+}
+
+int op_rename(struct server *s, struct message *m, struct answer *a)
+{
+    struct fuse_rename_in in;
+
+    (void)a;
+    return message_take(m, &in, sizeof(in)) ? rename_message(s, m, in.newdir, 0) : -EINVAL;
+}
+
+int op_rename2(struct server *s, struct message *m, struct answer *a)
+{
+    struct fuse_rename2_in in;
+
+    (void)a;
+    return message_take(m, &in, sizeof(in)) ? rename_message(s, m, in.newdir, in.flags) : -EINVAL;
+}
+
+/* What must not be read or written must not get a name under which it could be. */
+static int judge_link(struct server *s, const struct place *from, const struct place *to)
+{
+    int err = judge(s, from, FILE_READ);
+
+    if (!err)
+        err = judge(s, from, FILE_HARDLINK);
+    if (!err)
+        err = judge_leaf(s, to, FILE_HARDLINK);
+    return err ? err : judge_leaf(s, to, FILE_CREATE);
+}
+
+int op_link(struct server *s, struct message *m, struct answer *a)
+{
+    struct fuse_link_in in;
+    struct fuse_entry_out out;
+    struct place from, to;
+    struct stat x;
+    int err;
+
+    if (!message_take(m, &in, sizeof(in)))
+        return -EINVAL;
+    err = place_in(s, m->h.nodeid, message_name(m), &to);
+    if (!err && !message_done(m))
+        err = -EINVAL;
+    if (!err)
+        err = place_of(s, in.oldnodeid, &from);
+    if (!err)
+        err = !to.live->writable     ? -EROFS
+              : from.live != to.live ? -EXDEV
+                                     : judge_link(s, &from, &to);
+    if (err)
+        return err;
+
+    auto_fd int old = place_parent(&from);
+    auto_fd int new = place_parent(&to);
+
+    if (old < 0 || new < 0)
+        return old < 0 ? old : new;
+    /* Not followed when it is a link. */
+    if (linkat(old, from.name, new, to.name, 0))
+        return -errno;
+
+    auto_fd int fd = place_open(&to, O_PATH | O_NOFOLLOW, 0);
+
+    err = fd < 0 ? fd : attr_read(fd, &x);
+    if (!err)
+        err = entry_enter(s, m->h.nodeid, &to, &x, &out);
+    if (err)
+        return err;
+    memcpy(a->data, &out, sizeof(out));
+    a->len = sizeof(out);
+    return 0;
+}

@@ -1,0 +1,172 @@
+/*
+ * server.h - the FUSE server of one sandbox: what it holds, and its operations by file.
+ *
+ * One thread, one request after the other, in the order of the stream. Each operation takes its
+ * arguments off the message, asks the policy about the path that its own node table makes, and
+ * acts below a descriptor of the mount's root. Names are resolved by the kernel without leaving
+ * that root and without following a link (F01, F02); one that was swapped meanwhile is an error.
+ */
+#ifndef SANDBOX_FILES_SERVER_H
+#define SANDBOX_FILES_SERVER_H
+
+#include "base/files.h"
+#include "policies/decide.h"
+#include "policies/policy.h"
+#include "policies/words.h"
+#include "sandbox/files/handles.h"
+#include "sandbox/files/message.h"
+#include "sandbox/files/nodes.h"
+
+#include <sys/stat.h>
+
+#define PLACE_BYTES (2 * PATH_MAX)
+
+/* What the sandbox may add to a tree: what it added less what it removed, never below 0. */
+struct usage {
+    uint64_t bytes, inodes;
+    uint64_t max_bytes, max_inodes;
+};
+
+struct live {
+    const char *id, *target; /* borrowed from the rules */
+    const struct mount *rules;
+    int root; /* owned, O_PATH */
+    bool writable;
+    struct usage usage;
+};
+
+struct reporter {
+    int fd;            /* owned: to the keeper; -1: none */
+    int64_t refilled;  /* ms */
+    uint32_t tokens;   /* reports that may go at once */
+    uint32_t withheld; /* since the last that went */
+};
+
+struct server {
+    struct live live[FILES_MOUNTS_MAX];
+    unsigned nlive;
+    struct ruleset *rules; /* borrowed, outlives it */
+    uint32_t uid;          /* whose the files are in the guest */
+    struct nodes nodes;
+    struct handles handles;
+    struct reporter reporter;
+    bool greeted; /* INIT was answered */
+};
+
+/* With live, rules and uid given: each mount's root is looked at. */
+must_check int server_init(struct server *s, uint32_t nodes_max);
+/* Closes all that was opened, the roots too. */
+void server_fini(struct server *s);
+
+/* An answer: err, or len bytes in data, FILES_DATA_MAX of them at most. */
+struct answer {
+    size_t len;
+    uint8_t *data;
+};
+
+/* One whole message. Its answer's length with the header in out (FILES_MESSAGE_MAX bytes), or 0:
+ * it has none. */
+size_t server_handle(struct server *s, const void *message, size_t len, uint8_t *out);
+
+/* Until the stream ends: 0; -EPROTO: it broke the rules; -errno. */
+must_check int server_run(struct server *s, int peer);
+
+/* ---- place.c: entries and how they are reached ---- */
+
+/* An entry of a mount: by its node, or by a name in the directory of a node. */
+struct place {
+    struct live *live;
+    char full[PLACE_BYTES]; /* as the policy knows it */
+    const char *rel;        /* the same below the mount's root; "" is that root */
+    const char *name;       /* the last component, in rel; "" for the root */
+};
+
+/* -ENOENT, -ESTALE, -ENOTDIR, -ENAMETOOLONG; the session's root is no place: -EACCES. */
+must_check int place_of(struct server *s, uint64_t node, struct place *p);
+must_check int place_in(struct server *s, uint64_t dir, const char *name, struct place *p);
+
+/* Opens it below the mount's root, close-on-exec: -ELOOP where a link was found on the way (with
+ * O_PATH | O_NOFOLLOW the last component may be one). */
+must_check int place_open(const struct place *p, int flags, mode_t mode);
+/* The directory that holds it, as a path only. */
+must_check int place_parent(const struct place *p);
+
+/* ---- judge.c: the policy ---- */
+
+/* -EACCES, and the keeper is told. */
+must_check int judge(struct server *s, const struct place *p, enum file_op op);
+/* The same for what is to be no directory there (decide_leaf). */
+must_check int judge_leaf(struct server *s, const struct place *p, enum file_op op);
+must_check int judge_rename(struct server *s, const struct place *from, const struct place *to,
+                            bool dir);
+/* Without telling anybody: may it be seen? */
+bool judge_visible(struct server *s, const struct place *p);
+
+/* ---- usage.c ---- */
+
+/* -EDQUOT: it is not charged. */
+must_check int usage_add(struct usage *u, uint64_t bytes, uint64_t inodes);
+void usage_take_back(struct usage *u, uint64_t bytes, uint64_t inodes);
+
+/* ---- report.c ---- */
+
+void report_denial(struct reporter *r, enum file_op op, const char *rule, const char *path);
+
+/* ---- attr.c ---- */
+
+must_check int attr_read(int fd, struct stat *x);
+void attr_fill(const struct server *s, const struct live *l, const struct stat *x,
+               struct fuse_attr *out);
+/* The entry that was looked up: a node for it. fuse_entry_out is 0 but for what it needs. */
+must_check int entry_enter(struct server *s, uint64_t dir, const struct place *p,
+                           const struct stat *x, struct fuse_entry_out *out);
+
+int op_getattr(struct server *s, struct message *m, struct answer *a);
+int op_setattr(struct server *s, struct message *m, struct answer *a);
+int op_statfs(struct server *s, struct message *m, struct answer *a);
+
+/* ---- names.c, moves.c ---- */
+
+int op_lookup(struct server *s, struct message *m, struct answer *a);
+int op_forget(struct server *s, struct message *m, struct answer *a);
+int op_batch_forget(struct server *s, struct message *m, struct answer *a);
+int op_readlink(struct server *s, struct message *m, struct answer *a);
+int op_symlink(struct server *s, struct message *m, struct answer *a);
+int op_mkdir(struct server *s, struct message *m, struct answer *a);
+int op_mknod(struct server *s, struct message *m, struct answer *a);
+int op_unlink(struct server *s, struct message *m, struct answer *a);
+int op_rmdir(struct server *s, struct message *m, struct answer *a);
+int op_rename(struct server *s, struct message *m, struct answer *a);
+int op_rename2(struct server *s, struct message *m, struct answer *a);
+int op_link(struct server *s, struct message *m, struct answer *a);
+
+/* What is about to lose this name: credited now, or with the last handle. */
+struct parting {
+    bool known, last;
+    uint64_t ino, bytes;
+};
+struct parting part(const struct place *p, int parent);
+void parted(struct server *s, struct live *l, const struct parting *was);
+
+/* ---- data.c ---- */
+
+int op_open(struct server *s, struct message *m, struct answer *a);
+int op_create(struct server *s, struct message *m, struct answer *a);
+int op_read(struct server *s, struct message *m, struct answer *a);
+int op_write(struct server *s, struct message *m, struct answer *a);
+int op_release(struct server *s, struct message *m, struct answer *a);
+int op_fsync(struct server *s, struct message *m, struct answer *a);
+int op_fallocate(struct server *s, struct message *m, struct answer *a);
+int op_lseek(struct server *s, struct message *m, struct answer *a);
+int op_copy(struct server *s, struct message *m, struct answer *a);
+/* A file gets this length: what it grows by is charged first. */
+must_check int data_truncate(struct live *l, int fd, uint64_t size);
+
+/* ---- list.c ---- */
+
+int op_opendir(struct server *s, struct message *m, struct answer *a);
+int op_readdir(struct server *s, struct message *m, struct answer *a);
+int op_releasedir(struct server *s, struct message *m, struct answer *a);
+int op_fsyncdir(struct server *s, struct message *m, struct answer *a);
+
+#endif
