@@ -110,7 +110,32 @@ static bool word_mount(struct word w, struct cmdline *c)
     return true;
 }
 
-enum option { TRACE = 1, OVERLAY = 2, TMP = 4, ROOT = 8, MOUNT = 16 };
+static bool word_live(struct word w, struct cmdline *c)
+{
+    struct cmdline_live *m = &c->live[c->nlive];
+    const char *comma = memchr(w.at, ',', w.len);
+    size_t n = comma ? (size_t)(comma - w.at) : 0;
+
+    if (c->nlive == FILES_MOUNTS_MAX || n == 0 || n >= sizeof(m->id) || memchr(w.at, '/', n) ||
+        w.at[0] == '.')
+        return false;
+    memcpy(m->id, w.at, n);
+    m->id[n] = '\0';
+    w.at += n + 1;
+    w.len -= n + 1;
+    m->read_only = word_cut(&w, "ro,");
+    if (!m->read_only && !word_cut(&w, "rw,"))
+        return false;
+    for (unsigned i = 0; i < c->nlive; i++)
+        if (strcmp(c->live[i].id, m->id) == 0)
+            return false;
+    if (!word_target(w, m->target))
+        return false;
+    c->nlive++;
+    return true;
+}
+
+enum option { TRACE = 1, OVERLAY = 2, TMP = 4, ROOT = 8, MOUNT = 16, LIVE = 32, FILES = 64 };
 
 /* Which option it is; 0: none that is known, or its value is not. */
 static enum option take(struct word w, struct cmdline *c)
@@ -125,6 +150,12 @@ static enum option take(struct word w, struct cmdline *c)
     }
     if (word_cut(&w, "mount="))
         return word_mount(w, c) ? MOUNT : 0;
+    if (word_cut(&w, "live="))
+        return word_live(w, c) ? LIVE : 0;
+    if (word_is(w, "files=port")) {
+        c->files = FILES_PORT;
+        return FILES;
+    }
     if (word_cut(&w, "tmp="))
         return word_number(&w, &c->tmp_bytes) && w.len == 0 ? TMP : 0;
     if (!word_cut(&w, "overlay="))
@@ -154,12 +185,14 @@ int cmdline_parse(const char *text, struct cmdline *out, struct err *e)
         if (o == 0)
             return err_set(e, EINVAL, "kernel command line: \"%.*s\" is not known", shown,
                            w.at - strlen("carrel."));
-        if (o != MOUNT && (seen & o))
+        if (o != MOUNT && o != LIVE && (seen & o))
             return err_set(e, EINVAL, "kernel command line: \"%.*s\" comes a second time", shown,
                            w.at - strlen("carrel."));
         seen |= o;
     }
     if (out->read_only && (out->overlay == OVERLAY_VDB || out->overlay_bytes))
         return err_set(e, EINVAL, "kernel command line: carrel.root=ro leaves no overlay");
+    if (out->nlive && !out->files)
+        return err_set(e, EINVAL, "kernel command line: carrel.live needs carrel.files");
     return 0;
 }

@@ -1,17 +1,20 @@
 /*
  * cmdline.h - what the kernel command line says to carrel-init: words that begin with "carrel.",
- * each at most once, but for carrel.mount. All others are the kernel's.
+ * each at most once, but for carrel.mount and
+ * carrel.live. All others are the kernel's.
  */
 #ifndef GUEST_CMDLINE_H
 #define GUEST_CMDLINE_H
 
 #include "base/err.h"
+#include "base/files.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define CMDLINE_MOUNTS 6u
 #define CMDLINE_TARGET 256u /* bytes with the NUL */
+#define CMDLINE_ID     65u  /* as above; of a mount in a policy */
 
 /* carrel.mount=SERIAL,ro|rw,TARGET: a disk, by its serial number, and where it belongs; the target
  * is absolute, what a word cannot hold is %XX. As often as there are volumes. */
@@ -20,6 +23,15 @@ struct cmdline_mount {
     char target[CMDLINE_TARGET];
     bool read_only;
 };
+
+/* carrel.live=ID,ro|rw,TARGET: a directory of the session that carrel.files speaks of. */
+struct cmdline_live {
+    char id[CMDLINE_ID];
+    char target[CMDLINE_TARGET];
+    bool read_only;
+};
+
+enum files_kind { FILES_NONE, FILES_PORT };
 
 enum overlay_kind { OVERLAY_TMPFS, OVERLAY_VDB };
 
@@ -31,6 +43,9 @@ struct cmdline {
     bool trace;                             /* carrel.trace */
     struct cmdline_mount mounts[CMDLINE_MOUNTS];
     unsigned nmounts;
+    enum files_kind files; /* carrel.files=port: how live mounts are reached */
+    struct cmdline_live live[FILES_MOUNTS_MAX];
+    unsigned nlive;
 };
 
 /* Pure; text is what /proc/cmdline holds. -EINVAL for an option or value that is not

@@ -98,6 +98,8 @@ static int boot(struct err *e)
         err = mounts_switch(&c, e);
     if (!err)
         err = mounts_volumes(&c, uevents, e);
+    if (!err)
+        err = mounts_live(&c, uevents, e);
     if (err)
         return err;
     kmsg_trace("root");

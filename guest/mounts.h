@@ -26,6 +26,13 @@ must_check int mounts_switch(const struct cmdline *c, struct err *e);
 /* In that root: each volume of the command line at its target, which is made where it can be. */
 must_check int mounts_volumes(const struct cmdline *c, int uevents, struct err *e);
 
+/* The same for live mounts: what carrel.files is about is mounted out of sight, and each of its
+ * directories bound to its target. */
+must_check int mounts_live(const struct cmdline *c, int uevents, struct err *e);
+
+/* A directory, with all that is missing above it. */
+must_check int mounts_make_target(const char *target, struct err *e);
+
 /* The volumes are written to no more; before the power goes. */
 void mounts_rest(void);
 

@@ -63,8 +63,8 @@ static bool find(void *arg)
     return found;
 }
 
-/* With all that is missing above it. The last one that cannot be made says why. */
-static int make_target(const char *target, struct err *e)
+/* The last one that cannot be made says why. */
+int mounts_make_target(const char *target, struct err *e)
 {
     char path[CMDLINE_TARGET];
     struct stat st;
@@ -97,7 +97,7 @@ static int mount_volume(const struct cmdline_mount *m, int uevents, struct err *
     int err = uevent_wait(uevents, find, &w, m->serial, e);
 
     if (!err)
-        err = make_target(m->target, e);
+        err = mounts_make_target(m->target, e);
     if (err)
         return err;
     if (mount(w.node, m->target, "ext4", flags, NULL))
