@@ -52,6 +52,25 @@ static int add_volumes(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX]
     return 0;
 }
 
+/* A word for each live mount, after one that says how they are reached. */
+static int add_live(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
+{
+    for (unsigned i = 0; i < spec->nlive; i++) {
+        const struct engine_live *l = &spec->live[i];
+        size_t used = strlen(out), room = VMM_CMDLINE_MAX - used;
+        char target[3 * 256 + 4] = "";
+
+        if (l->target[0] != '/' || strlen(l->target) > 255)
+            return err_set(e, EINVAL, "the target of a mount is no absolute path: %s", l->target);
+        add_target(target, sizeof(target), l->target);
+        if ((size_t)snprintf(out + used, room, "%s carrel.live=%s,%s,%s",
+                             i ? "" : " carrel.files=port", l->id, l->readonly ? "ro" : "rw",
+                             target) >= room)
+            return err_set(e, E2BIG, "the kernel command line is too long");
+    }
+    return 0;
+}
+
 int cmdline_make(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
 {
     const char *serial = spec->console_fd >= 0 ? "console=ttyS0" : "8250.nr_uarts=0";
@@ -75,5 +94,6 @@ int cmdline_make(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], stru
                  extra);
     if (n >= (int)VMM_CMDLINE_MAX)
         return err_set(e, E2BIG, "the kernel command line is too long");
-    return add_volumes(spec, out, e);
+    n = add_volumes(spec, out, e);
+    return n ? n : add_live(spec, out, e);
 }

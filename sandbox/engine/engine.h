@@ -8,7 +8,8 @@
  *     then     "vol0" …  volumes, ext4, found by these serial numbers
  *     port 0   "carrel.control"
  *     cmdline  "console=ttyS0 ..."-free by default; "carrel.root=ro",
- * "carrel.overlay=tmpfs|vdb|BYTES,INODES", "carrel.mount=SERIAL,ro|rw,TARGET", "carrel.trace"
+ * "carrel.overlay=tmpfs|vdb|BYTES,INODES", "carrel.mount=SERIAL,ro|rw,TARGET",
+ * "carrel.files=port", "carrel.live=ID,ro|rw,TARGET", "carrel.trace"
  *
  * engine_start makes the process but holds it at a gate, before it has executed anything: the
  * keeper writes down that it exists, then opens the gate. If the keeper dies in between, the gate
@@ -18,6 +19,7 @@
 #define SANDBOX_ENGINE_ENGINE_H
 
 #include "base/err.h"
+#include "base/files.h"
 #include "base/jail.h"
 #include "sandbox/box_jail.h"
 
@@ -34,6 +36,13 @@ struct engine_volume {
     const char *target; /* absolute, in the guest; borrowed */
 };
 
+/* A directory of the host that carrel-files serves; its requests come through the port FILES_NAME,
+ * which is one of port_names. */
+struct engine_live {
+    const char *id, *target; /* borrowed */
+    bool readonly;
+};
+
 /* Everything an engine needs; descriptors are borrowed during engine_start. */
 struct engine_spec {
     uint64_t mem_bytes;
@@ -43,6 +52,8 @@ struct engine_spec {
     int disk_fd;  /* writable disk, -1 = none */
     struct engine_volume volumes[ENGINE_VOLUMES];
     unsigned nvolumes;
+    struct engine_live live[FILES_MOUNTS_MAX];
+    unsigned nlive;
     int port_fds[8];
     const char *port_names[8];
     unsigned nports;

@@ -56,6 +56,7 @@ struct keeper *keeper_new(int boxfd, bool await_main, struct err *e)
     k->log_left = KEEPER_LOG_CAP;
     k->ask_signal = SIGTERM;
     engine_run_init(&k->run);
+    keeper_files_init(&k->files);
     jail_init(&k->jail);
     journal_init(&k->console, -1, 0);
     journal_init(&k->engine_log, -1, 0);
@@ -85,6 +86,7 @@ void keeper_free(struct keeper *k)
     fd_closep(&k->listener.fd);
     fd_closep(&k->signals.fd);
     engine_run_fini(&k->run);
+    keeper_files_over(k);
     jail_fini(&k->jail);
     guard_close(k->guard, *k->state.reason ? k->state.reason : "refused");
     box_config_fini(&k->cfg);
@@ -169,6 +171,25 @@ static int open_port(struct keeper *k, struct keeper_parts *p, struct err *e)
     return wire_open(k, fds[0], e);
 }
 
+/* Live mounts, and the port through which their requests come. */
+static void add_live(const struct keeper *k, const struct keeper_parts *p, struct engine_spec *spec)
+{
+    const struct plan *plan = guard_plan(k->guard);
+
+    if (p->files < 0)
+        return;
+    spec->port_fds[spec->nports] = p->files;
+    spec->port_names[spec->nports++] = FILES_NAME;
+    for (uint32_t i = 0; i < plan->nmounts; i++) {
+        const struct plan_mount *m = &plan->mounts[i];
+
+        if (m->share == SHARE_LIVE && m->access != ACCESS_NONE)
+            spec->live[spec->nlive++] = (struct engine_live){ .id = m->id,
+                                                              .target = m->target,
+                                                              .readonly = m->access == ACCESS_RO };
+    }
+}
+
 static int start_engine(struct keeper *k, const struct keeper_parts *p, struct err *e)
 {
     const struct plan *plan = guard_plan(k->guard);
@@ -196,6 +217,7 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
 
     memcpy(spec.volumes, p->volumes, sizeof(spec.volumes));
     spec.nvolumes = p->nvolumes;
+    add_live(k, p, &spec);
     keeper_jail_prepare(k);
 
     int err = FAILPOINT("keeper.engine.start") ? err_sys(e, "engine")
@@ -322,6 +344,8 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
     if (!err)
         err = open_port(k, p, e);
     if (!err)
+        err = keeper_files_start(k, p, e);
+    if (!err)
         err = greet(k, e);
     if (!err)
         err = greet_main(k, hint, e);
@@ -346,5 +370,6 @@ void keeper_undo(struct keeper *k)
         while (waitpid(k->run.pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }
+    keeper_files_over(k);
     keeper_jail_over(k);
 }

@@ -192,6 +192,26 @@ int64_t limits_tick(struct keeper *k, int64_t now);
 /* The machine has ended, having used this. */
 void limits_end(struct keeper *k, const struct rusage *used);
 
+/* ---- files.c ---- */
+
+struct keeper_parts;
+
+/* carrel-files of this sandbox; all -1 and 0 when nothing is live. */
+struct files {
+    struct engine_run run;
+    struct loop_source gone, reports; /* fds: run's */
+    int64_t refilled;                 /* ms: reports are taken at a rate of ours */
+    uint32_t tokens, withheld;
+};
+
+void keeper_files_init(struct files *f);
+/* Where the plan has live mounts: starts the server; p has the engine's end of its stream. */
+must_check int keeper_files_start(struct keeper *k, struct keeper_parts *p, struct err *e);
+/* What it denied is taken down until here. */
+void keeper_files_drain(struct keeper *k);
+/* The server is ended, if it was not, and reaped. */
+void keeper_files_over(struct keeper *k);
+
 /* ---- all of it ---- */
 
 struct keeper {
@@ -221,6 +241,7 @@ struct keeper {
     /* machine */
     const struct engine *engine;
     struct engine_run run;
+    struct files files;
     struct jail jail;
     struct box_jail jail_record; /* what jail.json says */
     bool jail_told;
@@ -292,7 +313,6 @@ void keeper_jail_told(struct keeper *k);
 
 /* ---- volumes.c ---- */
 
-struct keeper_parts;
 /* Opens what the plan mounts, and has the log say what is in it. */
 must_check int keeper_open_volumes(struct keeper *k, struct keeper_parts *p, struct err *e);
 
@@ -302,14 +322,15 @@ must_check int keeper_open_volumes(struct keeper *k, struct keeper_parts *p, str
 struct keeper_parts {
     int kernel, initrd, image;                    /* handed over by whoever started the keeper */
     int disk;                                     /* by keeper_begin, with open_disk */
-    int port, console, log;                       /* by keeper_begin */
+    int port, files, console, log;                /* by keeper_begin */
     struct engine_volume volumes[ENGINE_VOLUMES]; /* by keeper_begin; their fds: owned */
     unsigned nvolumes;
     /* disk_open, by keeper_launch; NULL: what is at `disk` will do. */
     int (*open_disk)(int boxfd, uint64_t bytes, uint64_t inodes, char hint[240], struct err *e);
 };
 
-#define KEEPER_PARTS_INIT ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1, { { 0 } }, 0, NULL })
+#define KEEPER_PARTS_INIT \
+    ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1, -1, { { 0 } }, 0, NULL })
 
 /* boxfd is borrowed, outlives it. */
 struct keeper *keeper_new(int boxfd, bool await_main, struct err *e);

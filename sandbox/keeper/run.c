@@ -250,6 +250,8 @@ static int finish(struct keeper *k, struct err *e)
     k->state.phase = BOX_ENDED;
     journal_drain(&k->console);
     journal_drain(&k->engine_log);
+    keeper_files_drain(k);
+    keeper_files_over(k);
     (void)FAILPOINT("finish.audit");
     guard_close(k->guard, k->state.reason);
     k->guard = NULL;

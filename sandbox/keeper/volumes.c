@@ -48,7 +48,7 @@ int keeper_open_volumes(struct keeper *k, struct keeper_parts *p, struct err *e)
     for (uint32_t i = 0; !err && i < plan->nmounts; i++) {
         const struct plan_mount *m = &plan->mounts[i];
 
-        if (m->access == 0) /* none, of both kinds */
+        if (m->access == 0 || m->share == SHARE_LIVE) /* none, of both kinds; or no disk */
             continue;
         if (p->nvolumes == ENGINE_VOLUMES)
             return err_set(e, E2BIG, "a machine has at most %u volumes", ENGINE_VOLUMES);
