@@ -43,12 +43,12 @@ void attr_fill(const struct server *s, const struct live *l, const struct stat *
 int entry_enter(struct server *s, uint64_t dir, const struct place *p, const struct stat *x,
                 struct fuse_entry_out *out)
 {
-    uint32_t id = node_enter(&s->nodes, (uint32_t)dir, p->name, x->st_ino, x->st_mode & S_IFMT);
+    uint32_t id = vnode_enter(&s->nodes, (uint32_t)dir, p->name, x->st_ino, x->st_mode & S_IFMT);
 
     if (!id)
         return -ENFILE;
     *out =
-        (struct fuse_entry_out){ .nodeid = id, .generation = node_get(&s->nodes, id)->generation };
+        (struct fuse_entry_out){ .nodeid = id, .generation = vnode_get(&s->nodes, id)->generation };
     attr_fill(s, p->live, x, &out->attr);
     return 0;
 }
@@ -79,7 +79,7 @@ static int root_attr(const struct server *s, struct answer *a)
 }
 
 /* fstat(2) of a file that has no name any more comes without the handle. */
-static int gone_attr(struct server *s, const struct node *x, struct answer *a)
+static int gone_attr(struct server *s, const struct vnode *x, struct answer *a)
 {
     const struct handle *h = handle_of(&s->handles, x->id, false);
 
@@ -88,7 +88,7 @@ static int gone_attr(struct server *s, const struct node *x, struct answer *a)
 
 int op_getattr(struct server *s, struct message *m, struct answer *a)
 {
-    const struct node *x = node_get(&s->nodes, m->h.nodeid);
+    const struct vnode *x = vnode_get(&s->nodes, m->h.nodeid);
     struct fuse_getattr_in in;
     struct place p;
     int err;
@@ -174,7 +174,7 @@ static int open_to_set(const struct place *p, uint32_t valid)
     return fd == -EACCES ? place_open(p, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0) : fd;
 }
 
-static int set_by_name(struct server *s, const struct node *x, const struct fuse_setattr_in *in,
+static int set_by_name(struct server *s, const struct vnode *x, const struct fuse_setattr_in *in,
                        struct answer *a)
 {
     struct place p;
@@ -199,7 +199,7 @@ static int set_by_name(struct server *s, const struct node *x, const struct fuse
 
 int op_setattr(struct server *s, struct message *m, struct answer *a)
 {
-    const struct node *x = node_get(&s->nodes, m->h.nodeid);
+    const struct vnode *x = vnode_get(&s->nodes, m->h.nodeid);
     struct fuse_setattr_in in;
     struct handle *h = NULL;
     int err;
@@ -228,7 +228,7 @@ int op_setattr(struct server *s, struct message *m, struct answer *a)
 
 int op_statfs(struct server *s, struct message *m, struct answer *a)
 {
-    const struct node *x = node_get(&s->nodes, m->h.nodeid);
+    const struct vnode *x = vnode_get(&s->nodes, m->h.nodeid);
     struct fuse_statfs_out out = {
         .st = { .bsize = BLOCK, .frsize = BLOCK, .namelen = NAME_BYTES_MAX }
     };

@@ -82,13 +82,13 @@ static int keep(struct server *s, struct live *l, int *fd, uint32_t node, uint32
     if (!out->fh)
         return -ENFILE;
     (void)!fd_steal(fd);
-    node_opened(&s->nodes, node);
+    vnode_opened(&s->nodes, node);
     return 0;
 }
 
 int op_open(struct server *s, struct message *m, struct answer *a)
 {
-    const struct node *x = node_get(&s->nodes, m->h.nodeid);
+    const struct vnode *x = vnode_get(&s->nodes, m->h.nodeid);
     struct fuse_open_in in;
     struct fuse_open_out out;
     struct place p;
@@ -162,7 +162,7 @@ int op_create(struct server *s, struct message *m, struct answer *a)
         return err;
     err = keep(s, p.live, &fd, (uint32_t)out.entry.nodeid, in.flags, &out.open);
     if (err) {
-        node_forget(&s->nodes, out.entry.nodeid, 1);
+        vnode_forget(&s->nodes, out.entry.nodeid, 1);
         return err;
     }
     memcpy(a->data, &out, sizeof(out));
@@ -275,7 +275,7 @@ int op_release(struct server *s, struct message *m, struct answer *a)
     credit(s, h);
     node = h->node;
     handle_close(&s->handles, h);
-    node_closed(&s->nodes, node);
+    vnode_closed(&s->nodes, node);
     return 0;
 }
 

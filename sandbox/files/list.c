@@ -43,7 +43,7 @@ int op_opendir(struct server *s, struct message *m, struct answer *a)
     if (!out.fh)
         return -ENFILE;
     (void)!fd_steal(&fd);
-    node_opened(&s->nodes, (uint32_t)m->h.nodeid);
+    vnode_opened(&s->nodes, (uint32_t)m->h.nodeid);
     memcpy(a->data, &out, sizeof(out));
     a->len = sizeof(out);
     return 0;
@@ -134,7 +134,7 @@ int op_releasedir(struct server *s, struct message *m, struct answer *a)
         return -EBADF;
     node = h->node;
     handle_close(&s->handles, h);
-    node_closed(&s->nodes, node);
+    vnode_closed(&s->nodes, node);
     return 0;
 }
 

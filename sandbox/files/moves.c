@@ -45,22 +45,22 @@ static int judge_move(struct server *s, const struct move *m, int from, int to)
 static void follow(struct server *s, const struct move *m)
 {
     struct nodes *t = &s->nodes;
-    uint32_t a = node_find(t, (uint32_t)m->from_dir, m->from.name);
-    uint32_t b = node_find(t, (uint32_t)m->to_dir, m->to.name);
+    uint32_t a = vnode_find(t, (uint32_t)m->from_dir, m->from.name);
+    uint32_t b = vnode_find(t, (uint32_t)m->to_dir, m->to.name);
 
     if (a == b && a)
         return;
     if (b)
-        node_opened(t, b); /* it outlives its name */
-    if (a && node_move(t, a, (uint32_t)m->to_dir, m->to.name))
-        node_gone(t, a);
+        vnode_opened(t, b); /* it outlives its name */
+    if (a && vnode_move(t, a, (uint32_t)m->to_dir, m->to.name))
+        vnode_gone(t, a);
     else if (!a && b)
-        node_gone(t, b);
+        vnode_gone(t, b);
     if (!b)
         return;
-    if (m->flags & RENAME_EXCHANGE && node_move(t, b, (uint32_t)m->from_dir, m->from.name))
-        node_gone(t, b);
-    node_closed(t, b);
+    if (m->flags & RENAME_EXCHANGE && vnode_move(t, b, (uint32_t)m->from_dir, m->from.name))
+        vnode_gone(t, b);
+    vnode_closed(t, b);
 }
 
 static int rename_entry(struct server *s, struct move *m)

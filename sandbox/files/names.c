@@ -68,7 +68,7 @@ int op_forget(struct server *s, struct message *m, struct answer *a)
 
     (void)a;
     if (message_take(m, &in, sizeof(in)))
-        node_forget(&s->nodes, m->h.nodeid, in.nlookup);
+        vnode_forget(&s->nodes, m->h.nodeid, in.nlookup);
     return 0;
 }
 
@@ -81,7 +81,7 @@ int op_batch_forget(struct server *s, struct message *m, struct answer *a)
     if (!message_take(m, &in, sizeof(in)))
         return 0;
     for (uint32_t i = 0; i < in.count && message_take(m, &one, sizeof(one)); i++)
-        node_forget(&s->nodes, one.nodeid, one.nlookup);
+        vnode_forget(&s->nodes, one.nodeid, one.nlookup);
     return 0;
 }
 
@@ -263,9 +263,9 @@ static int remove_entry(struct server *s, struct message *m, int flags)
     if (unlinkat(dir, p.name, flags))
         return -errno;
     parted(s, p.live, &was);
-    id = node_find(&s->nodes, (uint32_t)m->h.nodeid, name);
+    id = vnode_find(&s->nodes, (uint32_t)m->h.nodeid, name);
     if (id)
-        node_gone(&s->nodes, id);
+        vnode_gone(&s->nodes, id);
     return 0;
 }
 

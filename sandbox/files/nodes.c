@@ -26,7 +26,7 @@ static uint32_t *bucket(const struct nodes *t, uint32_t parent, const char *name
 static int grow(struct nodes *t)
 {
     uint32_t room = t->room ? 2 * t->room : FIRST_ROOM;
-    struct node *v = reallocarray(t->v, room, sizeof(*v));
+    struct vnode *v = reallocarray(t->v, room, sizeof(*v));
 
     if (!v)
         return -ENOMEM;
@@ -35,7 +35,7 @@ static int grow(struct nodes *t)
     return 0;
 }
 
-static void link_in(struct nodes *t, struct node *x)
+static void link_in(struct nodes *t, struct vnode *x)
 {
     uint32_t *at = bucket(t, x->parent, x->name);
 
@@ -43,7 +43,7 @@ static void link_in(struct nodes *t, struct node *x)
     *at = x->id;
 }
 
-static void link_out(struct nodes *t, struct node *x)
+static void link_out(struct nodes *t, struct vnode *x)
 {
     uint32_t *at = bucket(t, x->parent, x->name);
 
@@ -69,7 +69,7 @@ static void spread(struct nodes *t)
             link_in(t, &t->v[i]);
 }
 
-static struct node *take(struct nodes *t)
+static struct vnode *take(struct nodes *t)
 {
     uint32_t id = t->free, generation = 0;
 
@@ -83,7 +83,7 @@ static struct node *take(struct nodes *t)
             return NULL;
         id = ++t->n;
     }
-    t->v[id] = (struct node){ .id = id, .generation = generation, .used = true };
+    t->v[id] = (struct vnode){ .id = id, .generation = generation, .used = true };
     t->live++;
     return &t->v[id];
 }
@@ -93,7 +93,7 @@ int nodes_init(struct nodes *t, unsigned mounts, uint32_t max)
     *t = (struct nodes){ .mask = FIRST_BUCKETS - 1, .max = max };
     t->buckets = calloc(FIRST_BUCKETS, sizeof(*t->buckets));
     for (unsigned i = 0; i <= mounts; i++) {
-        struct node *x = t->buckets ? take(t) : NULL;
+        struct vnode *x = t->buckets ? take(t) : NULL;
 
         if (!x)
             return -ENOMEM;
@@ -114,12 +114,12 @@ void nodes_fini(struct nodes *t)
     *t = (struct nodes){ 0 };
 }
 
-struct node *node_get(struct nodes *t, uint64_t id)
+struct vnode *vnode_get(struct nodes *t, uint64_t id)
 {
     return id && id <= t->n && t->v[id].used ? &t->v[id] : NULL;
 }
 
-uint32_t node_find(const struct nodes *t, uint32_t parent, const char *name)
+uint32_t vnode_find(const struct nodes *t, uint32_t parent, const char *name)
 {
     uint32_t id = *bucket(t, parent, name);
 
@@ -132,7 +132,7 @@ uint32_t node_find(const struct nodes *t, uint32_t parent, const char *name)
 static void settle(struct nodes *t, uint32_t id)
 {
     while (id) {
-        struct node *x = &t->v[id];
+        struct vnode *x = &t->v[id];
         uint32_t parent = x->parent;
 
         if (x->lookups || x->kids || x->opens || !x->name)
@@ -150,10 +150,11 @@ static void settle(struct nodes *t, uint32_t id)
     }
 }
 
-uint32_t node_enter(struct nodes *t, uint32_t parent, const char *name, uint64_t ino, uint32_t type)
+uint32_t vnode_enter(struct nodes *t, uint32_t parent, const char *name, uint64_t ino,
+                     uint32_t type)
 {
-    uint32_t id = node_find(t, parent, name);
-    struct node *x;
+    uint32_t id = vnode_find(t, parent, name);
+    struct vnode *x;
     char *copy;
 
     if (id && t->v[id].ino == ino && t->v[id].type == type) {
@@ -162,7 +163,7 @@ uint32_t node_enter(struct nodes *t, uint32_t parent, const char *name, uint64_t
     }
     t->v[parent].kids++; /* first: the one that goes may be all that holds the directory */
     if (id)
-        node_gone(t, id);
+        vnode_gone(t, id);
     copy = strdup(name);
     x = copy ? take(t) : NULL;
     if (!x) {
@@ -183,9 +184,9 @@ uint32_t node_enter(struct nodes *t, uint32_t parent, const char *name, uint64_t
     return id;
 }
 
-void node_forget(struct nodes *t, uint64_t id, uint64_t n)
+void vnode_forget(struct nodes *t, uint64_t id, uint64_t n)
 {
-    struct node *x = node_get(t, id);
+    struct vnode *x = vnode_get(t, id);
 
     if (!x || !x->name)
         return;
@@ -193,20 +194,20 @@ void node_forget(struct nodes *t, uint64_t id, uint64_t n)
     settle(t, x->id);
 }
 
-void node_opened(struct nodes *t, uint32_t id)
+void vnode_opened(struct nodes *t, uint32_t id)
 {
     t->v[id].opens++;
 }
 
-void node_closed(struct nodes *t, uint32_t id)
+void vnode_closed(struct nodes *t, uint32_t id)
 {
     t->v[id].opens--;
     settle(t, id);
 }
 
-void node_gone(struct nodes *t, uint32_t id)
+void vnode_gone(struct nodes *t, uint32_t id)
 {
-    struct node *x = &t->v[id];
+    struct vnode *x = &t->v[id];
 
     if (x->gone || !x->name)
         return;
@@ -215,23 +216,23 @@ void node_gone(struct nodes *t, uint32_t id)
     settle(t, id);
 }
 
-int node_move(struct nodes *t, uint32_t id, uint32_t parent, const char *name)
+int vnode_move(struct nodes *t, uint32_t id, uint32_t parent, const char *name)
 {
-    uint32_t old = node_find(t, parent, name), left = t->v[id].parent;
+    uint32_t old = vnode_find(t, parent, name), left = t->v[id].parent;
     char *copy = strdup(name);
 
     if (!copy)
         return -ENOMEM;
-    if (node_is_below(t, parent, id)) { /* somebody on the host moved them against each other */
+    if (vnode_is_below(t, parent, id)) { /* somebody on the host moved them against each other */
         free(copy);
-        node_gone(t, id);
+        vnode_gone(t, id);
         return 0;
     }
     t->v[parent].kids++;
     if (old && old != id)
-        node_gone(t, old);
+        vnode_gone(t, old);
 
-    struct node *x = &t->v[id];
+    struct vnode *x = &t->v[id];
 
     if (!x->gone)
         link_out(t, x);
@@ -246,12 +247,12 @@ int node_move(struct nodes *t, uint32_t id, uint32_t parent, const char *name)
     return 0;
 }
 
-int node_path(const struct nodes *t, uint32_t id, char out[PATH_MAX])
+int vnode_path(const struct nodes *t, uint32_t id, char out[PATH_MAX])
 {
     size_t at = PATH_MAX - 1;
 
     out[at] = '\0';
-    for (const struct node *x = &t->v[id]; x->name; x = &t->v[x->parent]) {
+    for (const struct vnode *x = &t->v[id]; x->name; x = &t->v[x->parent]) {
         size_t n = strlen(x->name);
 
         if (x->gone)
@@ -267,7 +268,7 @@ int node_path(const struct nodes *t, uint32_t id, char out[PATH_MAX])
     return 0;
 }
 
-bool node_is_below(const struct nodes *t, uint32_t id, uint32_t dir)
+bool vnode_is_below(const struct nodes *t, uint32_t id, uint32_t dir)
 {
     while (id && id != dir)
         id = t->v[id].parent;

@@ -20,7 +20,7 @@
 
 #define NODE_ROOT 1u /* FUSE_ROOT_ID */
 
-struct node {
+struct vnode {
     uint64_t ino;     /* of the host's entry, when it was looked up last */
     uint64_t lookups; /* that the guest has not taken back */
     char *name;       /* owned; NULL: a root, or not in use */
@@ -35,7 +35,7 @@ struct node {
 };
 
 struct nodes {
-    struct node *v;    /* owned; [id], 0 is not used */
+    struct vnode *v;   /* owned; [id], 0 is not used */
     uint32_t n, room;  /* ids given out so far; of v */
     uint32_t free;     /* a chain */
     uint32_t *buckets; /* owned */
@@ -47,37 +47,37 @@ struct nodes {
 must_check int nodes_init(struct nodes *t, unsigned mounts, uint32_t max);
 void nodes_fini(struct nodes *t);
 
-/* NULL: the guest does not know such a node. The pointer holds until the next node_enter. */
-struct node *node_get(struct nodes *t, uint64_t id);
+/* NULL: the guest does not know such a node. The pointer holds until the next vnode_enter. */
+struct vnode *vnode_get(struct nodes *t, uint64_t id);
 
 /* The entry of this name in the directory, if the guest knows it; its id or 0. */
-uint32_t node_find(const struct nodes *t, uint32_t parent, const char *name);
+uint32_t vnode_find(const struct nodes *t, uint32_t parent, const char *name);
 
 /*
  * The entry was looked up once more: its id, or 0 when there are too many. When another file has
  * the name now, the old node is gone and a new one is made.
  */
-uint32_t node_enter(struct nodes *t, uint32_t parent, const char *name, uint64_t ino,
-                    uint32_t type);
+uint32_t vnode_enter(struct nodes *t, uint32_t parent, const char *name, uint64_t ino,
+                     uint32_t type);
 
 /* The guest takes back n look-ups; never more than it has. */
-void node_forget(struct nodes *t, uint64_t id, uint64_t n);
+void vnode_forget(struct nodes *t, uint64_t id, uint64_t n);
 
-/* A handle of it, as node_forget for what is not a look-up. */
-void node_opened(struct nodes *t, uint32_t id);
-void node_closed(struct nodes *t, uint32_t id);
+/* A handle of it, as vnode_forget for what is not a look-up. */
+void vnode_opened(struct nodes *t, uint32_t id);
+void vnode_closed(struct nodes *t, uint32_t id);
 
 /* The name is no longer its own. */
-void node_gone(struct nodes *t, uint32_t id);
+void vnode_gone(struct nodes *t, uint32_t id);
 
 /* It got another place; what had that name is gone. The name is copied. -ENOMEM. */
-must_check int node_move(struct nodes *t, uint32_t id, uint32_t parent, const char *name);
+must_check int vnode_move(struct nodes *t, uint32_t id, uint32_t parent, const char *name);
 
 /* The path below the root of its mount, "" for that root. -ENAMETOOLONG; -ESTALE: it, or what is
  * above it, is gone. */
-must_check int node_path(const struct nodes *t, uint32_t id, char out[PATH_MAX]);
+must_check int vnode_path(const struct nodes *t, uint32_t id, char out[PATH_MAX]);
 
 /* Is it the directory, or below it? */
-bool node_is_below(const struct nodes *t, uint32_t id, uint32_t dir);
+bool vnode_is_below(const struct nodes *t, uint32_t id, uint32_t dir);
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int make(struct server *s, const struct node *x, const char *name, struct place *p)
+static int make(struct server *s, const struct vnode *x, const char *name, struct place *p)
 {
     char path[PATH_MAX];
     size_t target, len;
@@ -17,7 +17,7 @@ static int make(struct server *s, const struct node *x, const char *name, struct
 
     if (x->id == NODE_ROOT)
         return -EACCES;
-    err = node_path(&s->nodes, x->id, path);
+    err = vnode_path(&s->nodes, x->id, path);
     if (err)
         return err;
     p->live = &s->live[x->mount];
@@ -58,14 +58,14 @@ static int make(struct server *s, const struct node *x, const char *name, struct
 
 int place_of(struct server *s, uint64_t node, struct place *p)
 {
-    const struct node *x = node_get(&s->nodes, node);
+    const struct vnode *x = vnode_get(&s->nodes, node);
 
     return x ? make(s, x, NULL, p) : -ENOENT;
 }
 
 int place_in(struct server *s, uint64_t dir, const char *name, struct place *p)
 {
-    const struct node *x = node_get(&s->nodes, dir);
+    const struct vnode *x = vnode_get(&s->nodes, dir);
 
     if (!name)
         return -EINVAL;
