@@ -239,10 +239,9 @@ static void live(struct planner *x, const struct mount *m, unsigned *n)
 {
     static const char *const why[] = {
         "at most 6 mounts can be live",
-        "share: live puts what is written on the host at once, and export.mode is none",
-        "share: live puts what is written on the host at once, and export.review wants it looked "
-        "at",
-        "share: live makes no device, FIFO, socket or setuid file: links.device, links.setuid",
+        "share: live writes to the host at once, and export.mode is none",
+        "share: live writes to the host at once, and export.review wants it looked at",
+        "share: live makes no device and no setuid file, whatever links says",
         "share: live: the id begins with a dot",
     };
     const bool rw = m->access == ACCESS_RW;
