@@ -89,6 +89,13 @@ static int bind_one(const struct cmdline_live *l, struct err *e)
     return 0;
 }
 
+/* Held for good: forcing a mount off that nobody uses would take it away, and bare the directory of
+ * the image below it, which tools would then write to. */
+static int pin(const char *target, struct err *e)
+{
+    return open(target, O_PATH | O_DIRECTORY | O_CLOEXEC) < 0 ? err_sys(e, "%s", target) : 0;
+}
+
 int mounts_live(const struct cmdline *c, int uevents, struct err *e)
 {
     int err;
@@ -101,6 +108,8 @@ int mounts_live(const struct cmdline *c, int uevents, struct err *e)
     err = mount_session(uevents, e);
     for (unsigned i = 0; !err && i < c->nlive; i++)
         err = bind_one(&c->live[i], e);
+    if (!err)
+        err = pin(first_target, e);
     if (!err && (umount2(SESSION, MNT_DETACH) || rmdir(SESSION)))
         err = err_sys(e, SESSION);
     if (!err)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/msg.h"
 #include "policies/plan.h"
+#include "policies/text.h"
 #include "sandbox/store.h"
 
 struct guard;
@@ -78,6 +79,9 @@ void guard_note(struct guard *g, const char *kind, const char *object);
 
 /* The policy in force, borrowed until the next call that can change it. */
 const struct policy *guard_policy(const struct guard *g);
+
+/* What carrel-files must know of it (scope.h); nothing when everything is denied. */
+void guard_live_rules(const struct guard *g, struct text *out);
 
 /*
  * carrel-files says that it denied this (an enum file_op), and that it withheld as many reports

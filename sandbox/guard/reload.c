@@ -156,6 +156,8 @@ static int reload(struct guard *g, int boxfd, struct err *e)
     if (!err && force_make(&next, TRUST_RECORD, false, guard_now(g), &f, next.hash, &ps, e))
         err = quarantine(g, ps.n ? ps.v[0].text : e->msg, e);
     if (!err)
+        err = guard_check_live(g, f.policy, e);
+    if (!err)
         err = fits(g, &f, &until, &ps, e);
     if (!err) {
         dossier_fini(&g->dossier);

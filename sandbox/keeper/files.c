@@ -17,7 +17,6 @@
 #include "sandbox/engine/spawn.h"
 #include "sandbox/files/record.h"
 #include "sandbox/files/report.h"
-#include "sandbox/files/scope.h"
 #include "sandbox/guard/user.h"
 #include "sandbox/places.h"
 
@@ -84,7 +83,7 @@ static int open_roots(const struct plan *plan, struct handing *h, struct err *e)
     return 0;
 }
 
-static int write_record(const struct keeper *k, struct handing *h, struct err *e)
+static int write_record(struct keeper *k, struct handing *h, struct err *e)
 {
     const struct policy *policy = guard_policy(k->guard);
     struct files_record r = { .magic = FILES_RECORD_MAGIC,
@@ -95,7 +94,7 @@ static int write_record(const struct keeper *k, struct handing *h, struct err *e
                               .uid = volume_user(policy),
                               .nroots = h->nroots };
     struct bpf_insn prog[BPF_INSNS_MAX];
-    struct text scope = TEXT_INIT;
+    struct text *scope = &k->files.rules;
     int err = FILTERED ? confine_profile("files", process_uses(guard_plan(k->guard)), prog,
                                          &r.filter_len, e)
                        : 0;
@@ -103,15 +102,14 @@ static int write_record(const struct keeper *k, struct handing *h, struct err *e
     if (err)
         return err;
     memcpy(r.roots, h->roots, sizeof(r.roots));
-    scope_write(policy, &scope);
-    r.scope_len = (uint32_t)scope.len;
+    guard_live_rules(k->guard, scope);
+    r.scope_len = (uint32_t)scope->len;
     h->record = memfd_create("files", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     err = h->record < 0 ? -errno : io_write_full(h->record, &r, sizeof(r));
     if (!err)
         err = io_write_full(h->record, prog, r.filter_len * sizeof(*prog));
     if (!err)
-        err = io_write_full(h->record, scope.p, scope.len);
-    text_fini(&scope);
+        err = io_write_full(h->record, text_str(scope), scope->len);
     if (!err &&
         (lseek(h->record, 0, SEEK_SET) ||
          fcntl(h->record, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)))
@@ -254,6 +252,23 @@ static void on_gone(struct loop_source *s, uint32_t events)
     }
 }
 
+void keeper_files_follow(struct keeper *k)
+{
+    struct text now = TEXT_INIT;
+
+    if (k->files.run.pid <= 0)
+        return;
+    guard_live_rules(k->guard, &now);
+    if (now.len != k->files.rules.len ||
+        memcmp(text_str(&now), text_str(&k->files.rules), now.len) != 0) {
+        keeper_files_drain(k);
+        keeper_files_over(k);
+        keeper_log(k, "carrel-files was ended: its rules are no longer in force");
+        guard_note(k->guard, "files.lost", "the rules of live mounts are no longer in force");
+    }
+    text_fini(&now);
+}
+
 void keeper_files_over(struct keeper *k)
 {
     struct files *f = &k->files;
@@ -270,6 +285,7 @@ void keeper_files_over(struct keeper *k)
         loop_remove(&k->loop, &f->reports);
     f->gone.fd = f->reports.fd = -1;
     engine_run_fini(&f->run);
+    text_fini(&f->rules);
 }
 
 /* ---- the beginning ---- */

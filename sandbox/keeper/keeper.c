@@ -253,6 +253,7 @@ void keeper_decide_again(struct keeper *k)
 {
     limits_again(k);
     jobs_decide_again(k);
+    keeper_files_follow(k);
     for (size_t i = 0; i < KEEPER_SESSIONS; i++) {
         struct session *s = &k->sessions[i];
 

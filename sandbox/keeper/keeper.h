@@ -202,6 +202,7 @@ struct files {
     struct loop_source gone, reports; /* fds: run's */
     int64_t refilled;                 /* ms: reports are taken at a rate of ours */
     uint32_t tokens, withheld;
+    struct text rules; /* owned: as it was told */
 };
 
 void keeper_files_init(struct files *f);
@@ -209,6 +210,9 @@ void keeper_files_init(struct files *f);
 must_check int keeper_files_start(struct keeper *k, struct keeper_parts *p, struct err *e);
 /* What it denied is taken down until here. */
 void keeper_files_drain(struct keeper *k);
+/* Another policy is in force. One whose live mounts are others is refused before; where nobody was
+ * asked (a grant expired, a parent narrowed, a quarantine) the server is ended. */
+void keeper_files_follow(struct keeper *k);
 /* The server is ended, if it was not, and reaped. */
 void keeper_files_over(struct keeper *k);
 
