@@ -1,0 +1,178 @@
+# cli_live.bats - live mounts, with a real machine: both sides see at once what the other does, and
+# the policy holds meanwhile.
+
+policy() { # FILE MOUNT-OPTIONS
+    {
+        printf 'carrel: 1\nname: test\nmemory: {max: 512MiB}\n'
+        printf 'tools: {commands: [{id: all, exec: {path: "/**", shell: true}, argv: [{allow: [{any: {count: 0..99}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/tmp, /w]}}]}\n'
+        printf 'storage:\n  root: {mode: overlay, quota: {bytes: 200MiB, inodes: 50k}}\n  mounts:\n'
+        printf '    - {id: w, source: ./, target: /w, share: live, %s}\n' "$2"
+    } >"$WORK/$1"
+}
+
+RW='access: rw, quota: {bytes: 8MiB, inodes: 200}, deny_read: ["**/.env"], deny_write: ["**/.git/hooks/**", "**/.git/config", "*.lock"]'
+
+fails() { # STATUS COMMAND...: leaves standard error in $err, standard output in $output
+    local want=$1 status=0
+    shift
+    output=$("$@" 2>"$WORK/err" </dev/null) || status=$?
+    err=$(cat "$WORK/err")
+    [ $status = "$want" ] || { echo "status $status, not $want: $output / $err"; return 1; }
+}
+
+until_() { # COMMAND...: within 60 s
+    for _ in $(seq 300); do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.2
+    done
+    false
+}
+
+server() { # the pid of carrel-files whose parent is the keeper of this sandbox
+    local keeper
+    keeper=$(jq .keeper_pid "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/$1")/state.json")
+    pgrep -P "$keeper" -x carrel-files
+}
+
+setup() {
+    rm -rf "$WORK/ws"
+    mkdir "$WORK/ws"
+    cd "$WORK/ws"
+    policy live.yaml "$RW"
+}
+
+teardown() {
+    for n in $(carrel ls -q); do carrel rm -f "$n"; done
+}
+
+@test "either side sees at once what the other does" {
+    echo one >a
+    carrel run -q -d --name l -p ../live.yaml mini -- sleep 600
+    [ "$(carrel exec l -- cat /w/a)" = one ]
+    echo two >a
+    [ "$(carrel exec l -- cat /w/a)" = two ]
+    carrel exec l -- sh -c 'echo guest >/w/b; mkdir -p /w/d/e; mv /w/b /w/d/e/c; ln -s c /w/d/e/l; id -u'
+    [ "$(cat d/e/c)" = guest ]
+    [ "$(readlink d/e/l)" = c ]
+    [ "$(stat -c %u d/e/c)" = "$(id -u)" ]
+    [ "$(carrel exec l -- stat -c %u /w/d/e/c)" = 1000 ]
+    echo host >>d/e/c
+    [ "$(carrel exec l -- tail -n 1 /w/d/e/l)" = host ]
+    rm -r d
+    fails 1 carrel exec l -- test -e /w/d
+    fails 1 carrel export l
+    [[ $err == *"carrel stop l"* ]]
+    carrel stop l
+    fails 1 carrel export l w
+    [[ $err == *"storage/w is live: what was written is on the host"* ]]
+}
+
+@test "f01 f03 f04 f06 the policy holds in the guest, and each denial is on record" {
+    echo SECRET >.env
+    mkdir -p .git/hooks
+    echo old >.git/config
+    echo x >a.lock
+    ln -s /etc/hostname out
+    carrel run -q --name p -p ../live.yaml mini -- sh -c '
+        cat /w/.env; ls -A /w; echo evil >/w/.git/hooks/x; echo evil >/w/.git/config; rm /w/a.lock
+        mkdir -p /w/g/hooks /w/s; echo evil >/w/g/hooks/x; mv /w/g /w/s/.git
+        echo "gitdir: ./g" >/w/s/.git; ln -s /etc /w/etc; mkfifo /w/fifo; chmod u+s /w/out 2>&1
+        echo x >/w/f; chmod u+s /w/f; ln /w/f /w/f2; mv /w/.env /w/env; cp /w/out /w/copy' </dev/null >"$WORK/out" 2>&1
+    ! grep -q SECRET "$WORK/out"
+    ! grep -qx .env "$WORK/out"
+    [ "$(cat .git/config)" = old ]
+    [ ! -e .git/hooks/x ] && [ -e a.lock ] && [ -d g/hooks ] && [ ! -e s/.git ]
+    [ ! -L etc ] && [ ! -e fifo ] && [ ! -u f ] && [ ! -e f2 ] && [ -f .env ]
+    # The link was followed in the guest, by names of the guest.
+    ! cmp -s copy /etc/hostname
+    carrel audit verify p
+    carrel audit query p >"$WORK/log"
+    grep -q 'deny *file *storage/w/deny_read *file --path /w/.env' "$WORK/log"
+    grep -q 'deny *file *storage/w/deny_write *file --path /w/.git/config --op write' "$WORK/log"
+}
+
+@test "f07 a full quota is the guest's trouble alone" {
+    fails 1 carrel run -q -p ../live.yaml mini -- dd if=/dev/zero of=/w/big bs=100k count=200
+    [[ $err == *"uota exceeded"* || $err == *"No space"* ]]
+    [ "$(stat -c %s big)" -le $((8 << 20)) ]
+    rm big
+    fails 0 carrel run -q -p ../live.yaml mini -- sh -c 'cd /w; i=0; while mkdir d$i; do i=$((i+1)); done 2>/dev/null; echo $i; rmdir d*; mkdir again'
+    [ "$output" = 200 ]
+    [ -d again ] && [ ! -e d0 ]
+}
+
+@test "a read-only live mount is read, and nothing else" {
+    policy ro.yaml "access: ro"
+    echo x >a
+    fails 1 carrel run -q -p ../ro.yaml mini -- sh -c 'cat /w/a; touch /w/b'
+    [ "$output" = x ]
+    [[ $err == *"Read-only"* ]]
+    [ ! -e b ]
+}
+
+@test "git, sqlite, mmap and ten thousand bytes of names" {
+    carrel image inspect base >/dev/null 2>&1 || skip "no image base (carrel image build base)"
+    git init -q . && git config user.email a@b && git config user.name n
+    carrel run -q -p ../live.yaml base -- sh -c '
+        set -e; cd /w; export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=/w
+        echo x >f; git add f; git commit -qm one; git log --oneline | wc -l
+        python3 - <<E
+import sqlite3, mmap, os
+c = sqlite3.connect("/w/db"); c.execute("create table t(a)")
+c.executemany("insert into t values(?)", [(i,) for i in range(1000)]); c.commit()
+print(c.execute("select sum(a) from t").fetchone()[0]); c.close()
+f = open("/w/m", "w+b"); f.truncate(65536); m = mmap.mmap(f.fileno(), 65536)
+m[0:5] = b"hello"; m[65531:65536] = b"world"; m.close(); f.close()
+g = open("/w/m", "rb"); p = mmap.mmap(g.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ); print(p[65531:65536].decode())
+fd = os.open("/w/u", os.O_RDWR | os.O_CREAT); os.unlink("/w/u"); os.write(fd, b"abc")
+print(os.fstat(fd).st_size, os.pread(fd, 3, 0).decode()); os.close(fd)
+os.mkdir("/w/many")
+for i in range(100): open(f"/w/many/{i:0100}", "w").close()
+print(len(os.listdir("/w/many"))); os.rename("/w/many", "/w/more")
+E
+        rm -r more' </dev/null >"$WORK/out"
+    [ "$(cat "$WORK/out")" = $'1\n499500\nworld\n3 abc\n100' ]
+    [ "$(git log --oneline | wc -l)" = 1 ]
+    [ "$(tail -c 5 m)" = world ]
+    [ ! -e more ] && [ ! -e u ]
+}
+
+@test "the server is confined, small, and its end is not the machine's" {
+    carrel run -q -d --name s -p ../live.yaml mini -- sleep 600
+    carrel exec s -- sh -c 'i=0; while [ $i -lt 50 ]; do echo $i >/w/$i; i=$((i+1)); done; head -c 4000000 /dev/zero >/w/z; cat /w/z >/dev/null'
+    pid=$(server s)
+    grep -q '^NoNewPrivs:[[:space:]]*1' "/proc/$pid/status"
+    grep -q '^CapEff:[[:space:]]*0000000000000000' "/proc/$pid/status"
+    grep -q '^CapBnd:[[:space:]]*0000000000000000' "/proc/$pid/status"
+    grep -q '^Seccomp:[[:space:]]*2' "/proc/$pid/status"
+    [ -z "$(ls "/proc/$pid/root")" ]
+    rss=$(awk '/^Pss:/ { s += $2 } END { print s }' "/proc/$pid/smaps")
+    [ "$rss" -le 3072 ]
+    kill -9 "$pid"
+    until_ grep -q 'carrel-files has ended' "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/s")/keeper.log"
+    fails 125 carrel exec s -- cat /w/0
+    [[ $err == *"not connected"* ]]
+    [ "$(jq -r .phase "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/s")/state.json")" = running ]
+    carrel audit query s | grep -q files.lost
+    # A keeper that dies takes its server along.
+    carrel run -q -d --name k -p ../live.yaml mini -- sleep 600
+    pid=$(server k)
+    kill -9 "$(jq .keeper_pid "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/k")/state.json")"
+    until_ test ! -e "/proc/$pid"
+    carrel ls >/dev/null
+}
+
+@test "another policy for what is live is refused, and what cannot be is refused at the start" {
+    carrel run -q -d --name a -p ../live.yaml mini -- sleep 600
+    policy less.yaml "${RW/\*.lock/\*.lock\", \"b}"
+    fails 1 carrel policy apply a ../less.yaml
+    [[ $err == *"live mount's rules are the same for all of a run"* ]]
+    carrel exec a -- sh -c 'echo x >/w/b'
+    [ -e b ]
+    policy bad.yaml "access: rw, export: {mode: none}"
+    fails 125 carrel run -p ../bad.yaml mini -- true
+    [[ $err == *"share: live writes to the host at once"* ]]
+    policy bad.yaml "access: rw, links: {setuid: allow}"
+    fails 125 carrel run -p ../bad.yaml mini -- true
+    [[ $err == *"share: live makes no device"* ]]
+}
