@@ -276,6 +276,14 @@ static void command_line(void **state)
         "carrel.tmp=0",
         "carrel.tmp=1m",
         "carrel.tmp=99999999999999999999",
+        "carrel.files=",
+        "carrel.files=disk",
+        "carrel.files=port carrel.files=port",
+    };
+    static const char *const bad_live[] = {
+        "",           "w",       ",rw,/w",    "w,rw",
+        "w,rx,/w",    "w,rw,w",  "w,rw,/",    "w,rw,/a/../b",
+        "../x,rw,/w", ".,rw,/w", "a/b,rw,/w", "w,rw,/w carrel.live=w,rw,/x",
     };
     struct err e = ERR_INIT;
     struct cmdline c;
@@ -299,6 +307,21 @@ static void command_line(void **state)
         char line[128];
 
         snprintf(line, sizeof(line), "carrel.mount=%s", bad_mounts[i]);
+        assert_int_equal(cmdline_parse(line, &c, &e), -EINVAL);
+    }
+    assert_int_equal(
+        cmdline_parse("carrel.live=w,rw,/w carrel.files=port carrel.live=x.y,ro,/a%20b", &c, &e),
+        0);
+    assert_int_equal(c.files, FILES_PORT);
+    assert_int_equal(c.nlive, 2);
+    assert_string_equal(c.live[1].id, "x.y");
+    assert_string_equal(c.live[1].target, "/a b");
+    assert_true(c.live[1].read_only && !c.live[0].read_only);
+    assert_int_equal(cmdline_parse("carrel.live=w,rw,/w", &c, &e), -EINVAL); /* through what? */
+    for (size_t i = 0; i < array_len(bad_live); i++) {
+        char line[128];
+
+        snprintf(line, sizeof(line), "carrel.files=port carrel.live=%s", bad_live[i]);
         assert_int_equal(cmdline_parse(line, &c, &e), -EINVAL);
     }
     assert_int_equal(cmdline_parse("quiet carre xcarrel.overlay=vdb root=ro", &c, &e), 0);

@@ -387,6 +387,33 @@ static void f04_renames(void **state)
     unmade(&f);
 }
 
+static bool may_be_leaf(const struct fixture *f, const char *path)
+{
+    struct request r;
+
+    request_init(&r, SPACE_FILE);
+    request_text(&r, FILE_PATH, path);
+    request_number(&r, FILE_OP, FILE_CREATE);
+    return decide_leaf(f->rs, &r).allowed;
+}
+
+/* CVE-2026-55607: a file "gitdir: ./evil", or a link, in the place of the directory. */
+static void f04_what_must_be_a_directory_is_nothing_else(void **state)
+{
+    struct fixture f = draft();
+
+    (void)state;
+    assert_true(may_be_leaf(&f, "/workspace/a"));
+    assert_true(may_be_leaf(&f, "/workspace/a/.gitignore"));
+    assert_true(may_be_leaf(&f, "/workspace/.git/HEAD"));
+    assert_false(may_be_leaf(&f, "/workspace/.git"));
+    assert_false(may_be_leaf(&f, "/workspace/a/b/.git"));
+    assert_false(may_be_leaf(&f, "/workspace/.git/hooks"));
+    assert_false(may_be_leaf(&f, "/workspace/.git/hooks/x"));
+    assert_false(may_be_leaf(&f, "/etc/../a"));
+    unmade(&f);
+}
+
 static bool may_copy(const struct fixture *f, const char *path, uint64_t op)
 {
     struct request r;
@@ -546,6 +573,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_cannot_be_linked),
         cmocka_unit_test(the_deepest_mount_decides),
         cmocka_unit_test(f04_renames),
+        cmocka_unit_test(f04_what_must_be_a_directory_is_nothing_else),
         cmocka_unit_test(f04_trees_whose_names_nobody_sees),
         cmocka_unit_test(the_denial_shape),
         cmocka_unit_test(deciding_allocates_nothing),
