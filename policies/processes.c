@@ -288,7 +288,7 @@ unsigned process_uses(const struct plan *plan)
         if (plan->mounts[i].share == SHARE_LIVE)
             uses |= plan->mounts[i].access > ACCESS_RO ? USE_LIVE_WRITE : 0;
         else if (plan->mounts[i].volume ? plan->mounts[i].access > MEMORY_READ
-                                   : plan->mounts[i].access > ACCESS_RO)
+                                        : plan->mounts[i].access > ACCESS_RO)
             uses |= USE_DISK_WRITE;
     return plan->balloon ? uses | USE_BALLOON : uses;
 }

@@ -82,10 +82,10 @@ static const struct dim dims_file[] = {
     G("path", PATH),       E("op", file_op, FILE_READ), N("bytes", BYTES, 0),
     N("inodes", COUNT, 0), N("versions", COUNT, 0),     N("age", TIME, 0),
 };
-static const struct dim dims_mount[] = { G("source", NAME), G("target", PATH),
-                                         E("access", access, ACCESS_RO), E("export", export, 0),
-                                         E("unreviewed", review, -1),
-                                         E("share", share, SHARE_COPY) };
+static const struct dim dims_mount[] = {
+    G("source", NAME),      G("target", PATH),           E("access", access, ACCESS_RO),
+    E("export", export, 0), E("unreviewed", review, -1), E("share", share, SHARE_COPY)
+};
 static const struct dim dims_secret[] = { W("id"),
                                           W("source"),
                                           W("header"),

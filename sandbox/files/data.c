@@ -229,7 +229,7 @@ int op_write(struct server *s, struct message *m, struct answer *a)
     struct fuse_write_in in;
     const struct handle *h;
     struct live *l;
-    uint64_t more;
+    uint64_t more = 0;
     ssize_t n;
     int err;
 
@@ -359,7 +359,7 @@ int op_copy(struct server *s, struct message *m, struct answer *a)
     const struct handle *from, *to;
     struct live *l;
     off_t in_at, out_at;
-    uint64_t more;
+    uint64_t more = 0;
     ssize_t n;
     int err;
 

@@ -11,7 +11,6 @@
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/own.h"
 #include "policies/words.h"
 
 #include <errno.h>
@@ -32,6 +31,7 @@
 static struct server server;
 static struct arena arena;
 static struct sock_filter filter[FILES_FILTER_INSNS];
+static uint8_t scope[SCOPE_BYTES_MAX];
 
 static int check(const struct files_record *r, struct err *e)
 {
@@ -79,10 +79,7 @@ static int load(int from, struct files_record *r, struct err *e)
         return err;
 
     size_t bytes = r->filter_len * sizeof(*filter);
-    auto_str char *scope = malloc(r->scope_len + 1);
 
-    if (!scope)
-        return err_set(e, ENOMEM, "out of memory");
     if (io_read_full(fd, filter, bytes) != (ssize_t)bytes ||
         io_read_full(fd, scope, r->scope_len) != (ssize_t)r->scope_len)
         return err_set(e, EINVAL, "the record is cut short");
@@ -113,7 +110,7 @@ static int confine(const struct files_record *r, struct err *e)
 
 static int serve(int fd, struct err *e)
 {
-    struct files_record r;
+    struct files_record r = { 0 };
     int err = load(fd, &r, e);
 
     if (err)

@@ -30,7 +30,7 @@ static int is_dir(int parent, const char *name, bool *dir)
 
 static int judge_move(struct server *s, const struct move *m, int from, int to)
 {
-    bool dir;
+    bool dir = false;
     int err = is_dir(from, m->from.name, &dir);
 
     if (!err)

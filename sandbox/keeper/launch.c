@@ -10,9 +10,8 @@
 
 static void parts_close(struct keeper_parts *p)
 {
-    int *const all[] = {
-        &p->kernel, &p->initrd, &p->image, &p->disk, &p->port, &p->files, &p->console, &p->log
-    };
+    int *const all[] = { &p->kernel, &p->initrd, &p->image,   &p->disk,
+                         &p->port,   &p->files,  &p->console, &p->log };
 
     for (size_t i = 0; i < array_len(all); i++)
         fd_closep(all[i]);

@@ -159,7 +159,7 @@ void changes_decide(struct changes *c, const struct ruleset *rs, const char *tar
         if (x->is && x->is->kind == TREE_LINK &&
             !may(x, rs, path,
                  link_inside(target, x->is->path, x->is->link) ? FILE_SYMLINK_INSIDE
-                                                                    : FILE_SYMLINK_OUTSIDE))
+                                                               : FILE_SYMLINK_OUTSIDE))
             continue;
         /* A file or link in place of a directory that rules protect things in would lead round
          * them: .git as a link, or as a pointer (F04). */

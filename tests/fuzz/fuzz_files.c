@@ -72,7 +72,8 @@ static void look(void)
     while (d && (e = readdir(d)))
         if (e->d_name[0] != '.' && strcmp(e->d_name, "f") != 0)
             abort();
-    closedir(d);
+    if (d)
+        closedir(d);
     must_be(c.outside, "f", "outside");
     must_be(c.dir, "s", "secret");
     must_be(c.dir, "p/x", "protected");

@@ -138,7 +138,8 @@ static void look_outside(void)
         if (e->d_name[0] != '.' && strcmp(e->d_name, "f") != 0 &&
             strcmp(e->d_name, "precious") != 0)
             outside++;
-    closedir(d);
+    if (d)
+        closedir(d);
     snprintf(path, sizeof(path), "%s/f", c.outside);
     f = fopen(path, "r");
     if (!f || !fgets(text, sizeof(text), f) || strcmp(text, "outside") != 0)

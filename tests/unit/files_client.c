@@ -6,6 +6,7 @@
 #include "sandbox/files/scope.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,18 +81,23 @@ void client_init(struct client *c, const char *mount, uint32_t nodes_max)
         die("server");
 }
 
+static int drop(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
 void client_fini(struct client *c)
 {
-    char command[128];
-
     ruleset_free(c->s.rules);
     server_fini(&c->s);
     arena_fini(&c->arena);
     close(c->reports[1]);
     *strrchr(c->dir, '/') = '\0';
-    snprintf(command, sizeof(command), "rm -rf %s", c->dir);
-    if (system(command))
-        die(command);
+    if (nftw(c->dir, drop, 16, FTW_DEPTH | FTW_PHYS))
+        die(c->dir);
 }
 
 int client_ask(struct client *c, uint32_t opcode, uint64_t node, const void *args, size_t len)
