@@ -200,6 +200,7 @@ static void the_table_of_nodes_is_bounded_and_gives_back(void **state)
     const struct fuse_forget_in much = { .nlookup = UINT64_MAX };
 
     (void)client_ask(&c, FUSE_FORGET, first, &forget, sizeof(forget));
+    assert_int_equal(client_open(&c, first, O_RDONLY, &node), -ENOENT);
     assert_int_equal(client_walk(&c, "f79", &err), 0); /* not there: no node for it */
     assert_int_equal(err, -ENOENT);
     assert_int_equal(walk("f62"), first); /* used again … */
@@ -601,6 +602,37 @@ static void a_replaced_file_is_another_node(void **state)
     assert_true(vnode_get(&c.s.nodes, node)->gone);
 }
 
+static int start_links(void **state)
+{
+    (void)state;
+    client_init(&c, "access: rw, links: {hardlink: allow}, deny_write: [locked]", 64);
+    return 0;
+}
+
+/* A file with two names takes its room until both are gone; and no second name lets anybody write
+ * what the first does not. */
+static void f03_hard_links_where_granted(void **state)
+{
+    struct fuse_link_in link = { 0 };
+    uint64_t node, fh;
+
+    (void)state;
+    assert_int_equal(client_create(&c, CLIENT_ROOT, "a", O_RDWR, &node, &fh), 0);
+    assert_int_equal(client_write(&c, node, fh, 0, "hello", 5), 5);
+    assert_int_equal(client_release(&c, node, fh), 0);
+    link.oldnodeid = node;
+    assert_int_equal(client_name(&c, FUSE_LINK, CLIENT_ROOT, &link, sizeof(link), "b", NULL), 0);
+    assert_int_equal(client_unlink(&c, CLIENT_ROOT, "a"), 0);
+    assert_int_equal(c.s.live[0].usage.bytes, 5);
+    assert_int_equal(client_unlink(&c, CLIENT_ROOT, "b"), 0);
+    assert_int_equal(c.s.live[0].usage.bytes, 0);
+    put("locked", "x");
+    link.oldnodeid = walk("locked");
+    assert_int_equal(client_name(&c, FUSE_LINK, CLIENT_ROOT, &link, sizeof(link), "c", NULL),
+                     -EACCES);
+    assert_false(there("c"));
+}
+
 static int start_ro(void **state)
 {
     (void)state;
@@ -656,6 +688,7 @@ int main(void)
         WITH(f07_what_was_there_is_no_credit),
         WITH(f08_a_file_that_became_shorter_is_a_short_read),
         WITH(a_replaced_file_is_another_node),
+        cmocka_unit_test_setup_teardown(f03_hard_links_where_granted, start_links, stop),
         WITH_RO(a_read_only_mount_changes_nothing),
     };
 
