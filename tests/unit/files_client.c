@@ -105,11 +105,12 @@ int client_ask(struct client *c, uint32_t opcode, uint64_t node, const void *arg
     static uint8_t in[FILES_MESSAGE_MAX];
     static uint64_t unique;
     const struct fuse_in_header h = {
-        .len = (uint32_t)(sizeof(h) + len), .opcode = opcode, .unique = ++unique, .nodeid = node
+        .len = (uint32_t)(sizeof(h) + len), .opcode = opcode, .unique = unique + 1, .nodeid = node
     };
     struct fuse_out_header out;
     size_t n;
 
+    unique++;
     memcpy(in, &h, sizeof(h));
     if (len)
         memcpy(in + sizeof(h), args, len);
