@@ -27,6 +27,9 @@ struct host_ops {
     int (*map_readonly)(struct host *h, unsigned slot, uint64_t gpa, void *host, uint64_t len);
     /* A guest broke the rules of a device: counted, and one rate-limited line in the log. */
     void (*guest_mistake)(struct host *h, const char *device, const char *what);
+    /* A process behind a device broke the rules of their wire, and was hung up on: one line in the
+     * log, so at most one a connection. */
+    void (*peer_mistake)(struct host *h, const char *device, const char *what);
     /*
      * Two more that only save exits: NULL, or any failure, means that the accesses are trapped
      * and come through the bus, with the same result.

@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,20 +91,34 @@ static int host_swallow(struct host *h, uint64_t gpa, uint64_t len, bool on)
     return vm_swallow(&container_of(h, struct machine, host)->vm, gpa, len, on);
 }
 
+/* A line in the log, by write(2) itself: what dprintf uses depends on the C library. */
+__attribute__((format(printf, 1, 2))) static void say(const char *text, ...)
+{
+    char line[160];
+    va_list args;
+    int len;
+
+    va_start(args, text);
+    len = vsnprintf(line, sizeof(line), text, args);
+    va_end(args);
+    if (write(STDERR_FILENO, line, len < (int)sizeof(line) ? (size_t)len : sizeof(line)) < 0)
+        return;
+}
+
 /* The first few are told one by one, then every doubling: a guest cannot fill a log. */
 static void host_guest_mistake(struct host *h, const char *device, const char *what)
 {
     struct machine *m = container_of(h, struct machine, host);
     uint32_t n = __atomic_add_fetch(&m->mistakes, 1, __ATOMIC_RELAXED);
 
-    if (n <= 8 || !(n & (n - 1))) {
-        char line[160]; /* write(2) itself: what dprintf uses depends on the C library */
-        int len =
-            snprintf(line, sizeof(line), "carrel-vmm: guest mistake %u: %s: %s\n", n, device, what);
+    if (n <= 8 || !(n & (n - 1)))
+        say("carrel-vmm: guest mistake %u: %s: %s\n", n, device, what);
+}
 
-        if (write(STDERR_FILENO, line, len < (int)sizeof(line) ? (size_t)len : sizeof(line)) < 0)
-            return;
-    }
+static void host_peer_mistake(struct host *h, const char *device, const char *what)
+{
+    (void)h;
+    say("carrel-vmm: peer mistake: %s: %s\n", device, what);
 }
 
 static const struct host_ops host_ops = {
@@ -111,6 +126,7 @@ static const struct host_ops host_ops = {
     .doorbell = host_doorbell,
     .map_readonly = host_map_readonly,
     .guest_mistake = host_guest_mistake,
+    .peer_mistake = host_peer_mistake,
     .map_plain = host_map_plain,
     .swallow = host_swallow,
 };

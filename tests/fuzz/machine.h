@@ -39,7 +39,9 @@ static void fuzz_mistake(struct host *h, const char *device, const char *what)
     (void)what;
 }
 
-static const struct host_ops fuzz_ops = { .msi = fuzz_msi, .guest_mistake = fuzz_mistake };
+static const struct host_ops fuzz_ops = { .msi = fuzz_msi,
+                                          .guest_mistake = fuzz_mistake,
+                                          .peer_mistake = fuzz_mistake };
 
 static void fuzz_open(struct fuzz_machine *m)
 {

@@ -47,9 +47,9 @@ struct guest {
     struct pci_root *root;
     bool trap_all;
     unsigned exits; /* to user space */
-    unsigned msis, mistakes;
+    unsigned msis, mistakes, peer_mistakes;
     uint32_t msi[256]; /* per data value */
-    const char *mistake;
+    const char *mistake, *peer_mistake;
     uint64_t next; /* RAM handed out so far */
     struct {
         uint64_t gpa, len;
@@ -148,11 +148,21 @@ static inline void guest_mistake(struct host *h, const char *device, const char 
     g->mistake = what;
 }
 
+static inline void guest_peer_mistake(struct host *h, const char *device, const char *what)
+{
+    struct guest *g = guest_of(h);
+
+    (void)device;
+    g->peer_mistakes++;
+    g->peer_mistake = what;
+}
+
 static const struct host_ops guest_host_ops = {
     .msi = guest_msi,
     .doorbell = guest_doorbell,
     .map_readonly = guest_map_readonly,
     .guest_mistake = guest_mistake,
+    .peer_mistake = guest_peer_mistake,
     .map_plain = guest_map_plain,
     .swallow = guest_swallow,
 };

@@ -23,6 +23,7 @@
 #define VIRTIO_ID_CONSOLE 3u
 #define VIRTIO_ID_ENTROPY 4u
 #define VIRTIO_ID_BALLOON 5u
+#define VIRTIO_ID_FS      26u
 
 /* Feature bits of the transport and the rings, section 6; offered for every device. */
 #define VIRTIO_F_INDIRECT_DESC (1ull << 28)
