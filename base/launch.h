@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define VMM_LAUNCH_MAGIC   0x4c56524cu /* "LRVL" */
-#define VMM_LAUNCH_VERSION 2u
+#define VMM_LAUNCH_VERSION 3u
 
 #define VMM_CMDLINE_MAX 2048u /* bytes with the NUL: COMMAND_LINE_SIZE of x86 Linux */
 #define VMM_MEM_MIN     (64ull << 20)
@@ -82,7 +82,8 @@ struct vmm_launch {
     uint32_t serial_bytes_per_s; /* above this, serial output is dropped and counted; 0: no cap */
     uint32_t ndisks, nports;
     int32_t filter_fd; /* struct vmm_filters; -1: none, not with VMM_F_FILTER */
-    uint32_t reserved; /* 0 */
+    int32_t files_fd;  /* a connected stream socket to who serves live mounts (base/files.h), as a
+                          virtio-fs device; non-blocking is set by carrel-vmm; -1: none */
     struct vmm_launch_disk disks[VMM_DISKS_MAX];
     struct vmm_launch_port ports[VMM_PORTS_MAX];
     char cmdline[VMM_CMDLINE_MAX]; /* printable ASCII, terminated */

@@ -95,6 +95,8 @@ unsigned launch_fds(const struct vmm_launch *l, int fds[LAUNCH_FDS_MAX])
         fds[n++] = l->serial_fd;
     if (l->filter_fd != -1)
         fds[n++] = l->filter_fd;
+    if (l->files_fd != -1)
+        fds[n++] = l->files_fd;
     for (uint32_t i = 0; i < l->ndisks; i++)
         fds[n++] = l->disks[i].fd;
     for (uint32_t i = 0; i < l->nports; i++)
@@ -129,8 +131,6 @@ int launch_check(const struct vmm_launch *l, struct err *e)
                        (unsigned long long)l->mem_bytes, VMM_MEM_MIN / MIB, VMM_MEM_MAX / MIB);
     if (l->vcpus < 1 || l->vcpus > VMM_VCPUS_MAX)
         return err_set(e, EINVAL, "launch record: %u vCPUs: from 1 to %u", l->vcpus, VMM_VCPUS_MAX);
-    if (l->reserved)
-        return err_set(e, EINVAL, "launch record: reserved field is not 0");
     if (l->ndisks > VMM_DISKS_MAX || l->nports > VMM_PORTS_MAX)
         return err_set(e, EINVAL, "launch record: %u disks, %u ports: at most %u and %u", l->ndisks,
                        l->nports, VMM_DISKS_MAX, VMM_PORTS_MAX);
@@ -205,20 +205,20 @@ static int check_disk_fd(const struct vmm_launch_disk *d, uint32_t i, struct err
     return err;
 }
 
-static int check_port_fd(const struct vmm_launch_port *p, struct err *e)
+static int check_stream_fd(int fd, const char *what, struct err *e)
 {
     struct stat st;
     int type;
     socklen_t len = sizeof(type);
-    int err = check_fd(p->fd, p->name, SOCK, MAY_READ | MAY_WRITE, &st, e);
+    int err = check_fd(fd, what, SOCK, MAY_READ | MAY_WRITE, &st, e);
 
     if (err)
         return err;
-    if (getsockopt(p->fd, SOL_SOCKET, SO_TYPE, &type, &len))
-        return err_sys(e, "%s: descriptor %d", p->name, p->fd);
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
+        return err_sys(e, "%s: descriptor %d", what, fd);
     return type == SOCK_STREAM
                ? 0
-               : err_set(e, EINVAL, "%s: descriptor %d is not a stream socket", p->name, p->fd);
+               : err_set(e, EINVAL, "%s: descriptor %d is not a stream socket", what, fd);
 }
 
 bool launch_can_report(const struct vmm_launch *l)
@@ -247,6 +247,8 @@ int launch_check_fds(const struct vmm_launch *l, struct err *e)
     for (uint32_t i = 0; !err && i < l->ndisks; i++)
         err = check_disk_fd(&l->disks[i], i, e);
     for (uint32_t i = 0; !err && i < l->nports; i++)
-        err = check_port_fd(&l->ports[i], e);
+        err = check_stream_fd(l->ports[i].fd, l->ports[i].name, e);
+    if (!err && l->files_fd != -1)
+        err = check_stream_fd(l->files_fd, "files", e);
     return err;
 }

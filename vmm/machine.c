@@ -11,6 +11,7 @@
 #include "vmm/virtio/balloon.h"
 #include "vmm/virtio/blk.h"
 #include "vmm/virtio/console.h"
+#include "vmm/virtio/fs.h"
 #include "vmm/virtio/pci.h"
 #include "vmm/virtio/rng.h"
 #include "vmm/vm.h"
@@ -188,6 +189,11 @@ static int add_ports(struct machine *m, const struct vmm_launch *l, struct err *
     return l->nports ? add_virtio(m, console_new(&m->host, l->ports, l->nports, e), e) : 0;
 }
 
+static int add_files(struct machine *m, const struct vmm_launch *l, struct err *e)
+{
+    return l->files_fd != -1 ? add_virtio(m, fs_new(&m->host, l->files_fd, e), e) : 0;
+}
+
 static int add_rng(struct machine *m, const struct vmm_launch *l, struct err *e)
 {
     return l->flags & VMM_F_RNG ? add_virtio(m, rng_new(&m->host, 0, e), e) : 0;
@@ -209,9 +215,9 @@ static const struct {
     const char *what;
     int (*add)(struct machine *m, const struct vmm_launch *l, struct err *e);
 } parts[] = {
-    { "power", add_power },     { "serial", add_serial }, { "pci", add_pci },
-    { "disks", add_disks },     { "ports", add_ports },   { "rng", add_rng },
-    { "balloon", add_balloon }, { "pci", start_pci },
+    { "power", add_power }, { "serial", add_serial },   { "pci", add_pci },
+    { "disks", add_disks }, { "ports", add_ports },     { "files", add_files },
+    { "rng", add_rng },     { "balloon", add_balloon }, { "pci", start_pci },
 };
 
 /* ---- making ---- */

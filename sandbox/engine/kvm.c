@@ -76,6 +76,7 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
         .serial_bytes_per_s = CONSOLE_BYTES_PER_S,
         .nports = spec->nports,
         .filter_fd = -1,
+        .files_fd = -1,
     };
     add_disk(l, s, spec->image_fd, "image", VMM_DISK_READONLY);
     if (spec->disk_fd >= 0)

@@ -241,7 +241,8 @@ int main(int argc, char **argv)
                              .kernel_fd = -1,
                              .initrd_fd = -1,
                              .serial_fd = -1,
-                             .filter_fd = -1 },
+                             .filter_fd = -1,
+                             .files_fd = -1 },
                       .vmm = "carrel-vmm",
                       .timeout_ms = 60000,
                       .kill_ms = -1 };

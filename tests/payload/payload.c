@@ -84,7 +84,8 @@ void payload_init(struct payload *p, const char *code, const char *end, bool pvh
                                   .initrd_fd = -1,
                                   .serial_fd = serial[1],
                                   .report_fd = report[1],
-                                  .filter_fd = -1 },
+                                  .filter_fd = -1,
+                                  .files_fd = -1 },
                            .extra_fd = -1,
                            .vmm = "carrel-vmm",
                            .record_size = sizeof(p->l),
@@ -145,6 +146,7 @@ void payload_start(struct payload *p)
         pass_on(p->l.serial_fd);
         pass_on(p->l.report_fd);
         pass_on(p->l.filter_fd);
+        pass_on(p->l.files_fd);
         pass_on(p->extra_fd);
         for (uint32_t i = 0; i < p->l.ndisks && i < VMM_DISKS_MAX; i++)
             pass_on(p->l.disks[i].fd);

@@ -383,7 +383,7 @@ static void refused_fields(void **state)
     REFUSED(p.l.vcpus = 0, "vCPU");
     REFUSED(p.l.vcpus = 33, "vCPU");
     REFUSED(p.l.flags |= VMM_F_ALL + 1, "flags");
-    REFUSED(p.l.reserved = 1, "reserved");
+    REFUSED(p.l.files_fd = 9999, "files");
     REFUSED(p.l.ndisks = 9, "disks");
     REFUSED(p.l.nports = UINT32_MAX, "ports");
     REFUSED(p.l.flags &= ~VMM_F_SERIAL, "serial");

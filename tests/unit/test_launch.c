@@ -29,6 +29,7 @@ static struct vmm_launch good(void)
         .serial_fd = 3,
         .report_fd = 6,
         .filter_fd = 12,
+        .files_fd = 13,
         .ndisks = 2,
         .nports = 2,
         .disks = { { .fd = 7, .flags = VMM_DISK_READONLY, .serial = "image" }, { .fd = 8 } },
@@ -60,7 +61,6 @@ static void numbers(void **state)
     BAD(l.vcpus = 0, "vCPUs");
     BAD(l.vcpus = VMM_VCPUS_MAX + 1, "vCPUs");
     GOOD(l.vcpus = VMM_VCPUS_MAX);
-    BAD(l.reserved = 1, "reserved");
     BAD(l.ndisks = VMM_DISKS_MAX + 1, "disks");
     BAD(l.ndisks = UINT32_MAX, "disks");
     BAD(l.nports = VMM_PORTS_MAX + 1, "ports");
@@ -124,6 +124,10 @@ static void descriptor_numbers(void **state)
     BAD(l.filter_fd = -1, "filters");
     GOOD((l.filter_fd = -1, l.flags &= ~VMM_F_FILTER));
     GOOD(l.flags &= ~VMM_F_FILTER);
+    GOOD(l.files_fd = -1);
+    BAD(l.files_fd = 0, "descriptor 0");
+    BAD(l.files_fd = -2, "descriptor -2");
+    BAD(l.files_fd = l.ports[0].fd, "twice");
     BAD(l.filter_fd = l.report_fd, "twice");
     BAD(l.kernel_fd = l.kvm_fd, "twice");
     BAD(l.initrd_fd = l.kernel_fd, "twice");
@@ -139,10 +143,10 @@ static void named_descriptors_in_order(void **state)
 
     (void)state;
     l = good();
-    assert_int_equal(launch_fds(&l, fds), 10);
-    for (int i = 0; i < 10; i++)
+    assert_int_equal(launch_fds(&l, fds), 11);
+    for (int i = 0; i < 11; i++)
         assert_int_equal(fds[i], 3 + i);
-    l.serial_fd = l.initrd_fd = l.filter_fd = -1;
+    l.serial_fd = l.initrd_fd = l.filter_fd = l.files_fd = -1;
     assert_int_equal(launch_fds(&l, fds), 7);
 }
 
@@ -176,7 +180,7 @@ static void reading(void **state)
     struct err e = ERR_INIT;
 
     assert_int_equal(launch_read(p[0], &got, &e), -EINVAL);
-    assert_non_null(strstr(e.msg, "version 3"));
+    assert_non_null(strstr(e.msg, "version 4"));
     close(p[0]);
     close(p[1]);
     assert_int_equal(launch_read(p[0], &got, NULL), -EBADF);
@@ -200,7 +204,7 @@ static int file_of(size_t size, int flags)
 
 struct live {
     struct vmm_launch l;
-    int report[2], serial[2], port[2];
+    int report[2], serial[2], port[2], files[2];
 };
 
 static void open_all(struct live *o)
@@ -209,12 +213,14 @@ static void open_all(struct live *o)
     assert_int_equal(pipe(o->report), 0);
     assert_int_equal(pipe(o->serial), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, o->port), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, o->files), 0);
     o->l.kvm_fd = open("/dev/null", O_RDWR);
     o->l.kernel_fd = file_of(100, O_RDONLY);
     o->l.initrd_fd = file_of(100, O_RDONLY);
     o->l.serial_fd = o->serial[1];
     o->l.filter_fd = file_of(100, O_RDONLY);
     o->l.report_fd = o->report[1];
+    o->l.files_fd = o->files[0];
     o->l.disks[0].fd = file_of(512, O_RDONLY);
     o->l.disks[1].fd = file_of(1024, O_RDWR);
     o->l.ports[0].fd = o->port[0];
@@ -230,6 +236,7 @@ static void close_all(struct live *o)
         close(fds[n]);
     close(o->report[0]);
     close(o->serial[0]);
+    close(o->files[1]);
 }
 
 static void replace(int32_t *fd, int with)
@@ -281,6 +288,9 @@ static void kinds_and_modes(void **state)
     WRONG(replace(&v.l.ports[0].fd, open("/dev/null", O_RDWR)), "carrel.control");
     WRONG(replace(&v.l.ports[0].fd, socket(AF_UNIX, SOCK_DGRAM, 0)), "carrel.control");
     WRONG(replace(&v.l.ports[1].fd, socket(AF_UNIX, SOCK_SEQPACKET, 0)), "x-1");
+    WRONG(replace(&v.l.files_fd, open("/dev/null", O_RDWR)), "files");
+    WRONG(replace(&v.l.files_fd, socket(AF_UNIX, SOCK_SEQPACKET, 0)), "files");
+    WRONG(close(v.l.files_fd), "files");
     WRONG(replace(&v.l.kernel_fd, open("/dev/null", O_PATH)), "kernel");
 }
 
