@@ -22,8 +22,9 @@ enum {
     USE_PORTS = 1u << 4,
     USE_RNG = 1u << 5,
     USE_BALLOON = 1u << 6,
-    USE_LIVE_WRITE = 1u << 7, /* a live mount that is written to */
-    USE_ALL = (1u << 8) - 1,
+    USE_LIVE = 1u << 7,       /* a live mount */
+    USE_LIVE_WRITE = 1u << 8, /* … that is written to */
+    USE_ALL = (1u << 9) - 1,
 };
 
 struct process {

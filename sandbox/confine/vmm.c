@@ -13,6 +13,8 @@ unsigned vmm_uses(const struct vmm_launch *l)
 {
     unsigned uses = l->nports ? USE_PORTS : 0u;
 
+    if (l->files_fd != -1)
+        uses |= USE_LIVE;
     if (l->flags & VMM_F_SERIAL)
         uses |= USE_SERIAL;
     if (l->flags & VMM_F_RNG)
