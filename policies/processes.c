@@ -60,6 +60,7 @@ static const struct line vmm_io[] = {
     CALL(futex, "locks of devices"),
     CALL_FOR(USE_PORTS | USE_LIVE, readv, "from a peer's socket; no message that could bring descriptors"),
     CALL_FOR(USE_PORTS | USE_LIVE, writev, "to a peer's socket"),
+    CALL_FOR(USE_PORTS | USE_LIVE, close, "hanging up on a peer that went away, or broke a rule"),
     CALL_FOR(USE_DISK, preadv, "disk reads"),
     CALL_FOR(USE_DISK_WRITE, pwritev, "disk writes"),
     CALL_FOR(USE_DISK_WRITE, fdatasync, "disk flushes"),

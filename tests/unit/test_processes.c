@@ -145,9 +145,13 @@ static void what_is_not_used_is_not_there(void **s)
     static const struct {
         unsigned use;
         uint32_t nr;
-    } lines[] = { { SOCKETS, __NR_readv },          { SOCKETS, __NR_writev },
-                  { SOCKETS, __NR_epoll_ctl },      { USE_DISK, __NR_preadv },
-                  { USE_DISK_WRITE, __NR_pwritev }, { USE_DISK_WRITE, __NR_fdatasync },
+    } lines[] = { { SOCKETS, __NR_readv },
+                  { SOCKETS, __NR_writev },
+                  { SOCKETS, __NR_epoll_ctl },
+                  { SOCKETS, __NR_close },
+                  { USE_DISK, __NR_preadv },
+                  { USE_DISK_WRITE, __NR_pwritev },
+                  { USE_DISK_WRITE, __NR_fdatasync },
                   { USE_RNG, __NR_getrandom } };
 
     (void)s;
