@@ -287,7 +287,7 @@ unsigned process_uses(const struct plan *plan)
         uses |= USE_DISK_WRITE;
     for (uint32_t i = 0; i < plan->nmounts; i++)
         if (plan->mounts[i].share == SHARE_LIVE)
-            uses |= plan->mounts[i].access > ACCESS_RO ? USE_LIVE_WRITE : 0;
+            uses |= plan->mounts[i].access > ACCESS_RO ? USE_LIVE | USE_LIVE_WRITE : USE_LIVE;
         else if (plan->mounts[i].volume ? plan->mounts[i].access > MEMORY_READ
                                         : plan->mounts[i].access > ACCESS_RO)
             uses |= USE_DISK_WRITE;
