@@ -152,9 +152,11 @@ static enum option take(struct word w, struct cmdline *c)
         return word_mount(w, c) ? MOUNT : 0;
     if (word_cut(&w, "live="))
         return word_live(w, c) ? LIVE : 0;
-    if (word_is(w, "files=port")) {
-        c->files = FILES_PORT;
-        return FILES;
+    if (word_cut(&w, "files=")) {
+        c->files = word_is(w, "port")       ? FILES_PORT
+                   : word_is(w, "virtiofs") ? FILES_VIRTIOFS
+                                            : FILES_NONE;
+        return c->files ? FILES : 0;
     }
     if (word_cut(&w, "tmp="))
         return word_number(&w, &c->tmp_bytes) && w.len == 0 ? TMP : 0;

@@ -31,7 +31,8 @@ struct cmdline_live {
     bool read_only;
 };
 
-enum files_kind { FILES_NONE, FILES_PORT };
+/* carrel.files=port|virtiofs: how live mounts are reached, by a relay or by the kernel itself. */
+enum files_kind { FILES_NONE, FILES_PORT, FILES_VIRTIOFS };
 
 enum overlay_kind { OVERLAY_TMPFS, OVERLAY_VDB };
 
@@ -43,7 +44,7 @@ struct cmdline {
     bool trace;                             /* carrel.trace */
     struct cmdline_mount mounts[CMDLINE_MOUNTS];
     unsigned nmounts;
-    enum files_kind files; /* carrel.files=port: how live mounts are reached */
+    enum files_kind files;
     struct cmdline_live live[FILES_MOUNTS_MAX];
     unsigned nlive;
 };

@@ -55,7 +55,7 @@ static int open_port(int uevents, struct err *e)
     return err ? err : fd_steal(&fd);
 }
 
-static int mount_session(int uevents, struct err *e)
+static int mount_relayed(int uevents, struct err *e)
 {
     auto_fd int port = open_port(uevents, e);
     auto_fd int fuse = -1;
@@ -71,6 +71,15 @@ static int mount_session(int uevents, struct err *e)
     if (mount(FILES_NAME, SESSION, "fuse", FLAGS, options))
         return err_sys(e, "mounting the session of live mounts");
     return relay_start(fd_steal(&fuse), fd_steal(&port), first_target, e);
+}
+
+static int mount_session(const struct cmdline *c, int uevents, struct err *e)
+{
+    if (c->files == FILES_PORT)
+        return mount_relayed(uevents, e);
+    return mount(FILES_NAME, SESSION, "virtiofs", FLAGS, NULL)
+               ? err_sys(e, "mounting the session of live mounts")
+               : 0;
 }
 
 static int bind_one(const struct cmdline_live *l, struct err *e)
@@ -105,7 +114,7 @@ int mounts_live(const struct cmdline *c, int uevents, struct err *e)
     memcpy(first_target, c->live[0].target, sizeof(first_target));
     if (mkdir(SESSION, 0700))
         return err_sys(e, SESSION);
-    err = mount_session(uevents, e);
+    err = mount_session(c, uevents, e);
     for (unsigned i = 0; !err && i < c->nlive; i++)
         err = bind_one(&c->live[i], e);
     if (!err)

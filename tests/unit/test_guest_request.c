@@ -255,6 +255,9 @@ static void command_line(void **state)
         "carrel.overlay=vdb carrel.overlay=tmpfs",
         "carrel.trace carrel.trace",
         "carrel.tmp=1 carrel.tmp=1",
+        "carrel.files=",
+        "carrel.files=virtiofs2",
+        "carrel.files=port carrel.files=virtiofs",
         "carrel.root=ro carrel.overlay=vdb",
         "carrel.overlay=1024,10 carrel.root=ro",
         "carrel.overlay=1024",
@@ -335,6 +338,13 @@ static void command_line(void **state)
     assert_int_equal(c.overlay, OVERLAY_TMPFS);
     assert_int_equal(c.overlay_bytes, 1ull << 40);
     assert_int_equal(c.overlay_inodes, 1234567);
+    assert_int_equal(cmdline_parse("carrel.files=virtiofs carrel.live=src,rw,/work", &c, &e), 0);
+    assert_int_equal(c.files, FILES_VIRTIOFS);
+    assert_int_equal(cmdline_parse("carrel.live=src,ro,/work carrel.files=port", &c, &e), 0);
+    assert_int_equal(c.files, FILES_PORT);
+    assert_int_equal(c.nlive, 1);
+    assert_true(c.live[0].read_only);
+    assert_int_equal(cmdline_parse("carrel.live=src,ro,/work", &c, &e), -EINVAL);
     for (size_t i = 0; i < array_len(bad); i++) {
         e = ERR_INIT;
         if (cmdline_parse(bad[i], &c, &e) != -EINVAL)
