@@ -1,4 +1,4 @@
-/* cmdline.c - see cmdline.h. Both engines get the same line, so that a guest cannot tell them. */
+/* cmdline.c - see cmdline.h. Both engines get the same line but for how live mounts are reached. */
 #include "sandbox/engine/cmdline.h"
 
 #include <errno.h>
@@ -53,7 +53,8 @@ static int add_volumes(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX]
 }
 
 /* A word for each live mount, after one that says how they are reached. */
-static int add_live(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
+static int add_live(const struct engine_spec *spec, const char *files, char out[VMM_CMDLINE_MAX],
+                    struct err *e)
 {
     for (unsigned i = 0; i < spec->nlive; i++) {
         const struct engine_live *l = &spec->live[i];
@@ -63,15 +64,16 @@ static int add_live(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], s
         if (l->target[0] != '/' || strlen(l->target) > 255)
             return err_set(e, EINVAL, "the target of a mount is no absolute path: %s", l->target);
         add_target(target, sizeof(target), l->target);
-        if ((size_t)snprintf(out + used, room, "%s carrel.live=%s,%s,%s",
-                             i ? "" : " carrel.files=port", l->id, l->readonly ? "ro" : "rw",
-                             target) >= room)
+        if ((size_t)snprintf(out + used, room, "%s%s carrel.live=%s,%s,%s",
+                             i ? "" : " carrel.files=", i ? "" : files, l->id,
+                             l->readonly ? "ro" : "rw", target) >= room)
             return err_set(e, E2BIG, "the kernel command line is too long");
     }
     return 0;
 }
 
-int cmdline_make(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
+int cmdline_make(const struct engine_spec *spec, const char *files, char out[VMM_CMDLINE_MAX],
+                 struct err *e)
 {
     const char *serial = spec->console_fd >= 0 ? "console=ttyS0" : "8250.nr_uarts=0";
     char layer[64];
@@ -95,5 +97,5 @@ int cmdline_make(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], stru
     if (n >= (int)VMM_CMDLINE_MAX)
         return err_set(e, E2BIG, "the kernel command line is too long");
     n = add_volumes(spec, out, e);
-    return n ? n : add_live(spec, out, e);
+    return n ? n : add_live(spec, files, out, e);
 }

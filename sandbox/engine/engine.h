@@ -9,7 +9,7 @@
  *     port 0   "carrel.control"
  *     cmdline  "console=ttyS0 ..."-free by default; "carrel.root=ro",
  * "carrel.overlay=tmpfs|vdb|BYTES,INODES", "carrel.mount=SERIAL,ro|rw,TARGET",
- * "carrel.files=port", "carrel.live=ID,ro|rw,TARGET", "carrel.trace"
+ * "carrel.files=port|virtiofs", "carrel.live=ID,ro|rw,TARGET", "carrel.trace"
  *
  * engine_start makes the process but holds it at a gate, before it has executed anything: the
  * keeper writes down that it exists, then opens the gate. If the keeper dies in between, the gate
@@ -36,8 +36,7 @@ struct engine_volume {
     const char *target; /* absolute, in the guest; borrowed */
 };
 
-/* A directory of the host that carrel-files serves; its requests come through the port FILES_NAME,
- * which is one of port_names. */
+/* A directory of the host that carrel-files serves; its requests come through files_fd. */
 struct engine_live {
     const char *id, *target; /* borrowed */
     bool readonly;
@@ -54,6 +53,8 @@ struct engine_spec {
     unsigned nvolumes;
     struct engine_live live[FILES_MOUNTS_MAX];
     unsigned nlive;
+    int files_fd; /* a stream socket to carrel-files; kvm: behind a virtio-fs device, qemu: behind
+                   * the port FILES_NAME. Of no interest without a live mount */
     int port_fds[8];
     const char *port_names[8];
     unsigned nports;

@@ -76,7 +76,7 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
         .serial_bytes_per_s = CONSOLE_BYTES_PER_S,
         .nports = spec->nports,
         .filter_fd = -1,
-        .files_fd = -1,
+        .files_fd = spec->nlive ? spawn_keep(s, spec->files_fd, JAIL_SOCK) : -1,
     };
     add_disk(l, s, spec->image_fd, "image", VMM_DISK_READONLY);
     if (spec->disk_fd >= 0)
@@ -92,7 +92,7 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
         l->ports[i].fd = spawn_keep(s, spec->port_fds[i], JAIL_SOCK);
         snprintf(l->ports[i].name, sizeof(l->ports[i].name), "%s", spec->port_names[i]);
     }
-    return cmdline_make(spec, l->cmdline, e);
+    return cmdline_make(spec, "virtiofs", l->cmdline, e);
 }
 
 static int write_record(const struct vmm_launch *l, struct err *e)

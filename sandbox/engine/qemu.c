@@ -121,15 +121,19 @@ static void add_disk(struct args *a, struct spawn *s, int fd, const char *id, bo
     OPT(a, "-device", "virtio-blk-pci,disable-legacy=on,drive=%s,serial=%s", id, id);
 }
 
+static void add_port(struct args *a, struct spawn *s, unsigned i, int fd, const char *name)
+{
+    OPT(a, "-chardev", "socket,id=port%u,fd=%d", i, spawn_keep(s, fd, JAIL_SOCK));
+    OPT(a, "-device", "virtserialport,bus=ports.0,nr=%u,chardev=port%u,name=%s", i + 1, i, name);
+}
+
 static void add_ports(struct args *a, struct spawn *s, const struct engine_spec *spec)
 {
-    OPT(a, "-device", "virtio-serial-pci,disable-legacy=on,id=ports,max_ports=9");
-    for (unsigned i = 0; i < spec->nports; i++) {
-        OPT(a, "-chardev", "socket,id=port%u,fd=%d", i,
-            spawn_keep(s, spec->port_fds[i], JAIL_SOCK));
-        OPT(a, "-device", "virtserialport,bus=ports.0,nr=%u,chardev=port%u,name=%s", i + 1, i,
-            spec->port_names[i]);
-    }
+    OPT(a, "-device", "virtio-serial-pci,disable-legacy=on,id=ports,max_ports=10");
+    for (unsigned i = 0; i < spec->nports; i++)
+        add_port(a, s, i, spec->port_fds[i], spec->port_names[i]);
+    if (spec->nlive)
+        add_port(a, s, spec->nports, spec->files_fd, FILES_NAME);
 }
 
 static int make_args(struct args *a, struct spawn *s, const struct engine_spec *spec, int monitor,
@@ -137,7 +141,7 @@ static int make_args(struct args *a, struct spawn *s, const struct engine_spec *
 {
     char line[VMM_CMDLINE_MAX];
 
-    if (cmdline_make(spec, line, e))
+    if (cmdline_make(spec, "port", line, e))
         return -e->code;
     add_machine(a, spec);
     OPT(a, "-kernel", "/proc/self/fd/%d", spawn_keep(s, spec->kernel_fd, JAIL_REG));

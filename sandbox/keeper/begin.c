@@ -171,15 +171,14 @@ static int open_port(struct keeper *k, struct keeper_parts *p, struct err *e)
     return wire_open(k, fds[0], e);
 }
 
-/* Live mounts, and the port through which their requests come. */
+/* Live mounts, and the socket through which their requests come. */
 static void add_live(const struct keeper *k, const struct keeper_parts *p, struct engine_spec *spec)
 {
     const struct plan *plan = guard_plan(k->guard);
 
     if (p->files < 0)
         return;
-    spec->port_fds[spec->nports] = p->files;
-    spec->port_names[spec->nports++] = FILES_NAME;
+    spec->files_fd = p->files;
     for (uint32_t i = 0; i < plan->nmounts; i++) {
         const struct plan_mount *m = &plan->mounts[i];
 
