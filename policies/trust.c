@@ -184,6 +184,7 @@ struct trust *trust_parse(const char *text, size_t len, const char *file, struct
         ok = !l.failed && !c.failed;
     }
     arena_fini(&nodes);
+    arena_fini(&l.scratch);
     problems_fini(&own);
     if (ok)
         return t;

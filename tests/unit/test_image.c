@@ -629,11 +629,11 @@ static void h07_no_room_for_an_initrd(void **state)
     int vmlinux = -1, initrd = -1;
     char line[256];
 
-    small_disk("2m");
+    small_disk("16m"); /* a sanitized carrel-init is not small */
     add("one", "6.1.1");
     snprintf(line, sizeof(line), "rm %s/data/kernels/one/initrd-*.img", top);
     assert_int_equal(system(line), 0);
-    snprintf(line, sizeof(line), "head -c 4M /dev/zero 2>/dev/null >%s/data/hog", top);
+    snprintf(line, sizeof(line), "head -c 32M /dev/zero 2>/dev/null >%s/data/hog", top);
     assert_int_not_equal(system(line), -1);
     assert_int_equal(kernel_load("one", &k, &e), 0);
     assert_int_equal(kernel_open(&k, &vmlinux, &initrd, &e), 0);
