@@ -50,17 +50,20 @@ static void follow(struct server *s, const struct move *m)
 
     if (a == b && a)
         return;
+    vnode_opened(t, (uint32_t)m->from_dir); /* what leaves one may have been all that held it */
+    vnode_opened(t, (uint32_t)m->to_dir);
     if (b)
         vnode_opened(t, b); /* it outlives its name */
     if (a && vnode_move(t, a, (uint32_t)m->to_dir, m->to.name))
         vnode_gone(t, a);
     else if (!a && b)
         vnode_gone(t, b);
-    if (!b)
-        return;
-    if (m->flags & RENAME_EXCHANGE && vnode_move(t, b, (uint32_t)m->from_dir, m->from.name))
+    if (b && m->flags & RENAME_EXCHANGE && vnode_move(t, b, (uint32_t)m->from_dir, m->from.name))
         vnode_gone(t, b);
-    vnode_closed(t, b);
+    if (b)
+        vnode_closed(t, b);
+    vnode_closed(t, (uint32_t)m->to_dir);
+    vnode_closed(t, (uint32_t)m->from_dir);
 }
 
 static int rename_entry(struct server *s, struct move *m)

@@ -1,0 +1,115 @@
+/* carrel-files against a guest's kernel that lies, and a host that changes the tree meanwhile: what
+ * holds together only as long as nobody means harm (F01, F04, F06, F07). */
+#include "tests/unit/files_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define RW                                                                                     \
+    "access: rw, deny_read: ['**/.env'], deny_write: ['**/.git/hooks/**'], links: {hardlink: " \
+    "allow}, quota: {bytes: 1MiB, inodes: 8}"
+
+static struct client c;
+
+static const char *path_of(const char *path)
+{
+    static char full[4][256];
+    static int at;
+
+    at = (at + 1) % 4;
+    snprintf(full[at], sizeof(full[at]), "%s/%s", c.dir, path);
+    return full[at];
+}
+
+static void put(const char *path, const char *text)
+{
+    FILE *f = fopen(path_of(path), "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static uint64_t walk(const char *path)
+{
+    int err;
+    uint64_t node = client_walk(&c, path, &err);
+
+    assert_int_equal(err, 0);
+    return node;
+}
+
+static int start(void **state)
+{
+    (void)state;
+    client_init(&c, RW, 64);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    client_fini(&c);
+    return 0;
+}
+
+static int rename2(uint64_t from_dir, const char *from, uint64_t to_dir, const char *to,
+                   uint32_t flags)
+{
+    const struct fuse_rename2_in in = { .newdir = to_dir, .flags = flags };
+
+    return client_name(&c, FUSE_RENAME2, from_dir, &in, sizeof(in), from, to);
+}
+
+static void forget(uint64_t node, uint64_t n)
+{
+    const struct fuse_forget_in in = { .nlookup = n };
+
+    assert_int_equal(client_ask(&c, FUSE_FORGET, node, &in, sizeof(in)), 0);
+}
+
+/* Only its entry holds the directory, and an exchange takes that away before it brings another. */
+static void an_exchange_out_of_a_forgotten_directory_keeps_it(void **state)
+{
+    uint64_t dir, other, moved;
+    char path[PATH_MAX];
+
+    (void)state;
+    assert_int_equal(mkdir(path_of("d"), 0755), 0);
+    put("d/f", "1");
+    put("g", "2");
+    dir = walk("d");
+    moved = walk("d/f"); /* d is looked up a second time */
+    other = walk("g");
+    forget(dir, 2);
+    assert_int_equal(rename2(dir, "f", CLIENT_ROOT, "g", RENAME_EXCHANGE), 0);
+    assert_true(c.s.nodes.v[dir].used);
+    assert_int_equal(vnode_path(&c.s.nodes, (uint32_t)other, path), 0);
+    assert_string_equal(path, "d/f");
+    assert_int_equal(vnode_path(&c.s.nodes, (uint32_t)moved, path), 0);
+    assert_string_equal(path, "g");
+    forget(other, 1);
+    forget(moved, 1);
+    assert_int_equal(c.s.nodes.live, 2);
+}
+
+int main(void)
+{
+#define WITH(t) cmocka_unit_test_setup_teardown(t, start, stop)
+    const struct CMUnitTest tests[] = {
+        WITH(an_exchange_out_of_a_forgotten_directory_keeps_it),
+    };
+
+    return cmocka_run_group_tests_name("files_hostile", tests, NULL, NULL);
+}
