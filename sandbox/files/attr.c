@@ -181,7 +181,7 @@ static int set_by_name(struct server *s, const struct vnode *x, const struct fus
     int err = place_of(s, x->id, &p);
 
     if (!err)
-        err = judge(s, &p, FILE_WRITE);
+        err = x->type == S_IFDIR ? judge(s, &p, FILE_WRITE) : judge_leaf(s, &p, FILE_WRITE);
     if (!err && x->type == S_IFLNK)
         err = set_link_times(&p, in);
     if (err)

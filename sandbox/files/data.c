@@ -33,7 +33,8 @@ static int judge_open(struct server *s, const struct place *p, uint32_t flags)
 
     if (err || !writes(flags))
         return err;
-    return p->live->writable ? judge(s, p, FILE_WRITE) : -EROFS;
+    /* A file in the place of a directory, like a worktree's .git, may lead to another one (F04). */
+    return p->live->writable ? judge_leaf(s, p, FILE_WRITE) : -EROFS;
 }
 
 int data_truncate(struct live *l, int fd, uint64_t size)

@@ -104,11 +104,28 @@ static void an_exchange_out_of_a_forgotten_directory_keeps_it(void **state)
     assert_int_equal(c.s.nodes.live, 2);
 }
 
+/* A worktree's .git is a file, and git believes its gitdir line. */
+static void f04_a_file_that_stands_for_a_directory_is_not_written(void **state)
+{
+    const struct fuse_setattr_in cut = { .valid = FATTR_SIZE };
+    uint64_t node, fh;
+
+    (void)state;
+    put(".git", "gitdir: /repo/.git/worktrees/w\n");
+    node = walk(".git");
+    assert_int_equal(client_open(&c, node, O_RDONLY, &fh), 0);
+    assert_int_equal(client_open(&c, node, O_WRONLY, &fh), -EACCES);
+    assert_int_equal(client_open(&c, node, O_RDONLY | O_TRUNC, &fh), -EACCES);
+    assert_int_equal(client_create(&c, CLIENT_ROOT, ".git", O_RDWR | O_TRUNC, &node, &fh), -EACCES);
+    assert_int_equal(client_ask(&c, FUSE_SETATTR, node, &cut, sizeof(cut)), -EACCES);
+}
+
 int main(void)
 {
 #define WITH(t) cmocka_unit_test_setup_teardown(t, start, stop)
     const struct CMUnitTest tests[] = {
         WITH(an_exchange_out_of_a_forgotten_directory_keeps_it),
+        WITH(f04_a_file_that_stands_for_a_directory_is_not_written),
     };
 
     return cmocka_run_group_tests_name("files_hostile", tests, NULL, NULL);
