@@ -31,8 +31,10 @@ static int is_dir(int parent, const char *name, bool *dir)
 static int judge_move(struct server *s, const struct move *m, int from, int to)
 {
     bool dir = false;
-    int err = is_dir(from, m->from.name, &dir);
+    int err = judge(s, &m->from, FILE_READ); /* first: else the host's answer tells what is there */
 
+    if (!err)
+        err = is_dir(from, m->from.name, &dir);
     if (!err)
         err = judge_rename(s, &m->from, &m->to, dir);
     if (err || !(m->flags & RENAME_EXCHANGE))

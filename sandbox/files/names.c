@@ -147,6 +147,8 @@ int op_mkdir(struct server *s, struct message *m, struct answer *a)
         err = -EINVAL;
     if (!err)
         err = judge(s, &p, FILE_CREATE);
+    if (!err)
+        err = judge(s, &p, FILE_READ); /* the answer shows it, and EEXIST that there is one */
     if (err)
         return err;
 

@@ -120,12 +120,26 @@ static void f04_a_file_that_stands_for_a_directory_is_not_written(void **state)
     assert_int_equal(client_ask(&c, FUSE_SETATTR, node, &cut, sizeof(cut)), -EACCES);
 }
 
+/* The same answer, whether it is there or not. */
+static void f06_what_may_not_be_read_is_not_told_to_exist(void **state)
+{
+    (void)state;
+    for (int there = 0; there < 2; there++) {
+        if (there)
+            put(".env", "secret");
+        assert_int_equal(client_rename(&c, CLIENT_ROOT, ".env", CLIENT_ROOT, "x"), -EACCES);
+        assert_int_equal(rename2(CLIENT_ROOT, ".env", CLIENT_ROOT, "x", RENAME_EXCHANGE), -EACCES);
+        assert_int_equal(client_mkdir(&c, CLIENT_ROOT, ".env"), -EACCES);
+    }
+}
+
 int main(void)
 {
 #define WITH(t) cmocka_unit_test_setup_teardown(t, start, stop)
     const struct CMUnitTest tests[] = {
         WITH(an_exchange_out_of_a_forgotten_directory_keeps_it),
         WITH(f04_a_file_that_stands_for_a_directory_is_not_written),
+        WITH(f06_what_may_not_be_read_is_not_told_to_exist),
     };
 
     return cmocka_run_group_tests_name("files_hostile", tests, NULL, NULL);
