@@ -168,9 +168,15 @@ int op_link(struct server *s, struct message *m, struct answer *a)
 
     if (old < 0 || new < 0)
         return old < 0 ? old : new;
+    err = usage_add(&to.live->usage, 0, 1); /* a name takes room, too */
+    if (err)
+        return err;
     /* Not followed when it is a link. */
-    if (linkat(old, from.name, new, to.name, 0))
-        return -errno;
+    if (linkat(old, from.name, new, to.name, 0)) {
+        err = -errno;
+        usage_take_back(&to.live->usage, 0, 1);
+        return err;
+    }
 
     auto_fd int fd = place_open(&to, O_PATH | O_NOFOLLOW, 0);
 

@@ -235,9 +235,11 @@ void parted(struct server *s, struct live *l, const struct parting *was)
 {
     uint8_t mount = (uint8_t)(l - s->live);
 
-    if (!was->known || !was->last)
+    if (!was->known)
         return;
-    if (handles_of_file(&s->handles, mount, was->ino))
+    if (!was->last)
+        usage_take_back(&l->usage, 0, 1); /* the name */
+    else if (handles_of_file(&s->handles, mount, was->ino))
         handles_unlinked(&s->handles, mount, was->ino); /* it takes room until they are closed */
     else
         usage_take_back(&l->usage, was->bytes, 1);

@@ -21,7 +21,8 @@
 
 #define PLACE_BYTES (2 * PATH_MAX)
 
-/* What the sandbox may add to a tree: what it added less what it removed, never below 0. */
+/* What the sandbox may add to a tree: what it added less what it removed, never below 0. Each name
+ * counts as an inode, of which a file may have several. */
 struct usage {
     uint64_t bytes, inodes;
     uint64_t max_bytes, max_inodes;

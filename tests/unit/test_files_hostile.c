@@ -133,6 +133,36 @@ static void f06_what_may_not_be_read_is_not_told_to_exist(void **state)
     }
 }
 
+/* An entry of a directory is room on the host, too: of one file there could be any number. */
+static void f07_each_name_of_a_file_is_charged(void **state)
+{
+    struct fuse_link_in in = { 0 };
+    uint64_t node, fh;
+    char name[16];
+    int err = 0, n = 0;
+
+    (void)state;
+    assert_int_equal(client_create(&c, CLIENT_ROOT, "f", O_RDWR, &node, &fh), 0);
+    in.oldnodeid = node;
+    for (; n < 20 && !err; n++) {
+        snprintf(name, sizeof(name), "l%d", n);
+        err = client_name(&c, FUSE_LINK, CLIENT_ROOT, &in, sizeof(in), name, NULL);
+    }
+    assert_int_equal(err, -EDQUOT);
+    assert_int_equal(n, 8); /* seven beside the file */
+    assert_int_equal(client_unlink(&c, CLIENT_ROOT, "l0"), 0);
+    assert_int_equal(client_name(&c, FUSE_LINK, CLIENT_ROOT, &in, sizeof(in), "l0", NULL), 0);
+    assert_int_equal(client_rename(&c, CLIENT_ROOT, "l1", CLIENT_ROOT, "l2"), 0); /* no-op */
+    assert_int_equal(c.s.live[0].usage.inodes, 8);
+    assert_int_equal(client_unlink(&c, CLIENT_ROOT, "f"), 0);
+    for (n = 0; n < 7; n++) {
+        snprintf(name, sizeof(name), "l%d", n);
+        assert_int_equal(client_unlink(&c, CLIENT_ROOT, name), 0);
+    }
+    assert_int_equal(client_release(&c, node, fh), 0);
+    assert_int_equal(c.s.live[0].usage.inodes, 0);
+}
+
 int main(void)
 {
 #define WITH(t) cmocka_unit_test_setup_teardown(t, start, stop)
@@ -140,6 +170,7 @@ int main(void)
         WITH(an_exchange_out_of_a_forgotten_directory_keeps_it),
         WITH(f04_a_file_that_stands_for_a_directory_is_not_written),
         WITH(f06_what_may_not_be_read_is_not_told_to_exist),
+        WITH(f07_each_name_of_a_file_is_charged),
     };
 
     return cmocka_run_group_tests_name("files_hostile", tests, NULL, NULL);
