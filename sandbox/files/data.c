@@ -208,10 +208,10 @@ static int growth(const struct handle *h, uint64_t at, uint64_t len, uint64_t *m
     return 0;
 }
 
-/* What was charged and then not needed. */
+/* What was charged and then not needed: where nothing was put, not the hole before it either. */
 static void settle(struct live *l, uint64_t more, uint64_t wanted, ssize_t n)
 {
-    uint64_t missing = wanted - (n > 0 ? (uint64_t)n : 0);
+    uint64_t missing = n > 0 ? wanted - (uint64_t)n : more;
 
     usage_take_back(&l->usage, missing < more ? missing : more, 0);
 }

@@ -163,6 +163,25 @@ static void f07_each_name_of_a_file_is_charged(void **state)
     assert_int_equal(c.s.live[0].usage.inodes, 0);
 }
 
+/* What did not happen is not charged either. */
+static void f07_a_write_that_changed_nothing_is_free(void **state)
+{
+    struct fuse_copy_file_range_in copy = { .len = 4096, .off_out = 1 << 18 };
+    uint64_t node, fh;
+
+    (void)state;
+    assert_int_equal(client_create(&c, CLIENT_ROOT, "f", O_RDWR, &node, &fh), 0);
+    assert_int_equal(client_write(&c, node, fh, 1 << 18, "", 0), 0);
+    assert_int_equal(c.s.live[0].usage.bytes, 0);
+    put("empty", "");
+    copy.nodeid_out = node;
+    copy.fh_out = fh;
+    node = walk("empty");
+    assert_int_equal(client_open(&c, node, O_RDONLY, &copy.fh_in), 0);
+    assert_int_equal(client_ask(&c, FUSE_COPY_FILE_RANGE, node, &copy, sizeof(copy)), 0);
+    assert_int_equal(c.s.live[0].usage.bytes, 0);
+}
+
 int main(void)
 {
 #define WITH(t) cmocka_unit_test_setup_teardown(t, start, stop)
@@ -171,6 +190,7 @@ int main(void)
         WITH(f04_a_file_that_stands_for_a_directory_is_not_written),
         WITH(f06_what_may_not_be_read_is_not_told_to_exist),
         WITH(f07_each_name_of_a_file_is_charged),
+        WITH(f07_a_write_that_changed_nothing_is_free),
     };
 
     return cmocka_run_group_tests_name("files_hostile", tests, NULL, NULL);
