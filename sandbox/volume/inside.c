@@ -8,6 +8,7 @@ bool link_inside(const char *target, const char *path, const char *link)
 {
     size_t n = strcmp(target, "/") == 0 ? 0 : strlen(target);
     int depth = 0;
+    bool named = false;
 
     if (*link == '/') {
         if (strncmp(link, target, n) != 0 || (link[n] != '/' && link[n] != '\0'))
@@ -23,8 +24,9 @@ bool link_inside(const char *target, const char *path, const char *link)
         if (len == 2 && p[0] == '.' && p[1] == '.')
             depth--;
         else if (len && !(len == 1 && *p == '.'))
-            depth++;
-        if (depth < 0)
+            named = true;
+        /* The parent of a name is where that leads, when it is a link itself. */
+        if (depth < 0 || (named && len == 2 && p[0] == '.' && p[1] == '.'))
             return false;
         p += len + (p[len] == '/');
     }

@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/* A link at path (below the mount) with this text, for a mount that the guest sees at target. */
+/* A link at path (below the mount) with this text, for a mount that the guest sees at target. It
+ * stays so with any links around it that are inside, too, and in a deeper place. */
 bool link_inside(const char *target, const char *path, const char *link);
 
 #endif

@@ -553,6 +553,9 @@ static void f01_links_are_judged_by_where_they_lead(void **s)
     assert_false(link_inside("/w", "a", "/wx"));
     assert_false(link_inside("/w", "a", "/w/../etc"));
     assert_false(link_inside("/w", "a", "/etc"));
+    assert_false(link_inside("/w", "a", "here/../x")); /* here: a link to "." */
+    assert_false(link_inside("/w", "a", "/w/here/../x"));
+    assert_true(link_inside("/w", "d/e/a", ".././../b/c"));
 }
 
 int main(void)
