@@ -2,6 +2,7 @@
 #include "sandbox/files/server.h"
 
 #include "base/fd.h"
+#include "sandbox/files/entry.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,15 +10,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* As the kernel writes it: getdents64(2). */
-struct entry {
-    uint64_t ino;
-    int64_t next;
-    uint16_t len;
-    uint8_t type;
-    char name[];
-};
 
 int op_opendir(struct server *s, struct message *m, struct answer *a)
 {

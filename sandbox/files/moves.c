@@ -28,19 +28,26 @@ static int is_dir(int parent, const char *name, bool *dir)
     return 0;
 }
 
-static int judge_move(struct server *s, const struct move *m, int from, int to)
+/* One name, which parent holds, becomes the other. */
+static int judge_one(struct server *s, const struct place *from, const struct place *to, int parent)
 {
     bool dir = false;
-    int err = judge(s, &m->from, FILE_READ); /* first: else the host's answer tells what is there */
+    int err = judge(s, from, FILE_READ); /* first: else the host's answer tells what is there */
 
     if (!err)
-        err = is_dir(from, m->from.name, &dir);
+        err = is_dir(parent, from->name, &dir);
     if (!err)
-        err = judge_rename(s, &m->from, &m->to, dir);
-    if (err || !(m->flags & RENAME_EXCHANGE))
+        err = judge_rename(s, from, to, dir);
+    if (err)
         return err;
-    err = is_dir(to, m->to.name, &dir);
-    return err ? err : judge_rename(s, &m->to, &m->from, dir);
+    return dir ? climb_dir(from, to, parent) : climb_link(s, from, to, parent);
+}
+
+static int judge_move(struct server *s, const struct move *m, int from, int to)
+{
+    int err = judge_one(s, &m->from, &m->to, from);
+
+    return err || !(m->flags & RENAME_EXCHANGE) ? err : judge_one(s, &m->to, &m->from, to);
 }
 
 /* Our table follows. That a name cannot be kept is no reason to fail what has happened. */
@@ -168,7 +175,9 @@ int op_link(struct server *s, struct message *m, struct answer *a)
 
     if (old < 0 || new < 0)
         return old < 0 ? old : new;
-    err = usage_add(&to.live->usage, 0, 1); /* a name takes room, too */
+    err = climb_link(s, &from, &to, old);
+    if (!err)
+        err = usage_add(&to.live->usage, 0, 1); /* a name takes room, too */
     if (err)
         return err;
     /* Not followed when it is a link. */

@@ -149,6 +149,15 @@ struct parting {
 struct parting part(const struct place *p, int parent);
 void parted(struct server *s, struct live *l, const struct parting *was);
 
+/* ---- climb.c: links.symlink where a name moves; parent holds from ---- */
+
+/* A directory: -EXDEV, when a link in it would lead out of the mount, or there is too much to look
+ * at. Who moves it copies it then, and each link is judged. */
+must_check int climb_dir(const struct place *from, const struct place *to, int parent);
+/* No directory: -EACCES, when it is a link that would, and the keeper is told. */
+must_check int climb_link(struct server *s, const struct place *from, const struct place *to,
+                          int parent);
+
 /* ---- data.c ---- */
 
 int op_open(struct server *s, struct message *m, struct answer *a);

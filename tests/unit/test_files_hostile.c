@@ -79,6 +79,11 @@ static void forget(uint64_t node, uint64_t n)
     assert_int_equal(client_ask(&c, FUSE_FORGET, node, &in, sizeof(in)), 0);
 }
 
+static int symlink_at(uint64_t dir, const char *name, const char *text)
+{
+    return client_name(&c, FUSE_SYMLINK, dir, NULL, 0, name, text);
+}
+
 /* Only its entry holds the directory, and an exchange takes that away before it brings another. */
 static void an_exchange_out_of_a_forgotten_directory_keeps_it(void **state)
 {
@@ -182,11 +187,35 @@ static void f07_a_write_that_changed_nothing_is_free(void **state)
     assert_int_equal(c.s.live[0].usage.bytes, 0);
 }
 
+/* A link that leads inside from where it is made leads elsewhere from another place. */
+static void f01_a_link_inside_does_not_become_one_to_outside(void **state)
+{
+    struct fuse_link_in in = { 0 };
+
+    (void)state;
+    /* By another link that the text goes through: "here/.." is the root's parent. */
+    assert_int_equal(symlink_at(CLIENT_ROOT, "here", "."), 0);
+    assert_int_equal(symlink_at(CLIENT_ROOT, "up", "here/../x"), -EACCES);
+    /* By its own move, with one name or two. */
+    assert_int_equal(client_mkdir(&c, CLIENT_ROOT, "d"), 0);
+    assert_int_equal(symlink_at(walk("d"), "l", "../x"), 0);
+    assert_int_equal(client_rename(&c, walk("d"), "l", CLIENT_ROOT, "l"), -EACCES);
+    in.oldnodeid = walk("d/l");
+    assert_int_equal(client_name(&c, FUSE_LINK, CLIENT_ROOT, &in, sizeof(in), "l", NULL), -EACCES);
+    assert_int_equal(client_rename(&c, walk("d"), "l", walk("d"), "m"), 0);
+    /* By the move of a directory that it is in. */
+    assert_int_equal(client_mkdir(&c, walk("d"), "e"), 0);
+    assert_int_equal(symlink_at(walk("d/e"), "l", "../../x"), 0);
+    assert_int_equal(client_rename(&c, walk("d"), "e", CLIENT_ROOT, "e"), -EXDEV);
+    assert_int_equal(client_rename(&c, walk("d"), "e", walk("d"), "k"), 0);
+}
+
 int main(void)
 {
 #define WITH(t) cmocka_unit_test_setup_teardown(t, start, stop)
     const struct CMUnitTest tests[] = {
         WITH(an_exchange_out_of_a_forgotten_directory_keeps_it),
+        WITH(f01_a_link_inside_does_not_become_one_to_outside),
         WITH(f04_a_file_that_stands_for_a_directory_is_not_written),
         WITH(f06_what_may_not_be_read_is_not_told_to_exist),
         WITH(f07_each_name_of_a_file_is_charged),
