@@ -18,6 +18,7 @@
 #include "sandbox/files/record.h"
 #include "sandbox/files/report.h"
 #include "sandbox/guard/user.h"
+#include "sandbox/keeper/roots.h"
 #include "sandbox/places.h"
 
 #include <errno.h>
@@ -67,6 +68,8 @@ static void handing_fini(struct handing *h)
 
 static int open_roots(const struct plan *plan, struct handing *h, struct err *e)
 {
+    struct root apart[FILES_MOUNTS_MAX];
+
     for (uint32_t i = 0; i < plan->nmounts; i++) {
         const struct plan_mount *m = &plan->mounts[i];
 
@@ -78,9 +81,18 @@ static int open_roots(const struct plan *plan, struct handing *h, struct err *e)
             FAILPOINT("files.root") ? -1 : open(m->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (h->roots[h->nroots] < 0)
             return err_sys(e, "storage/%s: %s", m->id, m->source);
+        apart[h->nroots] = (struct root){ m->id, h->roots[h->nroots] };
         h->writable[h->nroots++] = m->access == ACCESS_RW;
     }
-    return 0;
+    if (!h->nroots)
+        return 0;
+
+    auto_str char *path = places_state_dir(e);
+    auto_fd int state = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (state < 0)
+        return path ? err_sys(e, "%s", path) : -e->code;
+    return roots_check(apart, h->nroots, state, e);
 }
 
 static int write_record(struct keeper *k, struct handing *h, struct err *e)
