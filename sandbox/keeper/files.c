@@ -175,25 +175,36 @@ static int spawn_server(struct keeper *k, const struct keeper_parts *p, const st
 
 /* ---- what it says ---- */
 
-/* One report, as it should be. */
-static void hear(struct keeper *k, struct files_report *r, size_t len)
+/* One report, as it should be; false: it is not. */
+static bool hear(struct keeper *k, struct files_report *r, size_t len)
 {
     struct files *f = &k->files;
     size_t head = offsetof(struct files_report, path);
 
     if (len <= head || len > sizeof(*r) || r->magic != FILES_REPORT_MAGIC || r->op >= FILE_OPS ||
-        memchr(r->path, 0, len - head) != (char *)r + len - 1) {
-        keeper_log(k, "carrel-files: a report that is none");
-        return;
-    }
+        memchr(r->path, 0, len - head) != (char *)r + len - 1)
+        return false;
     f->withheld += r->withheld;
     if (!f->tokens) {
         f->withheld++;
-        return;
+        return true;
     }
     f->tokens--;
     guard_note_denial(k->guard, r->op, r->path, f->withheld);
     f->withheld = 0;
+    return true;
+}
+
+/* It speaks out of turn, or will not speak any more: it is ended, if it was not ending. on_gone
+ * says so. */
+static void distrust(struct keeper *k)
+{
+    struct files *f = &k->files;
+
+    loop_remove(&k->loop, &f->reports);
+    f->reports.fd = -1;
+    if (f->run.pid > 0)
+        kill(f->run.pid, SIGKILL); /* our child, not reaped: the pid is still its own */
 }
 
 /* First comes carrel-launch's word of what it built. */
@@ -215,13 +226,18 @@ static bool take_report(struct keeper *k)
     } x;
     ssize_t n = recv(k->files.reports.fd, &x, sizeof(x), MSG_DONTWAIT);
 
-    if (n <= 0)
-        return n < 0 && errno == EINTR;
-    if (n == sizeof(x.jail) && x.jail.magic == JAIL_MAGIC)
+    if (n < 0)
+        return errno == EINTR;
+    if (n == sizeof(x.jail) && x.jail.magic == JAIL_MAGIC && !k->files.run.jailed) {
         hear_jail(k, &x.jail);
-    else
-        hear(k, &x.report, (size_t)n);
-    return true;
+        return true;
+    }
+    if (n > 0 && hear(k, &x.report, (size_t)n))
+        return true;
+    if (n > 0)
+        keeper_log(k, "carrel-files: a report that is none");
+    distrust(k);
+    return false;
 }
 
 static void refill(struct files *f)
