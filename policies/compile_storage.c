@@ -156,7 +156,9 @@ static void mount(struct ruleset *rs, const struct places *ps, const struct moun
     paths(rs, ps, rule, m->target, mount_ops(m), m->quota.bytes, m->quota.inodes);
     attach(rs, rule, m->source, m->target, m->access, m->share, &m->export);
     /* What must not be read must not be moved or linked to where it could be. */
-    deny_paths(rs, m, "deny_read", &m->deny_read, OP(READ) | OP(EXECUTE) | OP(HARDLINK));
+    /* Nor by another name, which a link or a move would give it; nor is it lost unread. */
+    deny_paths(rs, m, "deny_read", &m->deny_read,
+               OP(READ) | OP(EXECUTE) | OP(HARDLINK) | OP(DELETE));
     deny_paths(rs, m, "deny_write", &m->deny_write,
                ((1ull << FILE_OPS) - 1) & ~(OP(READ) | OP(EXECUTE)));
 }

@@ -257,7 +257,7 @@ static const struct field fields_mount[] = {
     WORD(mount, share, "share", share, C_LEAST, 'H', SHARE_COPY, "A copy that is taken at the start, or the directory itself: either side sees at once what the other does."),
     PART(mount, quota, "quota", quota, "How much may be written."),
     TEXTS(mount, deny_write, "deny_write", TEXT_REL_GLOB, C_UNION, 'H', NULL, "Paths in it that are never created, changed, removed or linked."),
-    TEXTS(mount, deny_read, "deny_read", TEXT_REL_GLOB, C_UNION, 'H', NULL, "Paths in it that are never read."),
+    TEXTS(mount, deny_read, "deny_read", TEXT_REL_GLOB, C_UNION, 'H', NULL, "Paths in it that are never read, linked to, moved or removed."),
     PART(mount, links, "links", links, "Special files that may be made."),
     PART(mount, export, "export", export, "What comes out of it."),
 };

@@ -566,12 +566,13 @@ static bool volume_op(const struct memory_volume *m, uint64_t op)
 static bool file_denied(const struct policy *p, const char *path, uint64_t op)
 {
     bool reads = op == FILE_READ || op == FILE_EXECUTE;
+    bool hidden = reads || op == FILE_HARDLINK || op == FILE_DELETE;
     char full[512];
 
     for (uint32_t i = 0; i < p->storage.mounts.n; i++) {
         const struct mount *m = p->storage.mounts.v[i];
 
-        for (uint32_t k = 0; k < m->deny_read.n && (reads || op == FILE_HARDLINK); k++) {
+        for (uint32_t k = 0; k < m->deny_read.n && hidden; k++) {
             snprintf(full, sizeof(full), "%s/%s", m->target, m->deny_read.v[k]);
             if (path_like(full, path))
                 return true;
