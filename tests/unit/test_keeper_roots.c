@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -86,12 +88,24 @@ static void the_state_directory_is_not_shared(void **state)
     assert_int_equal(roots_check(&(struct root){ "r", base }, 1, base, NULL), -EINVAL);
 }
 
+static void folded_names_are_refused(void **state)
+{
+    (void)state;
+    assert_true(roots_fold(MSDOS_SUPER_MAGIC, 0));
+    assert_true(roots_fold(0xff534d42, 0));                    /* cifs */
+    assert_true(roots_fold((uint64_t)(int32_t)0xff534d42, 0)); /* … as a signed f_type has it */
+    assert_true(roots_fold(EXT4_SUPER_MAGIC, FS_CASEFOLD_FL));
+    assert_false(roots_fold(EXT4_SUPER_MAGIC, FS_EXTENT_FL));
+    assert_false(roots_fold(TMPFS_MAGIC, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(directories_apart_are_taken),
         cmocka_unit_test(one_in_another_is_refused),
         cmocka_unit_test(the_state_directory_is_not_shared),
+        cmocka_unit_test(folded_names_are_refused),
     };
 
     return cmocka_run_group_tests_name("keeper_roots", tests, setup, teardown);
