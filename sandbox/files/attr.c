@@ -19,11 +19,16 @@ int attr_read(int fd, struct stat *x)
     return fstatat(fd, "", x, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -errno : 0;
 }
 
+uint64_t attr_ino(const struct server *s, const struct live *l, uint64_t ino)
+{
+    return ino ^ (uint64_t)(l - s->live + 1) << MOUNT_SHIFT;
+}
+
 void attr_fill(const struct server *s, const struct live *l, const struct stat *x,
                struct fuse_attr *out)
 {
     *out = (struct fuse_attr){
-        .ino = x->st_ino ^ (uint64_t)(l - s->live + 1) << MOUNT_SHIFT,
+        .ino = attr_ino(s, l, x->st_ino),
         .size = (uint64_t)x->st_size,
         .blocks = (uint64_t)x->st_blocks,
         .atime = (uint64_t)x->st_atim.tv_sec,

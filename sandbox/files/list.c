@@ -27,7 +27,9 @@ int op_opendir(struct server *s, struct message *m, struct answer *a)
         return err;
 
     auto_fd int fd = place_open(&p, O_RDONLY | O_DIRECTORY, 0);
-    struct handle h = { .fd = fd, .node = (uint32_t)m->h.nodeid, .dir = true };
+    struct handle h = {
+        .fd = fd, .node = (uint32_t)m->h.nodeid, .mount = (uint8_t)(p.live - s->live), .dir = true
+    };
 
     if (fd < 0)
         return fd;
@@ -77,7 +79,7 @@ static bool put_all(struct server *s, struct handle *h, const char *buf, size_t 
             h->at = e->next;
             continue;
         }
-        if (!put(a, room, e, e->ino)) {
+        if (!put(a, room, e, attr_ino(s, &s->live[h->mount], e->ino))) {
             h->at = -1; /* the descriptor stands behind what the guest will ask for next */
             return false;
         }

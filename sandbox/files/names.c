@@ -205,7 +205,9 @@ int op_symlink(struct server *s, struct message *m, struct answer *a)
         err = -EACCES;
     if (err)
         return err;
-    inside = link_inside(p.live->target, p.rel, text);
+    /* An absolute one leads inside only where the mount's target is: on the host it is elsewhere.
+     */
+    inside = *text != '/' && link_inside(p.live->target, p.rel, text);
     err = judge_leaf(s, &p, inside ? FILE_SYMLINK_INSIDE : FILE_SYMLINK_OUTSIDE);
     if (err)
         return err;

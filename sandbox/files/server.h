@@ -116,6 +116,8 @@ void report_denial(struct reporter *r, enum file_op op, const char *rule, const 
 /* ---- attr.c ---- */
 
 must_check int attr_read(int fd, struct stat *x);
+/* An inode number of the host as the guest sees it: no two of different mounts are equal. */
+uint64_t attr_ino(const struct server *s, const struct live *l, uint64_t ino);
 void attr_fill(const struct server *s, const struct live *l, const struct stat *x,
                struct fuse_attr *out);
 /* The entry that was looked up: a node for it. fuse_entry_out is 0 but for what it needs. */

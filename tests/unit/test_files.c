@@ -312,6 +312,8 @@ static void listings_have_everything_once_and_nothing_denied(void **state)
     struct fuse_open_out out;
     struct fuse_read_in in = { .size = 256 }; /* many calls */
     unsigned seen[40] = { 0 }, dots = 0;
+    uint64_t number = 0;
+    struct fuse_entry_out entry;
     char name[16];
 
     (void)state;
@@ -338,7 +340,7 @@ static void listings_have_everything_once_and_nothing_denied(void **state)
             if (name[0] == '.')
                 dots++;
             else if (sscanf(name, "file-%d", &i) == 1)
-                seen[i]++;
+                number = ++seen[i] && i == 7 ? d.ino : number;
             else
                 fail_msg("%s is listed", name);
             at += FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + d.namelen);
@@ -348,6 +350,19 @@ static void listings_have_everything_once_and_nothing_denied(void **state)
     assert_int_equal(dots, 2);
     for (int i = 0; i < 40; i++)
         assert_int_equal(seen[i], 1);
+    assert_int_equal(client_name(&c, FUSE_LOOKUP, CLIENT_ROOT, NULL, 0, "file-07", NULL), 0);
+    memcpy(&entry, c.data, sizeof(entry));
+    assert_int_equal(entry.attr.ino, number);
+}
+
+/* What may not be read is not lost either, nor read under another name. */
+static void f06_what_is_not_read_is_not_removed_or_moved(void **state)
+{
+    (void)state;
+    put(".env", "secret");
+    assert_true(client_unlink(&c, CLIENT_ROOT, ".env") < 0);
+    assert_true(client_rename(&c, CLIENT_ROOT, ".env", CLIENT_ROOT, "plain") < 0);
+    assert_int_equal(access(path_of(".env"), F_OK), 0);
 }
 
 /* ---- the cases ---- */
@@ -683,6 +698,7 @@ int main(void)
         WITH(f03_special_files_and_bits_are_refused),
         WITH(f04_protected_paths_are_denied_before_they_exist),
         WITH(f06_what_may_not_be_read_is_not_seen),
+        WITH(f06_what_is_not_read_is_not_removed_or_moved),
         WITH(reports_are_limited_and_counted),
         WITH(f07_a_quota_is_for_what_was_added),
         WITH(f07_what_was_there_is_no_credit),
