@@ -1,25 +1,20 @@
 /*
  * landlock.c - a command's view of the file system: see profile.h.
  *
- * The numbers are the kernel's (Documentation/userspace-api/landlock.rst); system headers may be
- * older than the kernel that runs. Access rights came with ABI versions, and only those that the
- * kernel has are asked for:
- *
- *     1  files and directories      5.13
- *     2  REFER                      5.19: before, no file moves or is linked between directories
- *     3  TRUNCATE                   6.2: before, a filter of our own refuses truncate(2)
- *     5  IOCTL_DEV                  6.10: before, an open device takes any ioctl
+ * What a kernel does not know yet (base/landlock.h): before ABI 2 no file moves or is linked
+ * between directories, before 3 a filter of our own refuses truncate(2), before 5 an open device
+ * takes any ioctl.
  */
 #include "guest/programs.h"
 
 #include "base/fd.h"
+#include "base/landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <linux/audit.h>
-#include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -29,22 +24,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define EXECUTE    (1u << 0)
-#define WRITE_FILE (1u << 1)
-#define READ_FILE  (1u << 2)
-#define READ_DIR   (1u << 3)
-#define MAKE_CHAR  (1u << 6)
-#define MAKE_BLOCK (1u << 11)
-#define REFER      (1u << 13)
-#define TRUNCATE   (1u << 14)
-#define IOCTL_DEV  (1u << 15)
+#define EXECUTE LANDLOCK_ACCESS_FS_EXECUTE
+#define OF_FILES                                                              \
+    (EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE | \
+     LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
 
-#define OF_ABI_1 (REFER - 1)
-#define OF_FILES (EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV)
-
-#define MAY_READ   (READ_FILE | READ_DIR)
-#define MAY_CHANGE ((OF_ABI_1 | REFER | TRUNCATE | IOCTL_DEV) & ~(EXECUTE | MAKE_CHAR | MAKE_BLOCK))
-#define MAY_USE    (READ_FILE | WRITE_FILE | READ_DIR | IOCTL_DEV)
+/* Of the rights of an ABI, those to change a tree. */
+#define NOT_TO_CHANGE \
+    (uint64_t)(EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK)
+#define MAY_USE (LANDLOCK_READ_TREE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
 
 /* What any program needs, and every profile with trees therefore has. */
 static const struct {
@@ -53,26 +41,14 @@ static const struct {
 } implied[] = {
     { "/dev/null", MAY_USE },   { "/dev/zero", MAY_USE },    { "/dev/full", MAY_USE },
     { "/dev/random", MAY_USE }, { "/dev/urandom", MAY_USE }, { "/dev/tty", MAY_USE },
-    { "/dev/ptmx", MAY_USE },   { "/dev/pts", MAY_USE },     { "/proc", READ_FILE | READ_DIR },
+    { "/dev/ptmx", MAY_USE },   { "/dev/pts", MAY_USE },     { "/proc", LANDLOCK_READ_TREE },
 };
-
-static long abi_version(void)
-{
-    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-}
-
-static uint64_t known_rights(long abi)
-{
-    return OF_ABI_1 | (abi >= 2 ? REFER : 0) | (abi >= 3 ? TRUNCATE : 0) |
-           (abi >= 5 ? IOCTL_DEV : 0);
-}
 
 static int allow(int ruleset, const char *path, uint64_t rights, bool links, struct err *e)
 {
     struct open_how how = { .flags = O_PATH | O_CLOEXEC,
                             .resolve = links ? 0 : RESOLVE_NO_SYMLINKS };
     auto_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-    struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = fd };
     struct stat st;
 
     if (fd < 0 && errno == ENOENT)
@@ -83,10 +59,8 @@ static int allow(int ruleset, const char *path, uint64_t rights, bool links, str
     if (fd < 0 || fstat(fd, &st))
         return err_sys(e, "tree \"%.128s\"", path);
     if (!S_ISDIR(st.st_mode))
-        rule.allowed_access &= OF_FILES;
-    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0)
-               ? err_sys(e, "Landlock: \"%.128s\"", path)
-               : 0;
+        rights &= OF_FILES;
+    return landlock_allow(ruleset, fd, rights, e) ? err_wrap(e, "\"%.128s\"", path) : 0;
 }
 
 /* ---- programs ---- */
@@ -98,7 +72,6 @@ static int allow(int ruleset, const char *path, uint64_t rights, bool links, str
 static int allow_file(int ruleset, const char *path, char interpreter[PROGRAMS_PATH], struct err *e)
 {
     auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct landlock_path_beneath_attr rule = { .allowed_access = EXECUTE, .parent_fd = fd };
     struct stat st;
 
     interpreter[0] = '\0';
@@ -108,8 +81,8 @@ static int allow_file(int ruleset, const char *path, char interpreter[PROGRAMS_P
         return err_sys(e, "program \"%.128s\"", path);
     if (!S_ISREG(st.st_mode))
         return 0;
-    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0))
-        return err_sys(e, "Landlock: \"%.128s\"", path);
+    if (landlock_allow(ruleset, fd, EXECUTE, e))
+        return err_wrap(e, "\"%.128s\"", path);
     programs_interpreter(fd, interpreter);
     return 0;
 }
@@ -180,28 +153,28 @@ static int allow_programs(int ruleset, const struct profile *p, const struct ori
 
 int landlock_make(const struct profile *p, const struct origin *o, int *ruleset, struct err *e)
 {
-    struct landlock_ruleset_attr attr = { 0 };
     const uint64_t execute = p->nrun ? 0 : EXECUTE;
-    auto_fd int fd = -1;
-    long abi;
-    int err = 0;
+    int abi, err = 0;
+    uint64_t all;
 
     *ruleset = -1;
     if (p->nro + p->nrw == 0)
         return 0;
-    abi = abi_version();
-    if (abi < 1)
+    abi = landlock_version();
+    if (!abi)
         return p->loose ? 0 : err_set(e, EOPNOTSUPP, "this guest's kernel has no Landlock");
-    attr.handled_access_fs = known_rights(abi);
-    fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
+    all = landlock_rights(abi);
+
+    auto_fd int fd = landlock_rules(abi, LANDLOCK_FILES, e);
+
     if (fd < 0)
-        return err_sys(e, "Landlock");
+        return fd;
     for (unsigned i = 0; i < array_len(implied) && !err; i++)
-        err = allow(fd, implied[i].path, implied[i].rights & attr.handled_access_fs, true, e);
+        err = allow(fd, implied[i].path, implied[i].rights & all, true, e);
     for (unsigned i = 0; i < p->nro && !err; i++)
-        err = allow(fd, p->ro[i], (MAY_READ | execute) & attr.handled_access_fs, true, e);
+        err = allow(fd, p->ro[i], LANDLOCK_READ_TREE | execute, true, e);
     for (unsigned i = 0; i < p->nrw && !err; i++)
-        err = allow(fd, p->rw[i], (MAY_CHANGE | execute) & attr.handled_access_fs, false, e);
+        err = allow(fd, p->rw[i], (all & ~NOT_TO_CHANGE) | execute, false, e);
     if (!err)
         err = allow_programs(fd, p, o, e);
     if (!err)
@@ -230,9 +203,7 @@ static int close_truncate(const struct profile *p, struct err *e)
 
 int landlock_apply(const struct profile *p, int ruleset, struct err *e)
 {
-    if (ruleset < 0)
-        return 0;
-    if (syscall(SYS_landlock_restrict_self, ruleset, 0))
-        return err_sys(e, "Landlock");
-    return abi_version() < 3 ? close_truncate(p, e) : 0;
+    int err = ruleset < 0 ? 0 : landlock_enter(ruleset, e);
+
+    return !err && ruleset >= 0 && landlock_version() < 3 ? close_truncate(p, e) : err;
 }

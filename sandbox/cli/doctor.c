@@ -5,6 +5,7 @@
  * in which a reader wants it.
  */
 #include "base/fd.h"
+#include "base/landlock.h"
 #include "sandbox/cli/size.h"
 #include "sandbox/cli/text.h"
 #include "sandbox/cli/verbs.h"
@@ -15,7 +16,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -248,10 +248,10 @@ static void check_userns(struct finding *f)
 
 static void check_landlock(struct finding *f)
 {
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    int abi = landlock_version();
 
-    if (abi >= 1) {
-        find(f, FINE, "ABI %ld", abi);
+    if (abi) {
+        find(f, FINE, "ABI %d", abi);
         return;
     }
     find(f, WORSE, "this kernel has no Landlock: one wall fewer around archives from guests");

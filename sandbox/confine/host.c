@@ -1,8 +1,9 @@
 /* host.c - see host.h. */
 #include "sandbox/confine/host.h"
 
+#include "base/landlock.h"
+
 #include <errno.h>
-#include <linux/landlock.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@
 
 bool host_has_landlock(void)
 {
-    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 1;
+    return landlock_version() > 0;
 }
 
 bool host_has_users(void)

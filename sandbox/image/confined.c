@@ -1,18 +1,13 @@
-/*
- * confined.c - see confined.h. Adding a line to the table is a security decision.
- *
- * Landlock's numbers are written out, because older headers lack the newer ones:
- * include/uapi/linux/landlock.h of Linux 6.12 (ABI 6).
- */
+/* confined.c - see confined.h. Adding a line to the table is a security decision. */
 #include "sandbox/image/confined.h"
 
 #include "base/fd.h"
+#include "base/landlock.h"
 #include "sandbox/confine/compile.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -87,40 +82,12 @@ static const struct seccomp_rule tree_calls[] = {
 
 /* --- Landlock --------------------------------------------------------------------------------- */
 
-struct ruleset {
-    uint64_t fs;     /* ABI 1 */
-    uint64_t net;    /* ABI 4: bind, connect */
-    uint64_t scoped; /* ABI 6: abstract sockets, signals */
-};
-
-#define READ_TREE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-
 /* Everything that this kernel can take away, with nothing granted; -1: it has no Landlock. */
 static int new_rules(void)
 {
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    struct ruleset r = { .fs = (1ull << 13) - 1 };
+    int abi = landlock_version();
 
-    if (abi < 1)
-        return -1;
-    if (abi >= 2)
-        r.fs |= 1ull << 13; /* REFER */
-    if (abi >= 3)
-        r.fs |= 1ull << 14; /* TRUNCATE */
-    if (abi >= 5)
-        r.fs |= 1ull << 15; /* IOCTL_DEV */
-    r.net = abi >= 4 ? 3 : 0;
-    r.scoped = abi >= 6 ? 3 : 0;
-    return (int)syscall(SYS_landlock_create_ruleset, &r, abi >= 6 ? 24 : abi >= 4 ? 16 : 8, 0);
-}
-
-static int grant(int rules, int fd, uint64_t access, struct err *e)
-{
-    const struct landlock_path_beneath_attr a = { .allowed_access = access, .parent_fd = fd };
-
-    if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &a, 0))
-        return err_sys(e, "landlock");
-    return 0;
+    return abi ? landlock_rules(abi, LANDLOCK_EVERYTHING, NULL) : -1;
 }
 
 static int grant_path(int rules, const char *path, uint64_t access, struct err *e)
@@ -130,8 +97,8 @@ static int grant_path(int rules, const char *path, uint64_t access, struct err *
 
     if (fd < 0 || fstat(fd, &st))
         return 0; /* not there: nothing to grant */
-    return grant(rules, fd, S_ISDIR(st.st_mode) ? access : access & ~LANDLOCK_ACCESS_FS_READ_DIR,
-                 e);
+    return landlock_allow(rules, fd,
+                          S_ISDIR(st.st_mode) ? access : access & ~LANDLOCK_ACCESS_FS_READ_DIR, e);
 }
 
 /* --- the parser ------------------------------------------------------------------------------- */
@@ -153,7 +120,7 @@ int confined_prepare(struct confined *c, int dirfd, struct err *e)
     if (err)
         return err_wrap(e, "image reader");
     c->rules = new_rules();
-    return c->rules >= 0 && dirfd >= 0 ? grant(c->rules, dirfd, READ_TREE, e) : 0;
+    return c->rules >= 0 && dirfd >= 0 ? landlock_allow(c->rules, dirfd, LANDLOCK_READ_TREE, e) : 0;
 }
 
 void confined_fini(struct confined *c)
@@ -199,8 +166,8 @@ int confined_enter(const struct confined *c, struct err *e)
         return err_set(e, -err, "image reader: limits: %s", strerror(-err));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         return err_sys(e, "image reader");
-    if (c->rules >= 0 && syscall(SYS_landlock_restrict_self, c->rules, 0))
-        return err_sys(e, "image reader: landlock");
+    if (c->rules >= 0 && landlock_enter(c->rules, e))
+        return err_wrap(e, "image reader");
     if (c->rules >= 0)
         close(c->rules);
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter))
@@ -220,7 +187,7 @@ static int grant_programs(int rules, struct err *e)
     int err = 0;
 
     for (size_t i = 0; i < array_len(places) && !err; i++)
-        err = grant_path(rules, places[i], READ_TREE | LANDLOCK_ACCESS_FS_EXECUTE, e);
+        err = grant_path(rules, places[i], LANDLOCK_READ_TREE | LANDLOCK_ACCESS_FS_EXECUTE, e);
     for (size_t i = 0; i < array_len(files) && !err; i++)
         err = grant_path(rules, files[i], LANDLOCK_ACCESS_FS_READ_FILE, e);
     while (path && *path && !err) {
@@ -229,10 +196,12 @@ static int grant_programs(int rules, struct err *e)
 
         snprintf(dir, sizeof(dir), "%.*s", (int)len, path);
         if (*dir == '/' && dir[strspn(dir, "/")]) /* not the root, which is everything */
-            err = grant_path(rules, dir, READ_TREE | LANDLOCK_ACCESS_FS_EXECUTE, e);
+            err = grant_path(rules, dir, LANDLOCK_READ_TREE | LANDLOCK_ACCESS_FS_EXECUTE, e);
         path += len + (path[len] == ':');
     }
-    return err ? err : grant_path(rules, "/dev/null", READ_TREE | LANDLOCK_ACCESS_FS_WRITE_FILE, e);
+    return err ? err
+               : grant_path(rules, "/dev/null", LANDLOCK_READ_TREE | LANDLOCK_ACCESS_FS_WRITE_FILE,
+                            e);
 }
 
 int confined_tool_prepare(struct confined_tool *c, const char *path, uint64_t bytes, struct err *e)
@@ -250,7 +219,7 @@ int confined_tool_prepare(struct confined_tool *c, const char *path, uint64_t by
 
     return err ? err
                : grant_path(c->rules, dir,
-                            READ_TREE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                            LANDLOCK_READ_TREE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                                 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE,
                             e);
 }
@@ -262,8 +231,7 @@ int confined_tool_enter(const struct confined_tool *c)
     if (!err)
         err = limit(RLIMIT_CORE, 0);
     if (!err && c->rules >= 0 &&
-        (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-         syscall(SYS_landlock_restrict_self, c->rules, 0)))
+        (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || landlock_enter(c->rules, NULL)))
         err = -errno;
     return err;
 }

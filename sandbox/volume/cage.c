@@ -2,12 +2,12 @@
 #include "sandbox/volume/cage.h"
 
 #include "base/fd.h"
+#include "base/landlock.h"
 #include "sandbox/confine/compile.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
@@ -81,52 +81,36 @@ static const struct seccomp_rule calls[] = {
     CALL(gettimeofday, "time, where there is no vDSO"),
 };
 
-static int allow(int rules, int fd, uint64_t access, struct err *e)
-{
-    const struct landlock_path_beneath_attr a = { .allowed_access = access, .parent_fd = fd };
-
-    return syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &a, 0)
-               ? err_sys(e, "landlock")
-               : 0;
-}
-
 static int allow_programs(int rules, int image, struct err *e)
 {
     static const char *const trees[] = { "/usr", "/lib", "/lib64", "/sbin", "/etc/ld.so.cache" };
-    int err = allow(rules, image, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE, e);
+    int err = landlock_allow(rules, image,
+                             LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE, e);
 
     for (size_t i = 0; i < array_len(trees) && !err; i++) {
         auto_fd int fd = open(trees[i], O_PATH | O_CLOEXEC);
         uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
 
         if (fd >= 0)
-            err = allow(rules, fd, access, e);
+            err = landlock_allow(rules, fd, access, e);
     }
     return err;
 }
 
 static int landlock(enum cage kind, int image, struct err *e)
 {
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    struct landlock_ruleset_attr attr = { .handled_access_fs =
-                                              (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
-    auto_fd int rules = -1;
-    int err = 0;
+    int abi = landlock_version(), err = 0;
 
-    if (abi < 1) /* a reader has no call that takes a name */
+    if (!abi) /* a reader has no call that takes a name */
         return kind == CAGE_READER ? 0 : err_set(e, EOPNOTSUPP, "this kernel has no Landlock");
-    if (abi >= 2)
-        attr.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
-    if (abi >= 3)
-        attr.handled_access_fs |= 1ull << 14; /* TRUNCATE, uapi/linux/landlock.h of Linux 6.2 */
-    rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+
+    auto_fd int rules = landlock_rules(abi, LANDLOCK_EVERYTHING, e);
+
     if (rules < 0)
-        return err_sys(e, "landlock");
+        return rules;
     if (kind == CAGE_E2FSCK)
         err = allow_programs(rules, image, e);
-    if (!err && syscall(SYS_landlock_restrict_self, rules, 0))
-        err = err_sys(e, "landlock");
-    return err;
+    return err ? err : landlock_enter(rules, e);
 }
 
 static void limit(int what, rlim_t most)

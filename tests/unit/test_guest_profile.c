@@ -6,6 +6,8 @@
 #include "guest/programs.h"
 #include "tests/unit/requests.h"
 
+#include "base/landlock.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -601,15 +603,10 @@ static void limits(void **state)
 
 /* ---- trees ---- */
 
-static long landlock_abi(void)
-{
-    return syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
-}
-
 static void need_landlock(void)
 {
     need_root();
-    if (landlock_abi() < 1) {
+    if (!landlock_version()) {
         print_message("skipped: this kernel has no Landlock\n");
         skip();
     }
@@ -648,9 +645,9 @@ static int also_changed(void)
 
     TRY(opens(in_dir("rw/new"), O_WRONLY | O_CREAT) == 0 && mkdir(in_dir("rw/d"), 0755) == 0);
     TRY(symlink("x", in_dir("rw/l")) == 0 && mkfifo(in_dir("rw/p"), 0600) == 0);
-    if (landlock_abi() >= 2)
+    if (landlock_version() >= 2)
         TRY(rename(in_dir("rw/new"), in_dir("rw/d/new")) == 0 && unlink(in_dir("rw/d/new")) == 0);
-    if (landlock_abi() >= 3)
+    if (landlock_version() >= 3)
         TRY(truncate(in_dir("rw/f"), 1) == 0);
     TRY(mknod(in_dir("rw/b"), S_IFBLK | 0600, 0x700) && errno == EACCES);
     TRY(unlink(in_dir("rw/l")) == 0 && unlink(in_dir("rw/p")) == 0 && rmdir(in_dir("rw/d")) == 0);
