@@ -58,15 +58,6 @@ static void settle(struct job *j)
         job_free(j);
 }
 
-void job_left(struct job *j, const struct msg_frame *last)
-{
-    /* What never ran left nothing, and the guest may not have a number for it. */
-    if (last && last->type == MSG_ERROR && !j->session->talk.started)
-        j->gone = true;
-    j->session = NULL;
-    settle(j);
-}
-
 void jobs_gone(struct keeper *k, const struct msg_frame *gone)
 {
     uint32_t id = number_of(gone->body);
@@ -83,17 +74,42 @@ void jobs_gone(struct keeper *k, const struct msg_frame *gone)
     } /* R06: unknown, or forgotten */
 }
 
-/* What does not reach the guest is not answered in time, and that has consequences enough. */
-static void tell_to_end(struct job *j)
+/* The guest answers that it is gone, also if it never heard of it. */
+static void ask_to_end(struct job *j)
 {
     const uint8_t id[4] = { (uint8_t)j->id, (uint8_t)(j->id >> 8), (uint8_t)(j->id >> 16),
                             (uint8_t)(j->id >> 24) };
     const struct msg_frame f = { .type = MSG_END, .len = sizeof(id), .body = id };
 
     j->gone = false; /* to be said again: it was said of a command that runs, or not at all */
-    j->end_due = keeper_now() + keeper_setting("CARREL_END_MS", END_MS);
     if (j->k->roster && !session_send(j->k->roster, &f))
         keeper_log(j->k, "job %u: the guest takes nothing now", j->id);
+}
+
+/* What does not reach the guest is not answered in time, and that has consequences enough. */
+static void tell_to_end(struct job *j)
+{
+    j->end_due = keeper_now() + keeper_setting("CARREL_END_MS", END_MS);
+    ask_to_end(j);
+}
+
+/*
+ * What never ran left nothing, and the guest may not have a number for it. Whose client went before
+ * it began may run all the same, or the guest never hears of it: only the guest can tell, and what
+ * the policy has denied meanwhile has to end.
+ */
+void job_left(struct job *j, const struct msg_frame *last)
+{
+    bool began = j->session->talk.started, refused = last && last->type == MSG_ERROR;
+
+    j->session = NULL;
+    if (!began && refused)
+        j->gone = true;
+    else if (!began && j->denied)
+        tell_to_end(j);
+    else if (!began)
+        ask_to_end(j);
+    settle(j);
 }
 
 void job_started(struct job *j)

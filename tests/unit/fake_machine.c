@@ -81,14 +81,13 @@ static void flood(struct call *c)
 }
 
 /* A daemon stays when its command ends. */
-static void daemonize(struct call *c)
+static void daemonize(const struct call *c)
 {
     for (size_t i = 0; i < array_len(g.daemon); i++)
         if (!g.daemon[i]) {
             g.daemon[i] = c->job;
             break;
         }
-    leave_something(c, MSG_EXITED, 0);
 }
 
 /* Things a guest does right, wrong, or not at all. */
@@ -105,7 +104,11 @@ static void on_exec(struct call *c)
     if (is(c, "early-output"))
         say(c->id, MSG_STDOUT, "x", 1);
     if (is(c, "late"))
-        return; /* until "count" */
+        return;                 /* until "count" */
+    if (is(c, "late-daemon")) { /* it runs, and STARTED is still to come */
+        daemonize(c);
+        return;
+    }
     say(c->id, MSG_STARTED, pid, 4);
     if (is(c, "true"))
         leave(c, MSG_EXITED, 0);
@@ -156,9 +159,10 @@ static void on_exec(struct call *c)
         say(c->id, MSG_STDOUT, "hello\n", 6);
         say(c->id, MSG_STDERR, "oops\n", 5);
         leave(c, MSG_EXITED, 0);
-    } else if (is(c, "daemon"))
+    } else if (is(c, "daemon")) {
         daemonize(c);
-    else if (is(c, "daemons")) {
+        leave_something(c, MSG_EXITED, 0);
+    } else if (is(c, "daemons")) {
         unsigned n = 0;
 
         for (size_t i = 0; i < array_len(g.daemon); i++)

@@ -354,6 +354,25 @@ static void p10_what_a_command_left_behind_is_ended(void **s)
     expect_gone();
 }
 
+/* P10: denied before it has started, and its client does not wait for that. */
+static void p10_who_hangs_up_early_leaves_nothing_running(void **s)
+{
+    struct client *c;
+
+    (void)s;
+    rig_start(false, NULL, false);
+    c = exec_it("late-daemon", MSG_F_HANGUP);
+    while (daemons_in_guest() == 0)
+        ;
+    apply("daemons", "/");
+    assert_int_equal(daemons_in_guest(), 1);
+    hang_up(c);
+    for (int i = 0; daemons_in_guest() > 0; i++)
+        assert_true(i < 1000);
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
 /* P10: what is still allowed, but has more than it would get now. */
 static void p10_what_has_more_than_it_would_get_is_ended(void **s)
 {
@@ -468,6 +487,22 @@ static void r11_commands_that_leave_too_much_behind(void **s)
     expect(c, MSG_ERROR);
     assert_int_equal(rig.in.body[0], EAGAIN);
     expect_close(c);
+    expect_ended(ask(MSG_STOP));
+    expect_gone();
+}
+
+/* R11: whose client went before it started does not count for ever: perhaps it never ran. */
+static void r11_commands_that_nobody_waits_to_see_start(void **s)
+{
+    (void)s;
+    rig_start(false, NULL, false);
+    for (unsigned i = 0; i < KEEPER_JOBS + 20; i++) {
+        struct client *c = exec_it("late", MSG_F_HANGUP);
+
+        run_it("true"); /* the guest has heard of it by now */
+        hang_up(c);
+    }
+    run_it("true");
     expect_ended(ask(MSG_STOP));
     expect_gone();
 }
@@ -679,6 +714,8 @@ int main(void)
         RIG_TEST(p10_what_may_execute_fewer_programs_is_ended),
         RIG_TEST(p10_a_guest_that_ends_nothing),
         RIG_TEST(r07_a_job_that_is_said_to_be_gone),
+        RIG_TEST(p10_who_hangs_up_early_leaves_nothing_running),
+        RIG_TEST(r11_commands_that_nobody_waits_to_see_start),
         RIG_TEST(r11_commands_that_leave_too_much_behind),
         RIG_TEST(r11_detached_commands_leave_room_for_the_end),
         RIG_TEST(a_shorter_life_is_taken_at_its_word),
