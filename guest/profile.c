@@ -116,6 +116,10 @@ int profile_identity(const struct profile *p, const struct user *u, struct err *
 
     if (p->has_uid && u->uid != p->uid)
         return err_set(e, EPERM, "the guest's user \"%s\" is %u, not %u", u->name, u->uid, p->uid);
+    /* Until execve it has PID 1's memory and descriptors (the cgroups' among them), and soon no
+     * more capabilities than others: they must not look. execve undoes this (ptrace(2)). */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+        return err_sys(e, "hiding what becomes the command");
     if (p->present && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return err_sys(e, "no_new_privs");
     if (geteuid() != 0)

@@ -451,6 +451,26 @@ static int exec_status(const char *expect)
     return 9;
 }
 
+/* What a command is before execve still has PID 1's descriptors, and may already have a root's
+ * capabilities: root of another command looks at /proc/PID/fd and into its memory (C05). */
+static int as_unseen_root(void *arg)
+{
+    struct profile p = { .present = true, .has_uid = true, .has_caps = true };
+    struct err e = ERR_INIT;
+
+    (void)arg;
+    TRY(confine(&p, 0, &e) == 0);
+    TRY(prctl(PR_GET_DUMPABLE) == 0);
+    return 0;
+}
+
+static void c05_nobody_looks_into_what_becomes_a_command(void **state)
+{
+    (void)state;
+    need_root();
+    assert_int_equal(in_child(as_unseen_root, NULL), 0);
+}
+
 static int as_agent(void *arg)
 {
     struct profile p = { .present = true, .has_uid = true, .uid = AGENT, .has_caps = true };
@@ -1022,6 +1042,7 @@ int main(void)
         cmocka_unit_test(as_many_as_fit),
         cmocka_unit_test(lists_of_different_length),
         cmocka_unit_test(no_capabilities),
+        cmocka_unit_test(c05_nobody_looks_into_what_becomes_a_command),
         cmocka_unit_test(some_capabilities),
         cmocka_unit_test(c09_withheld_from_all),
         cmocka_unit_test(other_uid_refused),
