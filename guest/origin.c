@@ -47,6 +47,14 @@ static bool is_same(int a, int b)
            x.st_ino == y.st_ino;
 }
 
+/* Below another mount, and by this name, not by a link: who may write to the root can make one. */
+static bool is_mounted(int root, const char *path, int fd)
+{
+    auto_fd int plain = open_below(root, path, RESOLVE_NO_SYMLINKS);
+
+    return is_same(plain, fd);
+}
+
 /*
  * Nothing was written where it lies (the layer has no such name; where it has an opaque directory
  * or a whiteout above it, the root would not have it either), and the image has the same file
@@ -66,7 +74,7 @@ int origin_check(const struct origin *o, const char *path, struct err *e)
     if (!find(fd, real))
         return err_set(e, EACCES, "\"%.128s\" cannot be found", path);
     here = open_below(root, real, RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
-    if (here == -EXDEV)
+    if (here == -EXDEV && is_mounted(root, path, fd))
         return 0;
     upper = open_below(o->upper, real, RESOLVE_NO_SYMLINKS);
     there = open_below(o->image, real, RESOLVE_NO_SYMLINKS);

@@ -14,7 +14,8 @@ struct origin {
 
 /*
  * Is path, followed through links, the file that the image has by this name, unchanged? What lies
- * in another mount is no image's to have, and passes; so does what is not there. -EACCES: no.
+ * in another mount is no image's to have, and passes if no link leads there; so does what is not
+ * there. -EACCES: no.
  */
 must_check int origin_check(const struct origin *o, const char *path, struct err *e);
 

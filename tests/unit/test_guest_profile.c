@@ -14,12 +14,14 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -469,6 +471,70 @@ static void c05_nobody_looks_into_what_becomes_a_command(void **state)
     (void)state;
     need_root();
     assert_int_equal(in_child(as_unseen_root, NULL), 0);
+}
+
+/* An overlay as a guest's root, with a mount in it. */
+static int make_root(struct origin *o)
+{
+    char options[256];
+
+    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", dir, "tmpfs", 0, NULL) || chdir(dir))
+        return -1;
+    if (system(
+            "mkdir -p image/bin image/run image/proc upper work root && cd image/bin &&" // NOLINT
+            "cp /bin/true tool && cp /bin/true other && ln -s tool link"))
+        return -1;
+    snprintf(options, sizeof(options), "lowerdir=%1$s/image,upperdir=%1$s/upper,workdir=%1$s/work",
+             dir);
+    if (mount("overlay", "root", "overlay", 0, options) ||
+        mount("tmpfs", "root/run", "tmpfs", 0, NULL) ||
+        mount("/proc", "root/proc", NULL, MS_BIND | MS_REC, NULL))
+        return -1;
+    o->image = open("image", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    o->upper = open("upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (system(
+            "cp /bin/true root/run/mine && mkdir root/run/bin && cp /bin/true root/run/bin/x")) // NOLINT
+        return -1;
+    return chroot("root") || chdir("/") ? -1 : 0;
+}
+
+static int in_a_root(void *arg)
+{
+    struct origin o;
+    struct err e = ERR_INIT;
+
+    (void)arg;
+    if (make_root(&o))
+        return 77;
+    TRY(origin_check(&o, "/bin/tool", &e) == 0);
+    TRY(origin_check(&o, "/bin/link", &e) == 0);
+    TRY(origin_check(&o, "/run/mine", &e) == 0);
+    TRY(unlink("/bin/other") == 0 && symlink("tool", "/bin/other") == 0);
+    TRY(origin_check(&o, "/bin/other", &e) == -EACCES);
+    /* Out of the image, to where nothing is the image's. */
+    TRY(unlink("/bin/tool") == 0 && symlink("/run/mine", "/bin/tool") == 0);
+    TRY(origin_check(&o, "/bin/tool", &e) == -EACCES);
+    TRY(origin_check(&o, "/bin/link", &e) == -EACCES);
+    TRY(symlink("/run/bin", "/sbin") == 0);
+    TRY(origin_check(&o, "/sbin/x", &e) == -EACCES);
+    return 0;
+}
+
+/* C06: a link that leads from the image's name into another mount is what the sandbox has put
+ * there. */
+static void c06_a_link_out_of_the_image_is_not_the_images(void **state)
+{
+    int verdict;
+
+    (void)state;
+    need_root();
+    verdict = in_child(in_a_root, NULL);
+    if (verdict == 77) {
+        print_message("skipped: no overlay can be mounted here\n");
+        skip();
+    }
+    assert_int_equal(verdict, 0);
 }
 
 static int as_agent(void *arg)
@@ -1043,6 +1109,7 @@ int main(void)
         cmocka_unit_test(lists_of_different_length),
         cmocka_unit_test(no_capabilities),
         cmocka_unit_test(c05_nobody_looks_into_what_becomes_a_command),
+        cmocka_unit_test(c06_a_link_out_of_the_image_is_not_the_images),
         cmocka_unit_test(some_capabilities),
         cmocka_unit_test(c09_withheld_from_all),
         cmocka_unit_test(other_uid_refused),
