@@ -91,14 +91,14 @@ static const char *path_variable(const struct exec_ask *ask)
     return DEFAULT_PATH;
 }
 
-/* Every file that the first argument can mean. *whole: these are all; more than PATHS_MAX are not
- * looked at. As in the guest, a part of PATH that is empty or relative is below the directory in
- * which the command starts. */
+/* Every file that the first argument can mean, once. *whole: these are all; more than PATHS_MAX are
+ * not looked at. As in the guest, a part of PATH that is empty or relative is below the directory
+ * in which the command starts. */
 static uint32_t paths_of(struct arena *a, const struct exec_ask *ask, const char *out[PATHS_MAX],
                          bool *whole)
 {
     const char *name = ask->argv[0], *dir = path_variable(ask), *cwd = ask->cwd ? ask->cwd : "/";
-    uint32_t n = 0;
+    uint32_t n = 0, known;
 
     *whole = true;
     if (strchr(name, '/')) {
@@ -111,8 +111,11 @@ static uint32_t paths_of(struct arena *a, const struct exec_ask *ask, const char
         *whole = n < PATHS_MAX;
         if (!*whole)
             break;
-        out[n++] = path_clean(
+        out[n] = path_clean(
             a, arena_printf(a, "%s/%.*s/%s", *dir == '/' ? "" : cwd, (int)len, dir, name));
+        for (known = 0; known < n && strcmp(out[known], out[n]) != 0; known++)
+            ;
+        n += known == n;
         if (!dir[len])
             break;
         dir += len + 1;

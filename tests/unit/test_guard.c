@@ -159,6 +159,9 @@ static void c06_path_has_no_corner_that_was_not_asked_about(void **s)
     assert_string_equal(a.answer.exe, "/opt/a/x");
     assert_true(asked(&a, "x", "PATH=/opt/a::/opt/b", "/opt", NULL));
     assert_null(a.answer.exe);
+    /* The same place twice is one place, so what is run is what was decided. */
+    assert_true(asked(&a, "x", "PATH=/opt/a:/opt/./a/:/opt/a", "/tmp", NULL));
+    assert_string_equal(a.answer.exe, "/opt/a/x");
     /* A relative one is below it. */
     assert_true(asked(&a, "x", "PATH=opt/a:opt/b", "/", NULL));
     assert_false(asked(&a, "x", "PATH=opt/a:opt/b", "/tmp", NULL));
