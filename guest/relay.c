@@ -37,8 +37,12 @@ static void *pump_out(void *arg)
 
         if (n < 0 && (errno == EINTR || errno == ENOENT || errno == EAGAIN))
             continue; /* ENOENT: the request was taken back meanwhile */
-        if (n <= 0)
-            return NULL; /* ENODEV: nothing is mounted any more */
+        if (n < 0 && errno == ENODEV)
+            return NULL; /* nothing is mounted any more */
+        if (n <= 0) {
+            over("requests cannot be read");
+            return NULL;
+        }
         if (io_write_full(relay.port, buf, (size_t)n)) {
             over("the host's end is gone");
             return NULL;

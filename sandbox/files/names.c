@@ -100,7 +100,7 @@ int op_readlink(struct server *s, struct message *m, struct answer *a)
 
     if (fd < 0)
         return fd;
-    n = readlinkat(fd, "", (char *)a->data, PATH_MAX);
+    n = readlinkat(fd, "", (char *)a->data, PATH_MAX - 1); /* as it has room */
     if (n < 0)
         return errno == ENOENT ? -EINVAL : -errno; /* it is no link */
     a->len = (size_t)n;

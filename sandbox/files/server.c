@@ -12,7 +12,8 @@
 #define MINOR_LEAST 28u
 #define MINOR_OURS  31u
 
-#define PAGE 4096u
+#define PAGE      4096u
+#define ERRNO_END 512 /* the least that is no errno of user space; a reply with it is refused */
 
 /*
  * ASYNC_READ, PARALLEL_DIROPS: more than one request of a file or directory at a time.
@@ -172,6 +173,8 @@ size_t server_handle(struct server *s, const void *message, size_t len, uint8_t 
         return 0;
     if (err)
         a.len = 0;
+    if (err <= -ERRNO_END) /* of the kernel's own, which some file systems let out */
+        err = -EIO;
     h = (struct fuse_out_header){ .len = (uint32_t)(sizeof(h) + a.len),
                                   .error = err,
                                   .unique = m.h.unique };
