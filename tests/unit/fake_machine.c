@@ -214,7 +214,8 @@ static void on_end(const struct msg_frame *f)
     if (g.deaf)
         return;
     for (size_t i = 0; i < KEEPER_SESSIONS; i++)
-        if (g.calls[i].id && g.calls[i].job == job && g.calls[i].what[0])
+        if (g.calls[i].id && g.calls[i].job == job && g.calls[i].what[0] &&
+            yamux_writable(g.y, g.calls[i].id)) /* who dropped it is told no more there */
             leave_something(&g.calls[i], MSG_SIGNALED, SIGKILL);
     for (size_t i = 0; i < array_len(g.daemon); i++)
         if (g.daemon[i] == job)
