@@ -1,5 +1,7 @@
 #include "policies/plain.h"
 
+#include "policies/yaml.h"
+
 #include <string.h>
 
 #define DEPTH_MAX 12u /* below YAML_DEPTH_MAX: refusals are not made here */
@@ -146,7 +148,7 @@ static bool add_child(struct node *parent, struct node ***tail, struct node *chi
     **tail = child;
     *tail = &child->next;
     parent->n++;
-    return !child->key || parent->n <= KEYS_MAX;
+    return parent->n <= (child->key ? KEYS_MAX : YAML_LIST_MAX);
 }
 
 static void set_key(struct node *child, const char *key, uint32_t line, uint32_t col)

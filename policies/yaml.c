@@ -215,6 +215,11 @@ static struct node *children(struct reader *r, struct node *parent, unsigned dep
             child->key_line = key->line;
             child->key_col = key->col;
         }
+        if (parent->n == YAML_LIST_MAX) {
+            refuse(r, (yaml_mark_t){ 0, child->line - 1, child->col - 1 },
+                   "more than 32768 entries in one list");
+            return NULL;
+        }
         *tail = child;
         tail = &child->next;
         parent->n++;

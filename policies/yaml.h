@@ -14,6 +14,7 @@
 
 #define YAML_BYTES_MAX 262144u
 #define YAML_DEPTH_MAX 16u
+#define YAML_LIST_MAX  32768u /* entries of one list: twice the most that the language takes */
 
 enum node_kind {
     NODE_SCALAR,

@@ -34,6 +34,10 @@ static const struct {
     struct part part[2];
     const char *end, *said; /* NULL: it is sound */
 } documents[] = {
+    { "a list without end",
+      { { "", "a: [", "a,", "", 1, 70000 } },
+      "]\n",
+      "more than 32768 entries" },
     { "entries without end",
       { { RULES, "", "{id: a#, hosts: [x.y]},", "", 1, FULL } },
       "]}\n",
