@@ -91,10 +91,11 @@ static char *directory_of(const char *file)
 static void hint_near(const char *what, char hint[HINT_MAX])
 {
     const char *best = NULL;
+    struct err e = ERR_INIT;
     char **names = NULL;
     size_t n = 0;
 
-    if (policy_library(&names, &n, NULL))
+    if (policy_library(&names, &n, &e))
         n = 0;
     for (size_t i = 0; i < n; i++)
         suggest_offer(what, names[i], &best);

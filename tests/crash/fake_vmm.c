@@ -1,7 +1,7 @@
 /*
  * fake_vmm.c - a guest that speaks yamux and msg and nothing else, for tests of everything round a
  * machine. `carrel-vmm FD`. Commands by their first argument: "true" ends at once, "wait" at a
- * signal, "deaf" at none; all others print their name.
+ * signal, "deaf" at none and says that it heard one; all others print their name.
  */
 #include "base/msg.h"
 #include "base/yamux.h"
@@ -82,7 +82,9 @@ static void on_request(struct call *c, const struct msg_frame *f)
     case MSG_JOBS: roster = c->id; break;
     case MSG_END: on_end(f); break;
     case MSG_SIGNAL:
-        if (strcmp(c->what, "/deaf") != 0)
+        if (strcmp(c->what, "/deaf") == 0)
+            say(c->id, MSG_STDOUT, "heard\n", 6);
+        else
             leave(c, MSG_SIGNALED, f->body[0]);
         break;
     default: break;

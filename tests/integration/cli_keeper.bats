@@ -39,6 +39,14 @@ await_end() { # PID: within 5 s
     return 1
 }
 
+await_heard() { # N: so many signals came to the machine's command, within 5 s
+    for _ in $(seq 250); do
+        [ "$(grep -c heard out)" -lt "$1" ] || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
 await_output() { # FILE: within 5 s
     for _ in $(seq 250); do
         [ ! -s "$1" ] || return 0
@@ -181,14 +189,15 @@ END
 
 @test "a run that ignores TERM ends at the third, whatever comes between" {
     for third in TERM INT; do
-        carrel run -q mini -- /deaf >out &
+        # a shell has what it starts in the background ignore INT
+        env --default-signal=INT carrel run -q mini -- /deaf >out &
         pid=$!
         await_output out
         kill -TERM $pid
-        sleep 0.3
+        await_heard 1
         runs $pid
-        kill -TERM $pid # stops the sandbox: ten seconds of grace
-        sleep 0.3
+        kill -TERM $pid # stops the sandbox: ten seconds of grace, which begin with a TERM of the keeper's
+        await_heard 2
         runs $pid
         kill -$third $pid
         await_end $pid
