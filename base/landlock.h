@@ -17,8 +17,7 @@
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ull << 14) /* ABI 3, Linux 6.2 */
 #endif
 #ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
-#define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ull << 15) /* ABI 5, Linux 6.10: devices opened afterwards \
-                                                   */
+#define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ull << 15) /* ABI 5, Linux 6.10: devices opened later */
 #endif
 
 #define LANDLOCK_READ_TREE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
