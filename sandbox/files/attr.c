@@ -67,9 +67,7 @@ static int put_attr(struct server *s, const struct live *l, int fd, struct answe
     if (err)
         return err;
     attr_fill(s, l, &x, &out.attr);
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }
 
 static int root_attr(const struct server *s, struct answer *a)
@@ -78,9 +76,7 @@ static int root_attr(const struct server *s, struct answer *a)
         .attr = { .ino = NODE_ROOT, .mode = S_IFDIR | 0555, .nlink = 2 + s->nlive }
     };
 
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }
 
 /* fstat(2) of a file that has no name any more comes without the handle. */
@@ -251,7 +247,5 @@ int op_statfs(struct server *s, struct message *m, struct answer *a)
         out.st.files = u->max_inodes;
         out.st.ffree = u->max_inodes - u->inodes;
     }
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }

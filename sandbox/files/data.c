@@ -110,9 +110,7 @@ int op_open(struct server *s, struct message *m, struct answer *a)
     err = fd < 0 ? fd : keep(s, p.live, &fd, (uint32_t)m->h.nodeid, in.flags, &out);
     if (err)
         return err;
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }
 
 /* A new file, or with another's doing meanwhile the one that is there. */
@@ -148,9 +146,7 @@ int op_create(struct server *s, struct message *m, struct answer *a)
 
     if (!message_take(m, &in, sizeof(in)))
         return -EINVAL;
-    err = place_in(s, m->h.nodeid, message_name(m), &p);
-    if (!err && !message_done(m))
-        err = -EINVAL;
+    err = place_named(s, m, &p);
     if (err)
         return err;
 
@@ -166,9 +162,7 @@ int op_create(struct server *s, struct message *m, struct answer *a)
         vnode_forget(&s->nodes, out.entry.nodeid, 1);
         return err;
     }
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }
 
 int op_read(struct server *s, struct message *m, struct answer *a)
@@ -193,16 +187,16 @@ int op_read(struct server *s, struct message *m, struct answer *a)
     return 0;
 }
 
-/* By how much a file grows when len bytes are put at this place. */
-static int growth(const struct handle *h, uint64_t at, uint64_t len, uint64_t *more)
+/* By how much a file grows when len bytes are put at this place, or at its end. */
+static int growth(int fd, bool append, uint64_t at, uint64_t len, uint64_t *more)
 {
     struct stat st;
     uint64_t end, size;
 
-    if (fstat(h->fd, &st))
+    if (fstat(fd, &st))
         return -errno;
     size = (uint64_t)st.st_size;
-    if (add_overflows(h->append ? size : at, len, &end) || end > INT64_MAX)
+    if (add_overflows(append ? size : at, len, &end) || end > INT64_MAX)
         return -EFBIG;
     *more = end > size ? end - size : 0;
     return 0;
@@ -220,9 +214,7 @@ static int put_count(struct answer *a, ssize_t n)
 {
     const struct fuse_write_out out = { .size = (uint32_t)n };
 
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }
 
 int op_write(struct server *s, struct message *m, struct answer *a)
@@ -240,7 +232,7 @@ int op_write(struct server *s, struct message *m, struct answer *a)
     if (!h || !h->writable)
         return -EBADF;
     l = &s->live[h->mount];
-    err = growth(h, in.offset, in.size, &more);
+    err = growth(h->fd, h->append, in.offset, in.size, &more);
     if (!err)
         err = usage_add(&l->usage, more, 0);
     if (err)
@@ -261,16 +253,15 @@ static void credit(struct server *s, const struct handle *h)
         usage_take_back(&s->live[h->mount].usage, (uint64_t)st.st_size, 1);
 }
 
-int op_release(struct server *s, struct message *m, struct answer *a)
+static int release(struct server *s, struct message *m, bool dir)
 {
     struct fuse_release_in in;
     struct handle *h;
     uint32_t node;
 
-    (void)a;
     if (!message_take(m, &in, sizeof(in)) || !message_done(m))
         return -EINVAL;
-    h = handle_get(&s->handles, in.fh, m->h.nodeid, false);
+    h = handle_get(&s->handles, in.fh, m->h.nodeid, dir);
     if (!h)
         return -EBADF;
     credit(s, h);
@@ -280,18 +271,41 @@ int op_release(struct server *s, struct message *m, struct answer *a)
     return 0;
 }
 
-int op_fsync(struct server *s, struct message *m, struct answer *a)
+int op_release(struct server *s, struct message *m, struct answer *a)
+{
+    (void)a;
+    return release(s, m, false);
+}
+
+int op_releasedir(struct server *s, struct message *m, struct answer *a)
+{
+    (void)a;
+    return release(s, m, true);
+}
+
+static int sync_handle(struct server *s, struct message *m, bool dir)
 {
     struct fuse_fsync_in in;
     const struct handle *h;
 
-    (void)a;
     if (!message_take(m, &in, sizeof(in)) || !message_done(m))
         return -EINVAL;
-    h = handle_get(&s->handles, in.fh, m->h.nodeid, false);
+    h = handle_get(&s->handles, in.fh, m->h.nodeid, dir);
     if (!h)
         return -EBADF;
     return (in.fsync_flags & FUSE_FSYNC_FDATASYNC ? fdatasync(h->fd) : fsync(h->fd)) ? -errno : 0;
+}
+
+int op_fsync(struct server *s, struct message *m, struct answer *a)
+{
+    (void)a;
+    return sync_handle(s, m, false);
+}
+
+int op_fsyncdir(struct server *s, struct message *m, struct answer *a)
+{
+    (void)a;
+    return sync_handle(s, m, true);
 }
 
 /* Room beyond a file's end would be held and not be seen in its length: it is not given. */
@@ -315,11 +329,7 @@ int op_fallocate(struct server *s, struct message *m, struct answer *a)
         takes = takes || in.mode == known[i];
     if (!takes)
         return -EOPNOTSUPP;
-
-    struct handle at = *h;
-
-    at.append = false;
-    err = growth(&at, in.offset, in.length, &more);
+    err = growth(h->fd, false, in.offset, in.length, &more);
     if (in.mode & FALLOC_FL_KEEP_SIZE)
         more = 0;
     if (!err)
@@ -349,9 +359,7 @@ int op_lseek(struct server *s, struct message *m, struct answer *a)
     if (at < 0)
         return -errno;
     out = (struct fuse_lseek_out){ .offset = (uint64_t)at };
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }
 
 int op_copy(struct server *s, struct message *m, struct answer *a)
@@ -375,7 +383,7 @@ int op_copy(struct server *s, struct message *m, struct answer *a)
     if (in.len > FILES_DATA_MAX * 16ull)
         in.len = FILES_DATA_MAX * 16ull; /* others wait meanwhile */
     l = &s->live[to->mount];
-    err = growth(to, in.off_out, in.len, &more);
+    err = growth(to->fd, false, in.off_out, in.len, &more);
     if (!err)
         err = usage_add(&l->usage, more, 0);
     if (err)

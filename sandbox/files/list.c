@@ -38,9 +38,7 @@ int op_opendir(struct server *s, struct message *m, struct answer *a)
         return -ENFILE;
     (void)!fd_steal(&fd);
     vnode_opened(&s->nodes, (uint32_t)m->h.nodeid);
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }
 
 /* One entry; false: it has no room. */
@@ -112,36 +110,4 @@ int op_readdir(struct server *s, struct message *m, struct answer *a)
         if (n == 0 || !put_all(s, h, buf, (size_t)n, room, a))
             return 0;
     }
-}
-
-int op_releasedir(struct server *s, struct message *m, struct answer *a)
-{
-    struct fuse_release_in in;
-    struct handle *h;
-    uint32_t node;
-
-    (void)a;
-    if (!message_take(m, &in, sizeof(in)) || !message_done(m))
-        return -EINVAL;
-    h = handle_get(&s->handles, in.fh, m->h.nodeid, true);
-    if (!h)
-        return -EBADF;
-    node = h->node;
-    handle_close(&s->handles, h);
-    vnode_closed(&s->nodes, node);
-    return 0;
-}
-
-int op_fsyncdir(struct server *s, struct message *m, struct answer *a)
-{
-    struct fuse_fsync_in in;
-    const struct handle *h;
-
-    (void)a;
-    if (!message_take(m, &in, sizeof(in)) || !message_done(m))
-        return -EINVAL;
-    h = handle_get(&s->handles, in.fh, m->h.nodeid, true);
-    if (!h)
-        return -EBADF;
-    return fsync(h->fd) ? -errno : 0;
 }

@@ -194,7 +194,5 @@ int op_link(struct server *s, struct message *m, struct answer *a)
         err = entry_enter(s, m->h.nodeid, &to, &x, &out);
     if (err)
         return err;
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }

@@ -21,9 +21,7 @@ static int answer_entry(struct server *s, uint64_t dir, const struct place *p, s
         err = entry_enter(s, dir, p, &x, &out);
     if (err)
         return err;
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }
 
 /* The session's root has the mounts, and nothing else ever. */
@@ -39,9 +37,7 @@ static int lookup_mount(struct server *s, const char *name, struct answer *a)
         if (err)
             return err;
         attr_fill(s, &s->live[i], &x, &out.attr);
-        memcpy(a->data, &out, sizeof(out));
-        a->len = sizeof(out);
-        return 0;
+        return answer_with(a, &out, sizeof(out));
     }
     return name ? -ENOENT : -EINVAL;
 }
@@ -142,9 +138,7 @@ int op_mkdir(struct server *s, struct message *m, struct answer *a)
 
     if (!message_take(m, &in, sizeof(in)))
         return -EINVAL;
-    err = place_in(s, m->h.nodeid, message_name(m), &p);
-    if (!err && !message_done(m))
-        err = -EINVAL;
+    err = place_named(s, m, &p);
     if (!err)
         err = judge(s, &p, FILE_CREATE);
     if (!err)
@@ -166,9 +160,7 @@ int op_mknod(struct server *s, struct message *m, struct answer *a)
 
     if (!message_take(m, &in, sizeof(in)))
         return -EINVAL;
-    err = place_in(s, m->h.nodeid, message_name(m), &p);
-    if (!err && !message_done(m))
-        err = -EINVAL;
+    err = place_named(s, m, &p);
     if (!err && (in.mode & S_IFMT) != S_IFREG) {
         report_denial(&s->reporter, FILE_DEVICE, "", p.full);
         err = -EPERM;

@@ -45,7 +45,7 @@ static int make(struct server *s, const struct vnode *x, const char *name, struc
     if (!len && !name) { /* the root itself */
         p->rel = at;
         if (!target)
-            strcpy(p->full, "/");
+            memcpy(p->full, "/", 2);
     }
     if (strlen(p->rel) >= PATH_MAX)
         return -ENAMETOOLONG;
@@ -72,6 +72,13 @@ int place_in(struct server *s, uint64_t dir, const char *name, struct place *p)
     if (!x)
         return -ENOENT;
     return x->type == S_IFDIR ? make(s, x, name, p) : -ENOTDIR;
+}
+
+int place_named(struct server *s, struct message *m, struct place *p)
+{
+    int err = place_in(s, m->h.nodeid, message_name(m), p);
+
+    return !err && !message_done(m) ? -EINVAL : err;
 }
 
 /* Somebody on the host put a link or another file system there: the guest's kernel is to look

@@ -52,9 +52,7 @@ static int op_init(struct server *s, struct message *m, struct answer *a)
         out.max_pages = FILES_DATA_MAX / PAGE;
         s->greeted = true;
     }
-    memcpy(a->data, &out, sizeof(out));
-    a->len = sizeof(out);
-    return 0;
+    return answer_with(a, &out, sizeof(out));
 }
 
 /* Everything that the guest held is let go; INIT may come again. */
@@ -154,6 +152,13 @@ void server_fini(struct server *s)
     for (unsigned i = 0; i < s->nlive; i++)
         fd_closep(&s->live[i].root);
     fd_closep(&s->reporter.fd);
+}
+
+int answer_with(struct answer *a, const void *bytes, size_t len)
+{
+    memcpy(a->data, bytes, len);
+    a->len = len;
+    return 0;
 }
 
 size_t server_handle(struct server *s, const void *message, size_t len, uint8_t *out)

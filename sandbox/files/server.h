@@ -65,6 +65,9 @@ struct answer {
     uint8_t *data;
 };
 
+/* All of a success's answer: 0. */
+int answer_with(struct answer *a, const void *bytes, size_t len);
+
 /* One whole message. Its answer's length with the header in out (FILES_MESSAGE_MAX bytes), or 0:
  * it has none. */
 size_t server_handle(struct server *s, const void *message, size_t len, uint8_t *out);
@@ -85,6 +88,8 @@ struct place {
 /* -ENOENT, -ESTALE, -ENOTDIR, -ENAMETOOLONG; the session's root is no place: -EACCES. */
 must_check int place_of(struct server *s, uint64_t node, struct place *p);
 must_check int place_in(struct server *s, uint64_t dir, const char *name, struct place *p);
+/* In the directory of the message's node, by the name that is its last argument. */
+must_check int place_named(struct server *s, struct message *m, struct place *p);
 
 /* Opens it below the mount's root, close-on-exec: -ELOOP where a link was found on the way (with
  * O_PATH | O_NOFOLLOW the last component may be one). */
@@ -167,7 +172,9 @@ int op_create(struct server *s, struct message *m, struct answer *a);
 int op_read(struct server *s, struct message *m, struct answer *a);
 int op_write(struct server *s, struct message *m, struct answer *a);
 int op_release(struct server *s, struct message *m, struct answer *a);
+int op_releasedir(struct server *s, struct message *m, struct answer *a);
 int op_fsync(struct server *s, struct message *m, struct answer *a);
+int op_fsyncdir(struct server *s, struct message *m, struct answer *a);
 int op_fallocate(struct server *s, struct message *m, struct answer *a);
 int op_lseek(struct server *s, struct message *m, struct answer *a);
 int op_copy(struct server *s, struct message *m, struct answer *a);
@@ -178,7 +185,5 @@ must_check int data_truncate(struct live *l, int fd, uint64_t size);
 
 int op_opendir(struct server *s, struct message *m, struct answer *a);
 int op_readdir(struct server *s, struct message *m, struct answer *a);
-int op_releasedir(struct server *s, struct message *m, struct answer *a);
-int op_fsyncdir(struct server *s, struct message *m, struct answer *a);
 
 #endif
