@@ -15,7 +15,7 @@ tools: {commands: [{id: all, exec: {path: "/**", shell: true}, argv: [{allow: [{
 storage:
   root: {mode: overlay, quota: {bytes: 512MiB, inodes: 50k}}
   mounts:
-    - {id: src, source: /tmp/live, target: /work, access: rw, share: live, deny_read: ["**/.env"]}
+    - {id: src, source: /tmp/live, target: /src, access: rw, share: live, deny_read: ["**/.env"]}
     - {id: doc, source: /tmp/doc, target: /doc, access: ro, share: live}
 END
 echo "hello from the host" >/tmp/live/sub/greeting
@@ -26,31 +26,31 @@ sum=$(sha256sum </tmp/live/blob | cut -d' ' -f1)
 
 carrel run --engine kvm -p /tmp/live.yaml -d --name box mini -- sleep 1000 >/dev/null || not_ok "run -d"
 in_guest() { timeout 60 carrel exec -w / box -- sh -c "$1" 2>&1; }
-holds "the kernel asks the device, no relay" "virtiofs" "$(in_guest 'grep " /work " /proc/mounts')"
-same "look up and read" "hello from the host" "$(in_guest 'cat /work/sub/greeting')"
-in_guest 'cat /work/.env' >/tmp/denied
+holds "the kernel asks the device, no relay" "virtiofs" "$(in_guest 'grep " /src " /proc/mounts')"
+same "look up and read" "hello from the host" "$(in_guest 'cat /src/sub/greeting')"
+in_guest 'cat /src/.env' >/tmp/denied
 same "what is denied is not read" 0 "$(grep -c SECRET /tmp/denied)"
 until_ 20 sh -c 'carrel audit query box | grep -q "deny *file *storage/src/deny_read"' || not_ok "… and is on record"
 same "4 MiB read, and read again after a copy" 2 \
-    "$(in_guest 'sha256sum </work/blob; cp /work/blob /work/copy; sha256sum </work/copy' | grep -c "$sum")"
+    "$(in_guest 'sha256sum </src/blob; cp /src/blob /src/copy; sha256sum </src/copy' | grep -c "$sum")"
 same "what it wrote is on the host" "$sum" "$(sha256sum </tmp/live/copy | cut -d' ' -f1)"
-same "a program, mapped from there" mapped "$(in_guest 'cp /bin/busybox /work/sub/echo && /work/sub/echo mapped')"
-in_guest 'for i in 1 2 3 4; do dd if=/work/blob of=/work/part$i bs=7777 skip=$i count=100 2>/dev/null & done; wait'
+same "a program, mapped from there" mapped "$(in_guest 'cp /bin/busybox /src/sub/echo && /src/sub/echo mapped')"
+in_guest 'for i in 1 2 3 4; do dd if=/src/blob of=/src/part$i bs=7777 skip=$i count=100 2>/dev/null & done; wait'
 for i in 1 2 3 4; do
     same "written at once by four: $i" "$(dd if=/tmp/live/blob bs=7777 skip=$i count=100 2>/dev/null | sha256sum)" \
         "$(sha256sum </tmp/live/part$i)"
 done
 same "metadata" "640 2 12 data" \
-    "$(in_guest 'cd /work && mkdir d && printf "data\n%s" "1234567" >d/f && chmod 640 d/f && mv d/f d/g && ln -s g d/l && echo $(stat -c "%a" d/g) $(ls d | wc -l) $(stat -c %s d/g) $(head -n 1 d/l)')"
+    "$(in_guest 'cd /src && mkdir d && printf "data\n%s" "1234567" >d/f && chmod 640 d/f && mv d/f d/g && ln -s g d/l && echo $(stat -c "%a" d/g) $(ls d | wc -l) $(stat -c %s d/g) $(head -n 1 d/l)')"
 same "… as the host has it" "640 12" "$(stat -c '%a %s' /tmp/live/d/g)"
-same "many names" "60 0" "$(in_guest 'mkdir /work/many && cd /work/many && for i in $(seq 60); do : >f$i; done; a=$(ls | wc -l); rm f*; echo $a $(ls | wc -l)')"
+same "many names" "60 0" "$(in_guest 'mkdir /src/many && cd /src/many && for i in $(seq 60); do : >f$i; done; a=$(ls | wc -l); rm f*; echo $a $(ls | wc -l)')"
 echo "from outside" >/tmp/live/sub/greeting
-same "what changes on the host is seen" "from outside" "$(in_guest 'cat /work/sub/greeting')"
+same "what changes on the host is seen" "from outside" "$(in_guest 'cat /src/sub/greeting')"
 same "a read-only mount reads" "a page" "$(in_guest 'cat /doc/page')"
 holds "… and is not written to" "Read-only" "$(in_guest 'echo x >/doc/page')"
 
 kill -9 "$(pidof carrel-files)"
-holds "the server dies: an error, and no hang" "not connected" "$(in_guest 'cat /work/sub/greeting')"
+holds "the server dies: an error, and no hang" "not connected" "$(in_guest 'cat /src/sub/greeting')"
 same "… and the machine lives on" alive "$(in_guest 'echo alive')"
 carrel stop -t 5s box >/dev/null || not_ok "stop"
 carrel rm box >/dev/null || not_ok "rm"
