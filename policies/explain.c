@@ -26,7 +26,22 @@ static void globs_of(const struct globs *g, struct text *out)
 {
     for (uint32_t i = 0; i < g->n && i < SHOWN_MAX; i++)
         text_add(out, "%s%s", i ? ", " : "", g->v[i].text);
-    text_add(out, "%s", g->n == 0 ? "nothing" : g->n > SHOWN_MAX ? ", …" : "");
+    text_add(out, "%s", g->n == 0 ? "an empty list" : g->n > SHOWN_MAX ? ", …" : "");
+}
+
+/* The first of a list that a cell does not have; of a variable its name, for a value may be
+ * secret. */
+static void list_of(const struct value *v, const struct cell *c, struct text *out)
+{
+    for (uint32_t i = 0; i < v->list.n; i++) {
+        struct value one = *v;
+
+        one.list = (struct args){ &v->list.v[i], 1 };
+        if (cell_has(c, &one))
+            continue;
+        text_add(out, ", which lacks %.*s", (int)strcspn(v->list.v[i], "="), v->list.v[i]);
+        return;
+    }
 }
 
 static void bits_of(const struct dim *d, const struct value *v, const struct cell *c,
@@ -56,7 +71,7 @@ static void cell_print(const struct dim *d, const struct value *v, const struct 
     case DIM_ALL_WORD:
         for (uint32_t i = 0; i < c->words.n && i < SHOWN_MAX; i++)
             text_add(out, "%s%s", i ? ", " : "", c->words.v[i]);
-        text_add(out, "%s", c->words.n ? "" : "nothing");
+        text_add(out, "%s", c->words.n ? "" : "an empty list");
         break;
     case DIM_ENUM: words_of(d, c->bits, out); break;
     case DIM_NUM:
@@ -140,6 +155,8 @@ static void why(const struct ruleset *rs, const struct request *r, const struct 
         text_add(out, v->present ? " is not in " : " is not given; it must be in ");
         if (c)
             cell_print(dim, v, c, out);
+        if (c && (c->type == DIM_ALL_WORD || c->type == DIM_ALL_GLOB))
+            list_of(v, c, out);
     }
 }
 

@@ -107,7 +107,7 @@ static void every_kind_of_request(void **state)
         { "exec /usr/bin/python3 --broker guest -- -m pytest", "ALLOW grade G" },
         { "exec /usr/bin/python3 -- -m pytest -c x", "DENY argv" },
         { "exec /usr/bin/python3 -- -c x", "DENY argv" },
-        { "exec /usr/bin/python3 --env LD_PRELOAD=x -- -m pip", "DENY env" },
+        { "exec /usr/bin/python3 --env LD_PRELOAD=x -- -m pip", "DENY which lacks LD_PRELOAD\n" },
         { "exec /usr/bin/python3 --env PIP_NO_INPUT=1 --env PYTHONPATH=x -- -m pip", "ALLOW" },
         { "exec /usr/bin/python3 --env PIP_NO_INPUT=0 -- -m pip", "DENY env" },
         { "exec /usr/bin/python3 --syscalls bpf -- -m pip", "DENY which lacks bpf" },
