@@ -153,16 +153,26 @@ int box_ask(const struct box *b, struct msg_builder *request, struct box_state *
     struct pollfd p = { .fd = fd, .events = POLLIN };
     int got = client_request(k, request, e);
 
-    if (got == 0)
+    if (got == 0 || got == -EPIPE) /* its last words can be read all the same */
         got = box_await(b, &p, hint, e);
     if (got == 0)
         got = client_next(k, &f, e);
-    if (got == 0)
-        got = err_set(e, EPIPE, "the keeper went away");
+    if (got == 0 || got == -ECONNRESET)
+        got = err_set(e, EPIPE, "the sandbox's keeper went away");
     else if (got > 0)
         got = answer(&f, end, e);
     free(k);
     return got;
+}
+
+int box_ended(struct box *b, struct store *s, struct err *e)
+{
+    if (!box_await_free(b->fd))
+        return err_set(e, ETIMEDOUT, "%s does not end: its keeper still runs", b->config.name);
+
+    int err = store_reconcile(s, b->id, e);
+
+    return err < 0 ? err : box_load_state(b->fd, &b->state, e);
 }
 
 static void do_nothing(int signo)

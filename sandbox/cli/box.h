@@ -36,13 +36,18 @@ must_check int box_await(const struct box *b, struct pollfd *p, char hint[HINT_M
 void box_hint_silent(const char *name, char hint[HINT_MAX]);
 
 /* A request without a session, and its answer: 0 for DONE, 1 for ENDED with *end, or negative for
- * ERROR and all else. end may be NULL. */
+ * ERROR and all else; -ECONNREFUSED or -EPIPE: it ended before it could answer (box_ended says
+ * how). end may be NULL. */
 must_check int box_ask(const struct box *b, struct msg_builder *request, struct box_state *end,
                        char hint[HINT_MAX], struct err *e);
 
 /* Waits, at most ten seconds, until no keeper holds the sandbox: it lets go a moment after it has
  * told everybody that it ended. */
 bool box_await_free(int boxfd);
+
+/* Loads how one ended whose keeper was met in its last moments, or not any more. -ENOENT for an
+ * ephemeral one, of which nothing is left. */
+must_check int box_ended(struct box *b, struct store *s, struct err *e);
 
 /* Runs one for each operand; all are tried. The exit status: that of the last that failed. */
 int box_each(struct cli *c, int (*one)(struct cli *c, struct store *s, const char *what));

@@ -29,12 +29,18 @@ static int tell(struct cli *c, const struct box *b)
 }
 
 /* Sends a request and lets "it ended" be as good an answer as "done". */
-static int ask_end(struct store *s, const struct box *b, struct msg_builder *request,
-                   char hint[HINT_MAX], struct err *e)
+static int ask_end(struct store *s, struct box *b, struct msg_builder *request, char hint[HINT_MAX],
+                   struct err *e)
 {
     int got = box_ask(b, request, NULL, hint, e);
 
     free(request);
+    if (box_lives(&b->state) && (got == -ECONNREFUSED || got == -EPIPE)) { /* a moment ago */
+        hint[0] = '\0';
+        got = box_ended(b, s, e);
+        if (got == -ENOENT)
+            return 0;
+    }
     if (got >= 0)
         tidy(s, b);
     return got < 0 ? got : 0;
@@ -235,8 +241,10 @@ static int wait_one(struct cli *c, struct store *s, const char *what)
 
         err = m ? box_ask(&b, m, &b.state, hint, &e) : -ENOMEM;
         free(m);
-        if (err == -ECONNREFUSED) /* it ended meanwhile */
-            err = box_load_state(b.fd, &b.state, &e);
+        if (err == -ECONNREFUSED || err == -EPIPE) {
+            hint[0] = '\0';
+            err = box_ended(&b, s, &e);
+        }
         if (err >= 0) {
             err = 0;
             tidy(s, &b);

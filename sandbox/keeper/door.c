@@ -56,18 +56,37 @@ int64_t door_tick(struct keeper *k, int64_t now)
     return k->door_due ? k->door_due : INT64_MAX;
 }
 
+/* The next one at the door; false when there is none. */
+static bool let_in(struct keeper *k)
+{
+    auto_fd int fd = accept4(k->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    uid_t user = (uid_t)-1;
+
+    if (fd < 0)
+        return false;
+    if (k->nlinks == KEEPER_LINKS || !is_allowed(fd, &user) || link_new(k, fd_steal(&fd), user))
+        keeper_log(k, "a client was turned away");
+    return true;
+}
+
 static void on_connect(struct loop_source *src, uint32_t events)
 {
     struct keeper *k = container_of(src, struct keeper, listener);
-    auto_fd int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    uid_t user = (uid_t)-1;
 
     (void)events;
-    if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+    if (!let_in(k) && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
         shut(k);
-    if (fd >= 0 &&
-        (k->nlinks == KEEPER_LINKS || !is_allowed(fd, &user) || link_new(k, fd_steal(&fd), user)))
-        keeper_log(k, "a client was turned away");
+}
+
+void door_close(struct keeper *k)
+{
+    if (FAILPOINT("finish.socket") || unlinkat(k->boxfd, "keeper.sock", 0))
+        keeper_log(k, "keeper.sock: %s", strerror(errno));
+    /* Whoever came while there was a door is owed the farewell. */
+    for (unsigned i = 0; i < KEEPER_LINKS && let_in(k); i++)
+        ;
+    loop_remove(&k->loop, &k->listener);
+    fd_closep(&k->listener.fd);
 }
 
 int door_listen(struct keeper *k, struct err *e)

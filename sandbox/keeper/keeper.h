@@ -176,6 +176,8 @@ must_check int door_listen(struct keeper *k, struct err *e);
 void door_open(struct keeper *k);
 /* The same when it is time to try. The next such moment, or INT64_MAX. */
 int64_t door_tick(struct keeper *k, int64_t now);
+/* Removes the socket; who had come before is let in first, and told with the others. */
+void door_close(struct keeper *k);
 
 /* ---- limits.c ---- */
 

@@ -255,10 +255,7 @@ static int finish(struct keeper *k, struct err *e)
     (void)FAILPOINT("finish.audit");
     guard_close(k->guard, k->state.reason);
     k->guard = NULL;
-    loop_remove(&k->loop, &k->listener);
-    fd_closep(&k->listener.fd);
-    if (FAILPOINT("finish.socket") || unlinkat(k->boxfd, "keeper.sock", 0))
-        keeper_log(k, "keeper.sock: %s", strerror(errno));
+    door_close(k);
     if (k->cfg.ephemeral) {
         if (store_remove_locked(k->store, k->cfg.id, k->boxfd, &why)) {
             keeper_log(k, "removal: %s", why.msg);
