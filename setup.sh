@@ -17,7 +17,8 @@ build_packages="gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config musl-t
 run_packages="qemu-system-x86 e2fsprogs squashfs-tools mmdebstrap busybox-static kmod ca-certificates"
 lean_packages="make bc bison flex libelf-dev libssl-dev xz-utils perl"
 dev_packages="git clang clang-format clang-tidy libclang-rt-14-dev llvm cppcheck
-    shellcheck bats jq expect tmux zstd bsdextrautils acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps"
+    shellcheck bats jq expect tmux zstd bsdextrautils acpica-tools mandoc scdoc nodejs npm cpio strace python3 procps
+    cryptsetup-bin"
 
 dev='' lean='' tools=''
 for arg; do
@@ -123,22 +124,26 @@ carrel=build/release/bin/carrel
 has() { # kernel|image NAME
     as_user "$carrel" "$1" ls -q 2>/dev/null | grep -qx "$2"
 }
-if [ -z "$(as_user "$carrel" kernel ls -q 2>/dev/null)" ]; then
+# A kernel that an earlier Carrel fetched may lack modules that this one wants.
+is_old() { # KERNEL
+    has kernel "$1" && ! as_user "$carrel" kernel ls --json | tr '{' '\n' | grep "\"name\":\"$1\"" | grep -q '"verity":true'
+}
+if [ -z "$(as_user "$carrel" kernel ls -q 2>/dev/null)" ] || is_old debian; then
     say "fetching a guest kernel"
     lists_for linux-image-cloud-amd64
     quietly "carrel kernel fetch" as_user "$carrel" kernel fetch
 fi
 [ -z "$dev" ] || lists_for linux-image-6.12-cloud-amd64 # also tests download packages
-if [ -n "$dev" ] && ! has kernel debian-6.12; then
+if [ -n "$dev" ] && { ! has kernel debian-6.12 || is_old debian-6.12; }; then
     say "fetching another guest kernel, for the tests"
     quietly "carrel kernel fetch" as_user "$carrel" kernel fetch --package linux-image-6.12-cloud-amd64 debian-6.12
 fi
 for image in mini base; do
-    has image $image && continue
-    case $image in
+    has image $image || case $image in
     mini) say "making the image mini" ;;
     base) say "making the image base (a minute)" ;;
     esac
+    # Again when its recipe has changed.
     quietly "carrel image build $image" as_user "$carrel" image build "$image"
 done
 if [ -n "$lean" ]; then

@@ -135,7 +135,29 @@ static bool word_live(struct word w, struct cmdline *c)
     return true;
 }
 
-enum option { TRACE = 1, OVERLAY = 2, TMP = 4, ROOT = 8, MOUNT = 16, LIVE = 32, FILES = 64 };
+/* BLOCKS,ROOT: 64 lower-case hexadecimal digits. */
+static bool word_verity(struct word w, struct cmdline *c)
+{
+    if (!word_number(&w, &c->verity_blocks) || !word_cut(&w, ",") ||
+        w.len != sizeof(c->verity_root) - 1)
+        return false;
+    for (size_t i = 0; i < w.len; i++)
+        if (hex(w.at[i]) < 0)
+            return false;
+    memcpy(c->verity_root, w.at, w.len);
+    return true;
+}
+
+enum option {
+    TRACE = 1,
+    OVERLAY = 2,
+    TMP = 4,
+    ROOT = 8,
+    MOUNT = 16,
+    LIVE = 32,
+    FILES = 64,
+    VERITY = 128
+};
 
 /* Which option it is; 0: none that is known, or its value is not. */
 static enum option take(struct word w, struct cmdline *c)
@@ -148,6 +170,8 @@ static enum option take(struct word w, struct cmdline *c)
         c->read_only = true;
         return ROOT;
     }
+    if (word_cut(&w, "verity="))
+        return word_verity(w, c) ? VERITY : 0;
     if (word_cut(&w, "mount="))
         return word_mount(w, c) ? MOUNT : 0;
     if (word_cut(&w, "live="))

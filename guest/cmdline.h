@@ -41,7 +41,9 @@ struct cmdline {
     uint64_t overlay_bytes, overlay_inodes; /* carrel.overlay=BYTES,INODES: tmpfs; 0: not said */
     uint64_t tmp_bytes;                     /* carrel.tmp=BYTES: /tmp, and as much again /dev/shm */
     bool read_only;                         /* carrel.root=ro: no overlay */
-    bool trace;                             /* carrel.trace */
+    uint64_t verity_blocks; /* carrel.verity=BLOCKS,ROOT: the image's file system, in */
+    char verity_root[65];   /* blocks of 4096, is read through this hash tree */
+    bool trace;             /* carrel.trace */
     struct cmdline_mount mounts[CMDLINE_MOUNTS];
     unsigned nmounts;
     enum files_kind files;

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #define ORDER_MAX       65536u
+#define VERITY          "verity:"
 #define COMPRESSED_FILE 4u /* MODULE_INIT_COMPRESSED_FILE, linux/module.h */
 
 static void load(const char *name, const char *params)
@@ -30,7 +31,7 @@ static void load(const char *name, const char *params)
             kmsg(KMSG_WARNING, "module %s: %s", name, strerror(errno));
 }
 
-void modules_load(void)
+void modules_load(bool verity)
 {
     struct err why = ERR_INIT;
     size_t len;
@@ -45,6 +46,11 @@ void modules_load(void)
     while ((line = strsep(&rest, "\n"))) {
         char *params = strchr(line, ' ');
 
+        if (strncmp(line, VERITY, strlen(VERITY)) == 0) {
+            if (!verity)
+                continue;
+            line += strlen(VERITY);
+        }
         if (params)
             *params++ = '\0';
         if (*line && *line != '#')

@@ -3,6 +3,7 @@
 
 #include "guest/kmsg.h"
 #include "guest/uevent.h"
+#include "guest/verity.h"
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -103,14 +104,25 @@ static const char *disk_type(int uevents, char *disk, struct err *e)
     return type;
 }
 
-static int mount_image(int uevents, struct err *e)
+static int mount_image(const struct cmdline *c, int uevents, struct err *e)
 {
-    char disk[] = "/dev/vda";
+    char disk[] = "/dev/vda", checked[] = VERITY_DISK;
     const char *type = disk_type(uevents, disk, e);
+    int err;
 
     if (!type)
         return e->code ? -e->code : -EINVAL;
-    if (mkdir(IMAGE, 0755) || mount(disk, IMAGE, type, MS_RDONLY | MS_NODEV, NULL))
+    if (c->verity_blocks) {
+        err = verity_open(c->verity_blocks, c->verity_root, e);
+        if (err)
+            return err;
+        /* What it is, too, was read unchecked. */
+        type = disk_type(uevents, checked, e);
+        if (!type)
+            return e->code ? -e->code : -EINVAL;
+    }
+    if (mkdir(IMAGE, 0755) ||
+        mount(c->verity_blocks ? checked : disk, IMAGE, type, MS_RDONLY | MS_NODEV, NULL))
         return err_sys(e, "mounting the image, %s", type);
     return 0;
 }
@@ -163,7 +175,7 @@ static int keep_apart(struct origin *o, struct err *e)
 
 int mounts_root(const struct cmdline *c, int uevents, int *layer, struct origin *o, struct err *e)
 {
-    int err = mount_image(uevents, e);
+    int err = mount_image(c, uevents, e);
 
     *layer = -1;
     *o = (struct origin){ -1, -1 };

@@ -11,9 +11,9 @@
 
 static json_t *kernel_object(const struct kernel *k)
 {
-    return json_pack("{s:s, s:s, s:s, s:b, s:b}", "name", k->name, "version",
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "name", k->name, "version",
                      k->version ? k->version : "", "digest", k->digest, "pvh", (int)k->pvh,
-                     "default", (int)k->is_default);
+                     "verity", (int)k->verity, "default", (int)k->is_default);
 }
 
 static void add_row(struct grid *g, const struct kernel *k)

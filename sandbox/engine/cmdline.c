@@ -34,6 +34,16 @@ static void add_target(char *out, size_t room, const char *target)
     }
 }
 
+static int add_verity(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
+{
+    size_t used = strlen(out), room = VMM_CMDLINE_MAX - used;
+
+    if (spec->verity_blocks && (size_t)snprintf(out + used, room, " carrel.verity=%" PRIu64 ",%s",
+                                                spec->verity_blocks, spec->verity_root) >= room)
+        return err_set(e, E2BIG, "the kernel command line is too long");
+    return 0;
+}
+
 /* Appends a word for each volume; what does not fit is refused. */
 static int add_volumes(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
 {
@@ -96,6 +106,8 @@ int cmdline_make(const struct engine_spec *spec, const char *files, char out[VMM
                  extra);
     if (n >= (int)VMM_CMDLINE_MAX)
         return err_set(e, E2BIG, "the kernel command line is too long");
-    n = add_volumes(spec, out, e);
+    n = add_verity(spec, out, e);
+    if (!n)
+        n = add_volumes(spec, out, e);
     return n ? n : add_live(spec, files, out, e);
 }

@@ -58,8 +58,11 @@ struct engine_spec {
     int port_fds[8];
     const char *port_names[8];
     unsigned nports;
-    int console_fd;     /* guest kernel messages, a stream socket; -1 = no serial port */
-    int log_fd;         /* the engine's own stderr, for append */
+    int console_fd; /* guest kernel messages, a stream socket; -1 = no serial port */
+    int log_fd;     /* the engine's own stderr, for append */
+    /* The image is read through its hash tree (sandbox/image/verity.h); 0 blocks: it is not. */
+    uint64_t verity_blocks;
+    const char *verity_root;
     bool root_readonly; /* no writable layer at all */
     bool no_balloon;
     uint64_t overlay_bytes, overlay_inodes; /* of a writable layer in guest memory; 0: the guest's

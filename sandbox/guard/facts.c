@@ -17,11 +17,12 @@ struct host_facts facts_of(const char *engine, bool cgroups)
     (void)sysinfo(&si);
     return (struct host_facts){
         .engine = engine,
-        /* The engines have a balloon; a mount is a disk that was filled, and is exported, under the
+        /* The engines have a balloon, and the guest a hash tree over its image or no start
+         * (sandbox/keeper/begin.c); a mount is a disk that was filled, and is exported, under the
          * policy, and so is a memory volume; carrel-init makes the overlay and applies what the
          * keeper decided about a command; the keeper decides, and writes the log. */
         .features = BIT(BALLOON) | BIT(COMMANDS) | BIT(BROKER) | BIT(OVERLAY) | BIT(MOUNTS) |
-                    BIT(VOLUMES) | BIT(AUDIT) | (cgroups ? BIT(CPU_QUOTA) : 0),
+                    BIT(VOLUMES) | BIT(AUDIT) | BIT(VERITY) | (cgroups ? BIT(CPU_QUOTA) : 0),
         .landlock = host_has_landlock(),
         .userns = host_has_users(),
         .seccomp = true, /* QEMU's own filter, or ours in carrel-vmm */

@@ -5,6 +5,7 @@
  * removed between the moment it is found to be there already and the moment a name refers to it.
  */
 #include "sandbox/image/image_store.h"
+#include "sandbox/image/verity.h"
 
 #include "base/failpoint.h"
 #include "base/fd.h"
@@ -48,11 +49,15 @@ int image_place(struct data_tmp *t, const char *name, const struct image_origin 
     struct file_id id = { 0 };
     struct timespec now;
 
-    if (blob < 0 || fchmod(blob, 0444) || FAILPOINT("image.sync") || fsync(blob))
+    if (blob < 0)
         return err_sys(e, "image \"%s\"", name);
 
-    int err = data_digest(blob, digest, e);
+    int err = verity_append(blob, e);
 
+    if (!err && (fchmod(blob, 0444) || FAILPOINT("image.sync") || fsync(blob)))
+        err = err_sys(e, "blob");
+    if (!err)
+        err = data_digest(blob, digest, e);
     if (err)
         return err_wrap(e, "image \"%s\"", name);
 

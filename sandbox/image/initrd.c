@@ -120,7 +120,7 @@ static int add_modules(struct cpio *c, const struct module_list *modules, struct
     for (size_t i = 0; i < modules->n && !err; i++) {
         const struct module *m = &modules->m[i];
 
-        fprintf(f, "%s.ko\n", m->name);
+        fprintf(f, "%s%s.ko\n", m->verity ? MODULE_VERITY : "", m->name);
         if (snprintf(path, sizeof(path), "modules/%s.ko", m->name) >= (int)sizeof(path))
             err = err_set(e, EFBIG, "initrd: module name too long");
         else

@@ -24,9 +24,12 @@ must_check int cpio_add_chardev(struct cpio *c, const char *path, uint32_t mode,
                                 uint32_t minor, struct err *e);
 must_check int cpio_end(struct cpio *c, struct err *e);
 
-/* /init, /modules/NAME.ko and /modules/order (one file name a line, in load order), /dev/console,
+/* /init, /modules/NAME.ko and /modules/order (one line each, in load order), /dev/console,
  * and the directories an init mounts on. */
 must_check int initrd_make(const void *init, size_t init_len, const struct module_list *modules,
                            struct cpio *out, struct err *e);
+
+/* Has an initrd that was made here a module of this name? */
+bool initrd_has_module(int initrd, const char *name);
 
 #endif

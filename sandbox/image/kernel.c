@@ -75,7 +75,7 @@ static int write_modules(int dir, const struct module_list *mods, json_t *names,
             err = err_set(e, ENAMETOOLONG, "module name too long");
         else
             err = write_file(fd, file, mods->m[i].data, mods->m[i].len, e);
-        fprintf(f, "%s\n", file);
+        fprintf(f, "%s%s\n", mods->m[i].verity ? MODULE_VERITY : "", file);
         if (!err && json_array_append_new(names, json_string(mods->m[i].name)))
             err = err_set(e, ENOMEM, "out of memory");
     }

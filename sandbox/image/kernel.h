@@ -19,6 +19,7 @@ struct kernel {
     char *version;   /* owned, e.g. "6.1.0-49-cloud-amd64" */
     char digest[65]; /* SHA-256 of vmlinux */
     bool pvh;        /* has the PVH note */
+    bool verity;     /* came with dm-verity, for image.verity */
     bool is_default;
 };
 

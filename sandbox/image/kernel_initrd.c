@@ -44,6 +44,10 @@ static int load_modules(int dir, struct module_list *out, struct err *e)
     if (!order)
         return err_wrap(e, "modules");
     for (char *line = strtok_r(order, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        bool verity = strncmp(line, MODULE_VERITY, strlen(MODULE_VERITY)) == 0;
+
+        line += verity ? strlen(MODULE_VERITY) : 0;
+
         struct module *grown = reallocarray(out->m, out->n + 1, sizeof(*out->m));
         char *dot = strstr(line, ".ko");
         size_t size = 0;
@@ -57,7 +61,7 @@ static int load_modules(int dir, struct module_list *out, struct err *e)
             free(name);
             return data ? err_set(e, ENOMEM, "out of memory") : err_wrap(e, "modules");
         }
-        out->m[out->n++] = (struct module){ name, (uint8_t *)data, size };
+        out->m[out->n++] = (struct module){ name, (uint8_t *)data, size, verity };
     }
     return 0;
 }

@@ -24,13 +24,24 @@ enum {
  * without the required ones. */
 static const struct {
     const char *name;
-    bool required;
+    bool required, verity;
 } wanted[] = {
-    { "virtio_pci", true },    { "virtio_blk", true },   { "virtio_console", true },
-    { "squashfs", true },      { "overlay", true },      { "virtio_balloon", false },
-    { "virtio_rng", false },   { "tun", false },         { "fuse", false },
-    { "virtiofs", false },     { "erofs", false },       { "ext4", false },
-    { "pvpanic_mmio", false }, { "pvpanic_pci", false }, { "pvpanic", false },
+    { .name = "virtio_pci", .required = true },
+    { .name = "virtio_blk", .required = true },
+    { .name = "virtio_console", .required = true },
+    { .name = "squashfs", .required = true },
+    { .name = "overlay", .required = true },
+    { .name = "virtio_balloon" },
+    { .name = "virtio_rng" },
+    { .name = "tun" },
+    { .name = "fuse" },
+    { .name = "virtiofs" },
+    { .name = "erofs" },
+    { .name = "ext4" },
+    { .name = "pvpanic_mmio" },
+    { .name = "pvpanic_pci" },
+    { .name = "pvpanic" },
+    { .name = MODULE_FOR_VERITY, .verity = true }, /* and what only it needs */
 };
 
 /* --- .modinfo -------------------------------------------------------------------------------- */
@@ -317,9 +328,10 @@ static void frame_fini(struct frame *f)
 }
 
 /* Loads a module into a frame; what it holds is the frame's also on failure. */
-static int frame_init(struct frame *f, const char *name, const char *path, struct err *e)
+static int frame_init(struct frame *f, const char *name, const char *path, bool verity,
+                      struct err *e)
 {
-    *f = (struct frame){ .m.name = strdup(name) };
+    *f = (struct frame){ .m = { .name = strdup(name), .verity = verity } };
 
     if (!f->m.name) {
         err_set(e, ENOMEM, "out of memory");
@@ -348,7 +360,7 @@ static int append(struct module_list *l, struct frame *f, struct err *e)
     if (!grown)
         return err_set(e, ENOMEM, "out of memory");
     l->m = grown;
-    l->m[l->n++] = (struct module){ f->m.name, f->m.data, f->m.len };
+    l->m[l->n++] = f->m;
     f->m.name = NULL;
     f->m.data = NULL;
     return 0;
@@ -356,7 +368,8 @@ static int append(struct module_list *l, struct frame *f, struct err *e)
 
 /* Picks a module after everything it needs, depth first. A name that is nowhere in the tree is a
  * soft dependency or built in. */
-static int pick(const struct tree *t, struct module_list *l, const char *name, struct err *e)
+static int pick(const struct tree *t, struct module_list *l, const char *name, bool verity,
+                struct err *e)
 {
     struct frame stack[DEPTH_MAX] = { 0 };
     unsigned depth = 0;
@@ -369,7 +382,7 @@ static int pick(const struct tree *t, struct module_list *l, const char *name, s
         if (path && depth == DEPTH_MAX) {
             err = err_set(e, ELOOP, "%s: modules that depend on each other", path);
         } else if (path) {
-            err = frame_init(&stack[depth++], next, path, e);
+            err = frame_init(&stack[depth++], next, path, verity, e);
         } else if (depth > 0 && !stack[depth - 1].rest) {
             err = append(l, &stack[--depth], e);
             frame_fini(&stack[depth]);
@@ -390,7 +403,7 @@ int modules_pick(const char *dir, struct module_list *out, struct err *e)
 
     *out = (struct module_list){ 0 };
     for (size_t i = 0; !err && i < array_len(wanted); i++) {
-        err = pick(&t, out, wanted[i].name, e);
+        err = pick(&t, out, wanted[i].name, wanted[i].verity, e);
         if (!err && wanted[i].required && !picked(out, wanted[i].name) &&
             !tree_builtin(&t, wanted[i].name))
             err = err_set(e, ENOENT,

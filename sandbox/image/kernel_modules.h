@@ -22,6 +22,7 @@ struct module {
     char *name; /* canonical: '-' is '_' */
     uint8_t *data;
     size_t len;
+    bool verity; /* loaded for a checked image only */
 };
 
 struct module_list {
@@ -30,6 +31,10 @@ struct module_list {
 };
 
 void module_list_fini(struct module_list *l);
+
+/* A line of modules/order: a file's name, after this when it is loaded for a checked image only. */
+#define MODULE_VERITY     "verity:"
+#define MODULE_FOR_VERITY "dm_verity"
 
 /* Picks what a guest needs from a directory. -ENOENT names a module that must be there and is
  * neither there nor built in. */

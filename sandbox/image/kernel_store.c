@@ -58,6 +58,17 @@ int kernel_dir(const char *name, struct err *e)
     return fd < 0 ? err_sys(e, "kernel \"%s\"", name) : fd;
 }
 
+static bool has_module(const json_t *modules, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(modules); i++) {
+        const char *m = json_string_value(json_array_get(modules, i));
+
+        if (m && strcmp(m, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* kernel.json of an opened kernel directory. */
 static int load_from(int dir, const char *name, struct kernel *out, struct err *e)
 {
@@ -75,6 +86,7 @@ static int load_from(int dir, const char *name, struct kernel *out, struct err *
     out->version = strdup(version);
     memcpy(out->digest, digest, DIGEST_HEX + 1);
     out->pvh = pvh;
+    out->verity = has_module(json_object_get(j, "modules"), MODULE_FOR_VERITY);
     if (!out->name || !out->version) {
         kernel_fini(out);
         return err_set(e, ENOMEM, "out of memory");

@@ -32,7 +32,7 @@ enum {
  */
 #define COMPRESSION "lz4"
 
-const char squash_recipe[] = "squashfs " COMPRESSION " 2";
+const char squash_recipe[] = "squashfs " COMPRESSION " verity 3";
 
 static uint64_t get64(const uint8_t *p)
 {

@@ -9,6 +9,8 @@
 #include "base/fd.h"
 #include "policies/words.h"
 #include "sandbox/engine/cgroup.h"
+#include "sandbox/image/initrd.h"
+#include "sandbox/image/verity.h"
 #include "sandbox/proc.h"
 
 #include <errno.h>
@@ -189,7 +191,24 @@ static void add_live(const struct keeper *k, const struct keeper_parts *p, struc
     }
 }
 
-static int start_engine(struct keeper *k, const struct keeper_parts *p, struct err *e)
+/* image.verity: the root hash is read from the blob that boots, whose digest a policy can pin. */
+static int check_image(const struct keeper *k, const struct keeper_parts *p, struct verity *v,
+                       char hint[240], struct err *e)
+{
+    if (!guard_plan(k->guard)->verity)
+        return 0;
+    if (verity_read(p->image, v, e)) {
+        snprintf(hint, 240, "make it anew: carrel image build, import or pull");
+        return err_wrap(e, "image.verity");
+    }
+    if (initrd_has_module(p->initrd, MODULE_FOR_VERITY))
+        return 0;
+    snprintf(hint, 240, "a distribution's kernel has it: carrel kernel fetch");
+    return err_set(e, ENOTSUP, "image.verity: the guest kernel was added without dm-verity");
+}
+
+static int start_engine(struct keeper *k, const struct keeper_parts *p, const struct verity *v,
+                        struct err *e)
 {
     const struct plan *plan = guard_plan(k->guard);
     uint64_t half = k->cfg.mem_bytes / 2; /* a layer in memory leaves the guest the other half */
@@ -205,6 +224,8 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, struct e
         .nports = 1,
         .console_fd = p->console,
         .log_fd = p->log,
+        .verity_blocks = v->blocks,
+        .verity_root = v->root,
         .root_readonly = plan->root == ROOT_READ_ONLY,
         .no_balloon = !plan->balloon,
         .overlay_bytes = plan->root_bytes < half ? plan->root_bytes : half,
@@ -328,8 +349,11 @@ static int open_disk(struct keeper *k, struct keeper_parts *p, char hint[240], s
 
 int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struct err *e)
 {
+    struct verity verity = { 0 };
     int err = open_guard(k, p, hint, e);
 
+    if (!err)
+        err = check_image(k, p, &verity, hint, e);
     if (!err)
         err = open_disk(k, p, hint, e);
     if (!err)
@@ -350,7 +374,7 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
         err = greet_main(k, hint, e);
     keeper_trace(k, "parts opened");
     if (!err)
-        err = start_engine(k, p, e);
+        err = start_engine(k, p, &verity, e);
     if (err)
         return err;
     keeper_trace(k, "engine started");

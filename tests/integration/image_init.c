@@ -23,6 +23,8 @@ static void load_modules(void)
 
     while (f && fgets(line, sizeof(line), f)) {
         line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "verity:", 7) == 0)
+            continue; /* for a checked image only */
         snprintf(path, sizeof(path), "/modules/%s", line);
 
         int fd = open(path, O_RDONLY | O_CLOEXEC);

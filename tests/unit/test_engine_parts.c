@@ -85,7 +85,12 @@ static void the_command_line(void **s)
     assert_int_equal(cmdline_make(&spec, "virtiofs", line, &e), 0);
     assert_non_null(strstr(line, " carrel.files=virtiofs carrel.live=src,rw,/work "
                                  "carrel.live=doc,ro,/a%20b"));
+    assert_null(strstr(line, "verity"));
     spec.nlive = 0;
+    spec.verity_blocks = 20000;
+    spec.verity_root = "00ff";
+    assert_int_equal(cmdline_make(&spec, "port", line, &e), 0);
+    assert_non_null(strstr(line, " carrel.verity=20000,00ff"));
     spec.cmdline_extra = "a\nb";
     assert_int_equal(cmdline_make(&spec, "port", line, &e), -EINVAL); /* l05 */
     memset(big, 'x', sizeof(big));

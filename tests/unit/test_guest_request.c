@@ -240,6 +240,8 @@ static const char *const bad_mounts[] = {
     "vol0,rw,/w carrel.mount=vol0,rw,/x",
 };
 
+#define ROOT63 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeef"
+
 static void command_line(void **state)
 {
     static const char *const bad[] = {
@@ -255,6 +257,14 @@ static void command_line(void **state)
         "carrel.overlay=vdb carrel.overlay=tmpfs",
         "carrel.trace carrel.trace",
         "carrel.tmp=1 carrel.tmp=1",
+        "carrel.verity=",
+        "carrel.verity=1",
+        "carrel.verity=1," ROOT63,
+        "carrel.verity=1," ROOT63 "0a",
+        "carrel.verity=1," ROOT63 "A",
+        "carrel.verity=1," ROOT63 "0,x",
+        "carrel.verity=0," ROOT63 "0",
+        "carrel.verity=1," ROOT63 "0 carrel.verity=1," ROOT63 "0",
         "carrel.files=",
         "carrel.files=virtiofs2",
         "carrel.files=port carrel.files=virtiofs",
@@ -330,6 +340,9 @@ static void command_line(void **state)
     assert_int_equal(cmdline_parse("quiet carre xcarrel.overlay=vdb root=ro", &c, &e), 0);
     assert_int_equal(c.overlay, OVERLAY_TMPFS);
     assert_false(c.trace || c.read_only);
+    assert_int_equal(cmdline_parse("carrel.verity=20000," ROOT63 "f", &c, &e), 0);
+    assert_int_equal(c.verity_blocks, 20000);
+    assert_string_equal(c.verity_root, ROOT63 "f");
     assert_int_equal(cmdline_parse("carrel.root=ro carrel.tmp=65536 carrel.overlay=tmpfs", &c, &e),
                      0);
     assert_true(c.read_only);

@@ -2,6 +2,8 @@
  * independent reader (libarchive). */
 #include "sandbox/image/initrd.h"
 
+#include "base/fd.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -10,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -51,10 +55,11 @@ static const char init[] = "\x7f"
 static void make(struct cpio *c)
 {
     struct module m[] = {
-        { (char *)"virtio_ring", (uint8_t *)"ring", 4 },
-        { (char *)"virtio", (uint8_t *)"virtio!", 7 },
+        { (char *)"virtio_ring", (uint8_t *)"ring", 4, false },
+        { (char *)"virtio", (uint8_t *)"virtio!", 7, false },
+        { (char *)"dm_mod", (uint8_t *)"dm", 2, true },
     };
-    struct module_list list = { m, 2 };
+    struct module_list list = { m, 3 };
 
     assert_int_equal(initrd_make(init, sizeof(init), &list, c, NULL), 0);
 }
@@ -84,7 +89,7 @@ static void the_tree_is_what_init_expects(void **state)
             assert_int_equal(n, sizeof(init));
             assert_memory_equal(content, init, sizeof(init));
         } else if (strcmp(archive_entry_pathname(en), "modules/order") == 0) {
-            assert_string_equal(content, "virtio_ring.ko\nvirtio.ko\n");
+            assert_string_equal(content, "virtio_ring.ko\nvirtio.ko\nverity:dm_mod.ko\n");
         } else if (strcmp(archive_entry_pathname(en), "modules/virtio.ko") == 0) {
             assert_string_equal(content, "virtio!");
         } else if (strcmp(archive_entry_pathname(en), "dev/console") == 0) {
@@ -95,7 +100,7 @@ static void the_tree_is_what_init_expects(void **state)
     assert_string_equal(seen, "dev 40755\nproc 40755\nsys 40755\nrun 40755\nroot 40755\n"
                               "modules 40755\ndev/console 20600\ninit 100755\n"
                               "modules/virtio_ring.ko 100644\nmodules/virtio.ko 100644\n"
-                              "modules/order 100644\n");
+                              "modules/dm_mod.ko 100644\nmodules/order 100644\n");
     archive_read_free(a);
     cpio_fini(&c);
 }
@@ -124,6 +129,23 @@ static void without_modules_there_is_no_order(void **state)
     cpio_fini(&c);
 }
 
+static void a_module_is_found_in_it(void **state)
+{
+    (void)state;
+    struct cpio c;
+    auto_fd int fd = memfd_create("initrd", MFD_CLOEXEC);
+
+    make(&c);
+    assert_false(initrd_has_module(fd, "dm_mod")); /* an empty file */
+    assert_int_equal(write(fd, c.data, c.len), c.len);
+    assert_true(initrd_has_module(fd, "dm_mod"));
+    assert_true(initrd_has_module(fd, "virtio"));
+    assert_false(initrd_has_module(fd, "virti"));
+    assert_false(initrd_has_module(fd, "dm_verity"));
+    assert_false(initrd_has_module(-1, "dm_mod"));
+    cpio_fini(&c);
+}
+
 static void names_too_long_are_refused(void **state)
 {
     (void)state;
@@ -137,7 +159,7 @@ static void names_too_long_are_refused(void **state)
     assert_int_equal(cpio_add(&c, name, S_IFREG, "", 0, NULL), 0);
     cpio_fini(&c);
 
-    struct module m = { name, (uint8_t *)"x", 1 };
+    struct module m = { name, (uint8_t *)"x", 1, false };
     struct module_list list = { &m, 1 };
 
     assert_int_equal(initrd_make(init, sizeof(init), &list, &c, NULL), -EFBIG);
@@ -151,6 +173,7 @@ int main(void)
         cmocka_unit_test(the_tree_is_what_init_expects),
         cmocka_unit_test(same_input_same_bytes),
         cmocka_unit_test(without_modules_there_is_no_order),
+        cmocka_unit_test(a_module_is_found_in_it),
         cmocka_unit_test(names_too_long_are_refused),
     };
 

@@ -195,6 +195,7 @@ static char *picked(const struct tree *t, struct err *e)
         return NULL;
     for (size_t i = 0; i < l.n; i++) {
         strcat(text, i ? " " : "");
+        strcat(text, l.m[i].verity ? MODULE_VERITY : "");
         strcat(text, l.m[i].name);
         assert_memory_equal(l.m[i].data, ELFMAG, SELFMAG);
     }
@@ -217,11 +218,15 @@ static void modules_come_after_what_they_need(void **state)
     PUT("char/hw_random/rng-core.ko", "depends=");
     PUT("fs/overlay.ko", "depends=");
     PUT("net/unwanted.ko", "depends=");
+    PUT("md/dm-verity.ko", "depends=dm-mod,rng-core,dm-bufio"); /* not only it needs rng-core */
+    PUT("md/dm-mod.ko", "depends=");
+    PUT("md/dm-bufio.ko", "depends=dm-mod");
     put(t, "modules.builtin", "kernel/fs/squashfs/squashfs.ko\nkernel/fs/ext4/ext4.ko\n", 55);
     assert_non_null(picked(t, &e));
     assert_string_equal(picked(t, &e),
                         "virtio_pci_modern_dev virtio_ring virtio virtio_pci virtio_blk "
-                        "virtio_console overlay rng_core virtio_rng");
+                        "virtio_console overlay rng_core virtio_rng verity:dm_mod "
+                        "verity:dm_bufio verity:dm_verity");
 }
 
 static void a_required_module_that_is_nowhere_is_named(void **state)

@@ -24,7 +24,7 @@ busybox mount -t proc p /proc
 busybox mount -t sysfs s /sys
 busybox mount -t devtmpfs d /dev
 busybox --install -s /bin
-[ ! -e /modules/order ] || while read -r m; do insmod "/modules/\${m##*/}"; done </modules/order
+[ ! -e /modules/order ] || while read -r m; do case \$m in verity:*) continue ;; esac; insmod "/modules/\${m##*/}"; done </modules/order
 port=\$(echo /dev/vport*)
 exec >"\$port" 2>&1
 $1
