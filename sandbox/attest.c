@@ -231,14 +231,22 @@ static void check_cgroups(struct report *r)
     }
     for (uint32_t i = 0; i < r->j->ncgroups && applied(r, JAIL_CGROUP); i++) {
         const char *leaf = strrchr(r->j->cgroup[i], '/');
-        const char *files[] = { "memory.max", "memory.limit_in_bytes" };
+        /* Bytes less than a page are not counted. No plan that starts has swap. */
+        const uint64_t memory = r->j->memory_max & ~UINT64_C(4095);
+        const struct {
+            const char *name;
+            uint64_t value;
+        } files[] = { { "memory.max", memory },
+                      { "memory.swap.max", 0 },
+                      { "memory.limit_in_bytes", memory },
+                      { "memory.memsw.limit_in_bytes", memory } };
 
         if (!leaf)
             continue;
         snprintf(want, sizeof(want), "%.90s", leaf + 1);
         compare(r, "cgroup", want, strstr(text, leaf) ? want : "another");
         for (size_t k = 0; k < array_len(files); k++) {
-            snprintf(path, sizeof(path), "%s/%s", r->j->cgroup[i], files[k]);
+            snprintf(path, sizeof(path), "%s/%s", r->j->cgroup[i], files[k].name);
             f = fopen(path, "re");
             if (!f)
                 continue;
@@ -246,9 +254,8 @@ static void check_cgroups(struct report *r)
                 value[0] = '\0';
             fclose(f);
             value[strcspn(value, "\n")] = '\0';
-            /* The kernel counts pages. */
-            snprintf(want, sizeof(want), "%" PRIu64, r->j->memory_max & ~UINT64_C(4095));
-            compare(r, files[k], want, value);
+            snprintf(want, sizeof(want), "%" PRIu64, files[k].value);
+            compare(r, files[k].name, want, value);
         }
     }
 }

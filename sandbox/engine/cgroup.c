@@ -228,9 +228,14 @@ static int set_limits(const char *dir, const struct cgroup_limits *l, struct err
         const char *name, *more;
         uint64_t value;
     } files[] = {
-        { "memory.max", "", l->memory }, { "memory.limit_in_bytes", "", l->memory },
-        { "memory.oom.group", "", 1 },   { "pids.max", "", l->pids },
-        { "cpu.max", " 100000", quota }, { "cpu.cfs_quota_us", "", quota },
+        { "memory.max", "", l->memory },
+        { "memory.limit_in_bytes", "", l->memory },
+        { "memory.swap.max", "", l->swap },
+        { "memory.memsw.limit_in_bytes", "", l->memory + l->swap }, /* at least the one of memory */
+        { "memory.oom.group", "", 1 },
+        { "pids.max", "", l->pids },
+        { "cpu.max", " 100000", quota },
+        { "cpu.cfs_quota_us", "", quota },
     };
     int err = 0;
 
@@ -271,4 +276,20 @@ int cgroup_make(struct jail *j, const struct box_jail *b, const struct cgroup_li
         box_sweep_jail(b);
     }
     return err;
+}
+
+bool cgroup_had_oom(const struct box_jail *b)
+{
+    static const char *const files[] = { "memory.events", "memory.oom_control" };
+    char text[256];
+
+    for (uint32_t i = 0; i < b->ncgroups; i++)
+        for (size_t k = 0; k < array_len(files); k++) {
+            const char *at =
+                read_file(b->cgroup[i], files[k], text) ? strstr(text, "\noom_kill ") : NULL;
+
+            if (at && at[strlen("\noom_kill ")] != '0')
+                return true;
+        }
+    return false;
 }

@@ -15,7 +15,8 @@
 #include <stdio.h>
 
 struct cgroup_limits {
-    uint64_t memory; /* bytes */
+    uint64_t memory; /* bytes, of RAM */
+    uint64_t swap;   /* and so many on the host's disk */
     uint64_t pids;
     uint64_t cpu_percent; /* of one CPU's time */
 };
@@ -32,5 +33,8 @@ must_check int cgroup_make(struct jail *j, const struct box_jail *b, const struc
 /* For tests: as cgroup_plan, with other texts than those below /proc/self. */
 must_check int cgroup_plan_from(FILE *mountinfo, FILE *own, struct box_jail *b, const char *id,
                                 struct err *e);
+
+/* Has the kernel killed somebody in them for want of memory? Asked before they are removed. */
+bool cgroup_had_oom(const struct box_jail *b);
 
 #endif

@@ -29,6 +29,7 @@ static int take_cgroups(struct keeper *k, struct err *e)
     const struct plan *plan = guard_plan(k->guard);
     const struct cgroup_limits l = {
         .memory = k->cfg.mem_bytes + k->cfg.mem_bytes / 32 + OVERHEAD + (qemu ? QEMU_MORE : 0),
+        .swap = plan->swap,
         .pids = KVM_THREADS(k->cfg.vcpus) + (qemu ? QEMU_PIDS : 0),
         /* A quota is of all threads; where there is none the one that serves the devices has its
          * own. */

@@ -7,6 +7,7 @@
 
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "sandbox/engine/cgroup.h"
 #include "sandbox/store_dirs.h"
 
 #include <errno.h>
@@ -47,6 +48,9 @@ static void on_engine_gone(struct loop_source *s, uint32_t events)
     keeper_trace(k, "engine gone");
     k->engine->end(&k->run, status, &end);
     keeper_jail_told(k); /* also when it was refused */
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && cgroup_had_oom(&k->jail_record))
+        snprintf(end.text, sizeof(end.text),
+                 "the kernel killed it: its cgroup had no more memory (memory.max)");
     keeper_jail_over(k);
     if (k->life != LIFE_KILLING || !k->state.reason[0])
         keeper_log(k, "engine ended: %s %s", end.reason, end.text);

@@ -299,6 +299,12 @@ static void limits_by_a_cgroup_of_its_own(void **state)
     if (access(path, F_OK))
         snprintf(path, sizeof(path), "%s/memory.limit_in_bytes", b.cgroup[0]);
     assert_true(file_has(path, "268435456"));
+    snprintf(path, sizeof(path), "%s/memory.swap.max", b.cgroup[0]);
+    if (access(path, F_OK) == 0)
+        assert_true(file_has(path, "0\n"));
+    snprintf(path, sizeof(path), "%s/memory.memsw.limit_in_bytes", b.cgroup[0]);
+    if (access(path, F_OK) == 0)
+        assert_true(file_has(path, "268435456"));
     snprintf(path, sizeof(path), "%s/pids.max", b.cgroup[b.ncgroups > 1]);
     assert_true(file_has(path, "8\n"));
     assert_false(box_sweep_jail(&b)); /* not while it runs */
