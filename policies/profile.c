@@ -191,16 +191,10 @@ static void tool(struct profile *f, const struct command *c, const struct plan *
 /* ---- the sandbox on the host ---- */
 
 #define MIB        (1ull << 20)
-#define CPU_PERIOD 100000u /* microseconds: the kernel's own default */
-#define HOST_TASKS 64u     /* threads of keeper, gate, file server and machine beside the vCPUs */
-
-/* Beyond the guest's memory: the engine's own, and the tables that map guest memory. */
-static uint64_t overhead(const struct plan *plan)
-{
-    bool software = strcmp(plan->engine, "kvm") != 0;
-
-    return (software ? 1280 * MIB : 64 * MIB) + plan->memory / 128;
-}
+#define CPU_PERIOD 100000u    /* microseconds: the kernel's own default */
+#define OVERHEAD   (64 * MIB) /* of a monitor and of the kernel's tables for its guest, and … */
+#define QEMU_MORE  (512 * MIB)
+#define QEMU_TASKS 32u
 
 static void limit(struct profile *f, uint8_t version, const char *file, const char *value)
 {
@@ -210,18 +204,27 @@ static void limit(struct profile *f, uint8_t version, const char *file, const ch
     *v = (struct cgroup_value){ version, file, value };
 }
 
+/* What the machine's cgroup is told, in this order. */
 static void cgroup(struct profile *f, const struct plan *plan)
 {
-    uint64_t memory = plan->memory + overhead(plan), quota = plan->cpu_percent * CPU_PERIOD / 100;
+    const bool qemu = strcmp(plan->engine, "kvm") != 0;
+    /* A quota is of all threads; where there is none the one that serves the devices has its own.
+     */
+    const uint64_t percent =
+        plan->features >> FEATURE_CPU_QUOTA & 1 ? plan->cpu_percent : (plan->vcpus + 1) * 100;
+    const uint64_t quota = percent * CPU_PERIOD / 100;
+    const uint64_t memory = plan->memory + plan->memory / 32 + OVERHEAD + (qemu ? QEMU_MORE : 0);
     const char *bytes = arena_printf(&f->arena, "%" PRIu64, memory);
-    const char *pids = arena_printf(&f->arena, "%" PRIu64, plan->vcpus + HOST_TASKS);
+    const char *pids =
+        arena_printf(&f->arena, "%" PRIu64, VMM_THREADS(plan->vcpus) + (qemu ? QEMU_TASKS : 0));
 
     limit(f, 2, "memory.max", bytes);
     limit(f, 2, "memory.swap.max", arena_printf(&f->arena, "%" PRIu64, plan->swap));
+    limit(f, 2, "memory.oom.group", "1");
     limit(f, 2, "cpu.max", arena_printf(&f->arena, "%" PRIu64 " %u", quota, CPU_PERIOD));
     limit(f, 2, "pids.max", pids);
     limit(f, 1, "memory.limit_in_bytes", bytes);
-    limit(f, 1, "memory.memsw.limit_in_bytes",
+    limit(f, 1, "memory.memsw.limit_in_bytes", /* at least the one of memory */
           arena_printf(&f->arena, "%" PRIu64, memory + plan->swap));
     limit(f, 1, "cpu.cfs_period_us", arena_printf(&f->arena, "%u", CPU_PERIOD));
     limit(f, 1, "cpu.cfs_quota_us", arena_printf(&f->arena, "%" PRIu64, quota));

@@ -48,6 +48,10 @@ struct cgroup_value {
     const char *file, *value;
 };
 
+/* Threads of carrel-vmm: vCPUs, I/O, and the one that KVM makes for itself at the first KVM_RUN
+ * (huge page recovery; since Linux 6.13 it counts as the process's own). */
+#define VMM_THREADS(vcpus) ((uint64_t)(vcpus) + 2)
+
 struct device_profile {
     const char *id;
     uint64_t attach, vendor, class; /* words of the language */

@@ -13,7 +13,6 @@
 static const char *const wanted[] = { "memory", "pids", "cpu" };
 
 #define WANTED array_len(wanted)
-#define PERIOD 100000u /* us */
 
 /* ---- which hierarchies there are ---- */
 
@@ -210,41 +209,24 @@ int cgroup_plan(struct box_jail *b, const char *id, struct err *e)
 
 /* ---- the leaves ---- */
 
-static int set(const char *dir, const char *name, uint64_t value, const char *more, struct err *e)
+/* A hierarchy of version 1 has some of the files, and a kernel without swap not all; one that is
+ * there must take the value. */
+static int set_limits(const char *dir, const struct cgroup_value *v, uint32_t n, struct err *e)
 {
-    char text[64];
-    int err;
+    char any[256];
+    const uint8_t version = read_file(dir, "cgroup.controllers", any) ? 2 : 1;
 
-    snprintf(text, sizeof(text), "%" PRIu64 "%s", value, more);
-    err = write_file(dir, name, text);
-    /* A hierarchy of version 1 has some of them; one that has the file must take the value. */
-    return err && err != -ENOENT ? err_set(e, -err, "%s/%s: %s", dir, name, strerror(-err)) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        int err = v[i].version == version ? write_file(dir, v[i].file, v[i].value) : 0;
+
+        if (err && err != -ENOENT)
+            return err_set(e, -err, "%s/%s: %s", dir, v[i].file, strerror(-err));
+    }
+    return 0;
 }
 
-static int set_limits(const char *dir, const struct cgroup_limits *l, struct err *e)
-{
-    const uint64_t quota = l->cpu_percent * PERIOD / 100;
-    const struct {
-        const char *name, *more;
-        uint64_t value;
-    } files[] = {
-        { "memory.max", "", l->memory },
-        { "memory.limit_in_bytes", "", l->memory },
-        { "memory.swap.max", "", l->swap },
-        { "memory.memsw.limit_in_bytes", "", l->memory + l->swap }, /* at least the one of memory */
-        { "memory.oom.group", "", 1 },
-        { "pids.max", "", l->pids },
-        { "cpu.max", " 100000", quota },
-        { "cpu.cfs_quota_us", "", quota },
-    };
-    int err = 0;
-
-    for (size_t i = 0; i < array_len(files) && !err; i++)
-        err = set(dir, files[i].name, files[i].value, files[i].more, e);
-    return err;
-}
-
-static int make_leaf(struct jail *j, const char *dir, const struct cgroup_limits *l, struct err *e)
+static int make_leaf(struct jail *j, const char *dir, const struct cgroup_value *v, uint32_t n,
+                     struct err *e)
 {
     char path[256];
 
@@ -252,7 +234,7 @@ static int make_leaf(struct jail *j, const char *dir, const struct cgroup_limits
         return err_sys(e, "%s", dir);
     if (FAILPOINT("cgroup.limits"))
         return err_sys(e, "%s", dir);
-    if (set_limits(dir, l, e))
+    if (set_limits(dir, v, n, e))
         return -e->code;
     snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
     j->cgroup_fd[j->ncgroups] =
@@ -263,13 +245,13 @@ static int make_leaf(struct jail *j, const char *dir, const struct cgroup_limits
     return 0;
 }
 
-int cgroup_make(struct jail *j, const struct box_jail *b, const struct cgroup_limits *l,
+int cgroup_make(struct jail *j, const struct box_jail *b, const struct cgroup_value *v, uint32_t n,
                 struct err *e)
 {
     int err = 0;
 
     for (uint32_t i = 0; i < b->ncgroups && !err; i++)
-        err = make_leaf(j, b->cgroup[i], l, e);
+        err = make_leaf(j, b->cgroup[i], v, n, e);
     if (err) {
         while (j->ncgroups)
             fd_closep(&j->cgroup_fd[--j->ncgroups]);

@@ -9,26 +9,20 @@
 #ifndef SANDBOX_ENGINE_CGROUP_H
 #define SANDBOX_ENGINE_CGROUP_H
 
+#include "policies/profile.h"
 #include "sandbox/box_jail.h"
 #include "sandbox/engine/jail.h"
 
 #include <stdio.h>
 
-struct cgroup_limits {
-    uint64_t memory; /* bytes, of RAM */
-    uint64_t swap;   /* and so many on the host's disk */
-    uint64_t pids;
-    uint64_t cpu_percent; /* of one CPU's time */
-};
-
 /* Where the leaves of sandbox id would be: fills b->cgroup and b->ncgroups, changes nothing on the
  * host. -ENOENT: this host gives none to this user; *e says why. */
 must_check int cgroup_plan(struct box_jail *b, const char *id, struct err *e);
 
-/* Makes them, sets the limits, opens their cgroup.procs into j. All or nothing. A leaf that is
- * there already is taken over. */
-must_check int cgroup_make(struct jail *j, const struct box_jail *b, const struct cgroup_limits *l,
-                           struct err *e);
+/* Makes them, writes the values of their version, opens their cgroup.procs into j. All or nothing.
+ * A leaf that is there already is taken over. */
+must_check int cgroup_make(struct jail *j, const struct box_jail *b, const struct cgroup_value *v,
+                           uint32_t n, struct err *e);
 
 /* For tests: as cgroup_plan, with other texts than those below /proc/self. */
 must_check int cgroup_plan_from(FILE *mountinfo, FILE *own, struct box_jail *b, const char *id,

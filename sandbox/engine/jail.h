@@ -11,10 +11,6 @@
 
 #include <stdbool.h>
 
-/* Threads of carrel-vmm: vCPUs, I/O, and the one that KVM makes for itself at the first KVM_RUN
- * (huge page recovery; since Linux 6.13 it counts as the process's own). */
-#define KVM_THREADS(vcpus) ((uint64_t)(vcpus) + 2)
-
 struct jail {
     uint8_t level[16]; /* enum jail_level, by layer */
     uint32_t uid;      /* as root: of this sandbox alone; 0: none */

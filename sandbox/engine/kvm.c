@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/launch.h"
 #include "base/own.h"
+#include "policies/profile.h"
 #include "policies/words.h"
 #include "sandbox/confine/vmm.h"
 #include "sandbox/engine/cmdline.h"
@@ -131,7 +132,7 @@ static void set_limits(struct spawn *s, const struct engine_spec *spec)
         if (!spec->volumes[i].readonly)
             admit(s, spec->volumes[i].fd);
     if (spec->jail && spec->jail->uid)
-        s->limit[JAIL_LIMIT_NPROC] = KVM_THREADS(spec->vcpus);
+        s->limit[JAIL_LIMIT_NPROC] = VMM_THREADS(spec->vcpus);
 }
 
 static int start(const struct engine_spec *spec, struct engine_run *run, struct err *e)

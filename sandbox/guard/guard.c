@@ -209,8 +209,8 @@ static int make_plan(struct guard *g, const struct guard_sandbox *s, char hint[2
     g->plan = plan_make(g->policy, &r, &facts, &ps);
     if (!g->plan)
         err = first_problem(&ps, EACCES, hint, e);
-    else
-        g->profile = profile_make(g->policy, g->plan);
+    else if (!(g->profile = profile_make(g->policy, g->plan)))
+        err = err_set(e, ENOMEM, "policy: no memory");
     problems_fini(&ps);
     return err;
 }
@@ -344,6 +344,11 @@ void guard_close(struct guard *g, const char *reason)
 const struct plan *guard_plan(const struct guard *g)
 {
     return g->plan;
+}
+
+const struct profile *guard_profile(const struct guard *g)
+{
+    return g->profile;
 }
 
 const char *guard_denial(const struct guard *g)

@@ -31,6 +31,8 @@ struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct e
 
 /* What the machine is built from. */
 const struct plan *guard_plan(const struct guard *g);
+/* What the kernel is told about it. */
+const struct profile *guard_profile(const struct guard *g);
 
 /*
  * Decides the request that b holds, not sealed (EXEC, PUT or GET as request_check left it), records

@@ -9,40 +9,36 @@
 #include "sandbox/proc.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define OVERHEAD  (64ull << 20) /* of a monitor and the kernel's tables for its guest, and … */
-#define QEMU_MORE (512ull << 20)
-#define QEMU_PIDS 32u
 
 static bool has_quota(const struct plan *plan)
 {
     return plan->features >> FEATURE_CPU_QUOTA & 1;
 }
 
+static uint64_t value_of(const struct profile *p, const char *file)
+{
+    for (uint32_t i = 0; i < p->ncgroup; i++)
+        if (!strcmp(p->cgroup[i].file, file))
+            return strtoull(p->cgroup[i].value, NULL, 10);
+    return 0;
+}
+
 /* An intent first: whoever finds the sandbox without a keeper knows what to remove. */
 static int take_cgroups(struct keeper *k, struct err *e)
 {
-    const bool qemu = strcmp(k->engine->name, "kvm") != 0;
-    const struct plan *plan = guard_plan(k->guard);
-    const struct cgroup_limits l = {
-        .memory = k->cfg.mem_bytes + k->cfg.mem_bytes / 32 + OVERHEAD + (qemu ? QEMU_MORE : 0),
-        .swap = plan->swap,
-        .pids = KVM_THREADS(k->cfg.vcpus) + (qemu ? QEMU_PIDS : 0),
-        /* A quota is of all threads; where there is none the one that serves the devices has its
-         * own. */
-        .cpu_percent = has_quota(plan) ? plan->cpu_percent : (k->cfg.vcpus + 1) * 100ull,
-    };
+    const struct profile *p = guard_profile(k->guard);
     struct box_jail *b = &k->jail_record;
     int err = cgroup_plan(b, k->cfg.id, e);
 
-    b->memory_max = l.memory;
-    b->pids_max = l.pids;
+    b->memory_max = value_of(p, "memory.max");
+    b->pids_max = value_of(p, "pids.max");
     if (!err)
         err = box_save_jail(k->boxfd, b, e);
-    return err ? err : cgroup_make(&k->jail, b, &l, e);
+    return err ? err : cgroup_make(&k->jail, b, p->cgroup, p->ncgroup, e);
 }
 
 /* What the plan says works here must work; what it does not speak of is had where possible. */

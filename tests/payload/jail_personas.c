@@ -302,21 +302,30 @@ static bool stands(const struct persona *p, const struct groups *g, unsigned lay
 
 static int begin(struct cell *c, struct groups *g, enum jail_level level)
 {
-    const struct cgroup_limits limits = { .memory = 256u << 20, .pids = 16, .cpu_percent = 200 };
+    const struct cgroup_value limits[] = {
+        { 2, "memory.max", "268435456" },
+        { 2, "memory.swap.max", "0" },
+        { 2, "cpu.max", "200000 100000" },
+        { 2, "pids.max", "16" },
+        { 1, "memory.limit_in_bytes", "268435456" },
+        { 1, "memory.memsw.limit_in_bytes", "268435456" },
+        { 1, "cpu.cfs_quota_us", "200000" },
+        { 1, "pids.max", "16" },
+    };
     struct err e = ERR_INIT;
 
     c->jail.level[JAIL_CGROUP] = JAIL_PREFERRED;
     for (unsigned i = 0; i < JAIL_LAYERS; i++)
         if (c->jail.level[i])
             c->jail.level[i] = (uint8_t)level;
-    if (cgroup_make(&c->jail, &g->b, &limits, &e) || spawn_gated(&c->s, &c->run, &e) ||
-        engine_release(&c->run, &e)) {
+    if (cgroup_make(&c->jail, &g->b, limits, array_len(limits), &e) ||
+        spawn_gated(&c->s, &c->run, &e) || engine_release(&c->run, &e)) {
         fprintf(stderr, "%s\n", e.msg);
         return -1;
     }
     cell_handed_over(c);
     jail_fini(&c->jail);
-    g->b.memory_max = limits.memory;
+    g->b.memory_max = 256u << 20;
     return 0;
 }
 

@@ -103,7 +103,7 @@ static int prisoner_start(struct prisoner *q)
     s.limit[JAIL_LIMIT_NOFILE] = 512;
     s.limit[JAIL_LIMIT_FSIZE] = s.limit[JAIL_LIMIT_MEMLOCK] = 0;
     if (q->jail.uid)
-        s.limit[JAIL_LIMIT_NPROC] = KVM_THREADS(q->p.l.vcpus);
+        s.limit[JAIL_LIMIT_NPROC] = VMM_THREADS(q->p.l.vcpus);
     keep_all(&s, &q->p.l);
     spawn_keep(&s, record, JAIL_REG);
     q->run.jailed = true;
@@ -273,7 +273,14 @@ static bool file_has(const char *path, const char *text)
 /* h09, h10: its memory and processes are bounded by leaves of its own, which go with it. */
 static void limits_by_a_cgroup_of_its_own(void **state)
 {
-    const struct cgroup_limits limits = { .memory = 256u << 20, .pids = 8, .cpu_percent = 200 };
+    const struct cgroup_value limits[] = {
+        { 2, "memory.max", "268435456" },
+        { 2, "memory.swap.max", "0" },
+        { 2, "pids.max", "8" },
+        { 1, "memory.limit_in_bytes", "268435456" },
+        { 1, "memory.memsw.limit_in_bytes", "268435456" },
+        { 1, "pids.max", "8" },
+    };
     struct box_jail b = { 0 };
     struct prisoner q;
     struct payload_result res;
@@ -287,7 +294,7 @@ static void limits_by_a_cgroup_of_its_own(void **state)
     }
     for (uint32_t i = 0; i < b.ncgroups; i++) /* as a crash would have left them */
         mkdir(b.cgroup[i], 0755);
-    assert_int_equal(cgroup_make(&q.jail, &b, &limits, &q.e), 0);
+    assert_int_equal(cgroup_make(&q.jail, &b, limits, array_len(limits), &q.e), 0);
     q.jail.level[JAIL_CGROUP] = JAIL_REQUIRED;
     assert_int_equal(prisoner_start(&q), 0);
     read_jail(&q);

@@ -137,9 +137,9 @@ static void what_the_profile_says(void **s)
     assert_int_equal(ls->model.nrules, 4); /* three, and clone3 */
     assert_int_equal(ls->caps, 0);
     assert_string_equal(m.profile->cgroup[0].file, "memory.max");
-    assert_string_equal(m.profile->cgroup[0].value, "608174080"); /* 512 + 64 + 4 MiB */
-    assert_string_equal(m.profile->cgroup[2].value, "150000 100000");
-    assert_string_equal(m.profile->cgroup[3].value, "66");
+    assert_string_equal(m.profile->cgroup[0].value, "620756992"); /* 512 + 16 + 64 MiB */
+    assert_string_equal(m.profile->cgroup[3].value, "150000 100000");
+    assert_string_equal(m.profile->cgroup[4].value, "4");
     assert_int_equal(m.profile->ndevices, 1);
     assert_int_equal(m.profile->nodes.n, 2);
     assert_string_equal(m.profile->nodes.v[1], "/dev/vfio/vfio");
