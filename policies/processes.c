@@ -74,12 +74,38 @@ static const struct line vmm_io[] = {
     CALL(exit_group, "the end after a forbidden call"),
 };
 
-/* What every program with the host's C library needs; no executable memory, ever. */
-static const struct line plain[] = {
+/* carrel-keeper: its directory, its socket, the machine's process, the log. No socket of its own
+ * making, no process: what is to be started was started before. */
+static const struct line keeper[] = {
+    CALL(accept4, "clients of its socket"),
+    CALL(getsockopt, "who a client is"),
+    CALL(openat, "records and logs in its own directory"),
+    CALL(pread64, "its records"),
+    CALL(pwrite64, "its records"),
+    CALL(fsync, "a record is on disk before its effect"),
+    CALL(fdatasync, "a record is on disk before its effect"),
+    CALL(ftruncate, "logs that are cut"),
+    CALL(renameat, "a record that replaces the one before"),
+    CALL(unlinkat, "its socket and records, at the end"),
+    CALL(getdents64, "what is left in its directory"),
+    CALL(readlinkat, "what is left in its directory"),
+    CALL(geteuid, "whether a client is its owner"),
+    CALL(flock, "its directory is its own"),
+    CALL(wait4, "how the machine ended"),
+    CALL(kill, "the machine, when it has to end"),
+    CALL(pidfd_send_signal, "the machine, when it has to end"),
+    CALL(signalfd4, "signals at the event loop's pace"),
+    CALL(clock_nanosleep, "a cgroup that is not empty yet"),
+    CALL(mkdirat, "directories of records"),
+    CALL(unlink, "a claim that is given up"),
+    CALL(rmdir, "cgroups of a machine that has gone"),
+    CALL(getuid, "who it is, as libcrypto asks"),
+    CALL(getgid, "the same"),
+    CALL(getegid, "the same"),
+    CALL(memfd_create, "a filter for a command while it is compiled"),
+    CALL(clock_getres, "the clock of the machine's process: whether there is one"),
     CALL(read, "what it was handed"),
     CALL(write, "what it was handed"),
-    CALL(readv, "what it was handed"),
-    CALL(writev, "what it was handed"),
     CALL(close, "descriptors that are done with"),
     CALL(lseek, "files that it was handed"),
     CALL(fstat, "what a descriptor is"),
@@ -89,11 +115,6 @@ static const struct line plain[] = {
     CALL(epoll_pwait, "its event loop"),
     CALL(epoll_ctl, "its event loop"),
     CALL(poll, "waiting for one descriptor"),
-    CALL(ppoll, "waiting for one descriptor"),
-    CALL(timerfd_create, "deadlines"),
-    CALL(timerfd_settime, "deadlines"),
-    CALL(recvmsg, "messages of its peers"),
-    CALL(sendmsg, "messages to its peers"),
     CALL(recvfrom, "messages of its peers"),
     CALL(sendto, "messages to its peers"),
     CALL(shutdown, "one direction of a stream is done"),
@@ -113,34 +134,7 @@ static const struct line plain[] = {
     CALL(rt_sigprocmask, "signals at an event loop's pace"),
     CALL(rt_sigreturn, "back from a signal"),
     CALL(restart_syscall, "after a stop"),
-    CALL(exit, "end of a thread"),
     CALL(exit_group, "the end"),
-};
-
-/* carrel-keeper: its directory, its socket, the machine's process, the log. No socket of its own
- * making, no execve: the launcher starts what is to be started. */
-static const struct line keeper[] = {
-    CALL(accept4, "clients of its socket"),
-    CALL(getsockopt, "who a client is"),
-    CALL(openat, "records and logs in its own directory"),
-    CALL(pread64, "its records"),
-    CALL(pwrite64, "its records"),
-    CALL(fsync, "a record is on disk before its effect"),
-    CALL(fdatasync, "a record is on disk before its effect"),
-    CALL(ftruncate, "logs that are cut"),
-    CALL(fallocate, "room for a log"),
-    CALL(renameat, "a record that replaces the one before"),
-    CALL(unlinkat, "its socket and records, at the end"),
-    CALL(getdents64, "what is left in its directory"),
-    CALL(readlinkat, "what is left in its directory"),
-    CALL(geteuid, "whether a client is its owner"),
-    CALL(flock, "its directory is its own"),
-    CALL(wait4, "how the machine ended"),
-    CALL(waitid, "how the machine ended"),
-    CALL(kill, "the machine, when it has to end"),
-    CALL(pidfd_send_signal, "the machine, when it has to end"),
-    CALL(eventfd2, "wakes its own threads"),
-    CALL(signalfd4, "signals at the event loop's pace"),
 };
 
 /* carrel-files: the granted trees, below descriptors that it was handed, one request after the
@@ -182,27 +176,12 @@ static const struct line files[] = {
     CALL_FOR(USE_LIVE_WRITE, fchmod, "modes"),
     CALL_FOR(USE_LIVE_WRITE, utimensat, "times"),
 };
-
-/* carrel-gate: streams to names that were allowed. Internet sockets only. */
-static const struct line gate[] = {
-    CALL_WITH(socket, 0, LOW32, AF_INET, "dials what was allowed"),
-    CALL_WITH(socket, 0, LOW32, AF_INET6, "dials what was allowed"),
-    CALL(connect, "dials what was allowed"),
-    CALL(bind, "ports that are published"),
-    CALL(listen, "ports that are published"),
-    CALL(accept4, "ports that are published"),
-    CALL(getsockname, "which address was taken"),
-    CALL(getpeername, "who connected"),
-    CALL(getsockopt, "whether a dial succeeded"),
-    CALL(setsockopt, "no delay, reuse of a published port"),
-    CALL(eventfd2, "wakes its own threads"),
-};
 /* clang-format on */
 
 static const struct program {
     struct process p;
-    const struct line *base, *own;
-    unsigned nbase, nown;
+    const struct line *own;
+    unsigned nown;
     uint32_t otherwise;
 } programs[] = {
 #define OWN(table) .own = (table), .nown = array_len(table)
@@ -212,19 +191,12 @@ static const struct program {
     { .p = { "vmm-io", "the I/O thread of carrel-vmm: every device", 24 },
       OWN(vmm_io),
       .otherwise = SECCOMP_RET_TRAP },
-    { .p = { "keeper", "carrel-keeper after the launch", 0 },
-      .base = plain,
-      .nbase = array_len(plain),
+    { .p = { "keeper", "carrel-keeper once its machine runs", 0 },
       OWN(keeper),
       .otherwise = SECCOMP_RET_ERRNO | 1 },
     { .p = { "files", "carrel-files: the paths of live mounts", 36 },
       OWN(files),
       .otherwise = SECCOMP_RET_KILL_PROCESS },
-    { .p = { "gate", "carrel-gate: names, requests, secrets", 0 },
-      .base = plain,
-      .nbase = array_len(plain),
-      OWN(gate),
-      .otherwise = SECCOMP_RET_ERRNO | 1 },
 #undef OWN
 };
 
@@ -246,9 +218,10 @@ const struct process *process_find(const char *name)
     return NULL;
 }
 
-static uint32_t add(const struct line *lines, unsigned n, unsigned uses, struct seccomp_rule *rules,
-                    uint32_t at)
+static uint32_t add(const struct line *lines, unsigned n, unsigned uses, struct seccomp_rule *rules)
 {
+    uint32_t at = 0;
+
     for (unsigned i = 0; i < n; i++)
         if (!lines[i].uses || lines[i].uses & uses)
             rules[at++] = lines[i].rule;
@@ -259,9 +232,8 @@ void process_model(const struct process *p, unsigned uses, struct seccomp_rule *
                    struct seccomp_model *m)
 {
     const struct program *g = container_of(p, const struct program, p);
-    uint32_t n = add(g->base, g->nbase, uses, rules, 0);
+    uint32_t n = add(g->own, g->nown, uses, rules);
 
-    n = add(g->own, g->nown, uses, rules, n);
     *m = (struct seccomp_model){ g->otherwise, SECCOMP_RET_KILL_PROCESS, rules, n };
 }
 

@@ -95,7 +95,7 @@ static int add(struct tree *t, unsigned to, const uint8_t block[VERITY_BLOCK], s
 {
     for (;; to++) {
         struct level *l = &t->level[to];
-        int err = hash(t, block, to == t->levels ? t->root : l->hashes + l->n * HASH, e);
+        int err = hash(t, block, to == t->levels ? t->root : l->hashes + (size_t)l->n * HASH, e);
 
         if (err || to == t->levels || ++l->n < PER_BLOCK)
             return err;
@@ -116,7 +116,7 @@ static int finish(struct tree *t, struct err *e)
 
         if (l->n == 0)
             continue;
-        memset(l->hashes + l->n * HASH, 0, VERITY_BLOCK - l->n * HASH);
+        memset(l->hashes + (size_t)l->n * HASH, 0, VERITY_BLOCK - (size_t)l->n * HASH);
         err = put(t->fd, l->hashes, l->at, e);
         if (!err)
             err = add(t, i + 1, l->hashes, e);

@@ -32,13 +32,6 @@
 #define BOOT_QEMU_MS     120000
 #define SEED_BYTES       64
 
-/* A sanitizer's runtime needs files, memory and system calls that no jail has. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define JAILED false
-#else
-#define JAILED true
-#endif
-
 struct keeper *keeper_new(int boxfd, bool await_main, struct err *e)
 {
     struct keeper *k = calloc(1, sizeof(*k));

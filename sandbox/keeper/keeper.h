@@ -169,6 +169,20 @@ void link_free(struct link *l);
 /* Closes clients that began something and never went on. The next such moment, or INT64_MAX. */
 int64_t link_expire(struct keeper *k, int64_t now);
 
+/* ---- lockdown.c ---- */
+
+/* A sanitizer's runtime needs files, memory and system calls that no jail has. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define JAILED false
+#else
+#define JAILED true
+#endif
+
+/* From here on the keeper asks the kernel for nothing but what serving a machine takes: the filter
+ * "keeper" (policies/processes.c), and, where there is Landlock, writing in the state directory
+ * only. */
+must_check int keeper_lock_down(struct keeper *k, struct err *e);
+
 /* ---- door.c ---- */
 
 must_check int door_listen(struct keeper *k, struct err *e);

@@ -143,6 +143,8 @@ int main(int argc, char **argv)
     keeper_trace(k, "keeper started");
     if (keeper_launch(k, &parts, hint, &e))
         return fail(k, ready, &e, hint);
+    if (keeper_lock_down(k, &e))
+        return fail(k, ready, &e, hint);
     tell(ready, &(struct err){ 0 }, "");
     close(ready);
     keeper_trace(k, "ready");
