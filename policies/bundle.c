@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC     "CARRELB1"
+#define MAGIC     "CARRELB2"
 #define MAGIC_LEN 8u
 
 struct codec {
@@ -167,6 +167,7 @@ static void tool(struct codec *c, struct tool_profile *t)
 {
     t->id = string(c, t->id);
     t->exec = string(c, t->exec);
+    t->sha256 = string(c, t->sha256);
     t->shell = truth(c, t->shell);
     t->brokered = truth(c, t->brokered);
     t->user = number(c, t->user);

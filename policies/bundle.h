@@ -2,7 +2,7 @@
  * bundle.h - everything that was compiled from a policy, as bytes: one form for one content, with
  * one hash.
  *
- *   "CARRELB1", then the members of struct profile in the order of bundle.c; numbers are 8 bytes
+ *   "CARRELB2", then the members of struct profile in the order of bundle.c; numbers are 8 bytes
  *   little-endian, truth values and word indices too; a text is its length and its bytes, a list
  *   its length and its members; a filter is a list of struct sock_filter. Nothing is optional, and
  *   nothing may follow.

@@ -227,6 +227,12 @@ static bool has_bit(const struct clause *c, unsigned dim, unsigned bit)
     return cell_has(c->cell[dim], &(struct value){ .present = true, .bits = &one });
 }
 
+/* "": the rule takes any. */
+static bool has_word(const struct clause *c, unsigned dim, const char *s)
+{
+    return cell_has(c->cell[dim], &(struct value){ .present = *s, .s = s, .len = strlen(s) });
+}
+
 static bool has_text(const struct clause *c, unsigned dim, const char *s)
 {
     return cell_has(c->cell[dim], &(struct value){ .present = true, .list = { &s, 1 } });
@@ -268,6 +274,8 @@ static int check_grants(struct checker *x, const struct clause *c, const struct 
                  !has_number(c, EXEC_FSIZE, got->fsize) || !has_number(c, EXEC_USER, got->user) ||
                  !resource_allows(x, "limits.open_files", got->nofile)))
         err = outside(x, got, "a limit, or the user", "");
+    if (!err && !has_word(c, EXEC_SHA256, got->sha256))
+        err = outside(x, got, "hash", got->sha256);
     for (uint32_t i = 0; i < got->ntrees && !err; i++)
         if (strncmp(got->trees[i].path, "/dev/", 5) != 0 && /* compared with those of everybody */
             !has_text(c, got->trees[i].write ? EXEC_RW : EXEC_RO, got->trees[i].path))
@@ -337,6 +345,8 @@ static int check_tool(struct checker *x, const struct tool_profile *got,
         err = err_set(x->e, EILSEQ, "%s: no rule decides about it", want->id);
     if (!err)
         err = differ_text(x, want->id, "program", got->exec, want->exec);
+    if (!err)
+        err = differ_text(x, want->id, "hash", got->sha256, want->sha256);
     for (size_t i = 0; i < array_len(numbers) && !err; i++)
         err = differ_number(x, want->id, numbers[i].what, numbers[i].got, numbers[i].want);
     if (!err)

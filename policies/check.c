@@ -150,6 +150,9 @@ static void command(struct checker *c, const struct command *cmd, const struct a
         if (!c->part && !texts_have(&c->commands, cmd->spawn.v[k]))
             wrong(c, cmd->o.spot, "tools/commands/%s: spawns \"%s\", which is not there", cmd->id,
                   cmd->spawn.v[k]);
+    if (cmd->exec.sha256 && cmd->exec.path && strpbrk(cmd->exec.path, "*?"))
+        wrong(c, cmd->o.spot, "tools/commands/%s: sha256 pins one file, and exec.path is a pattern",
+              cmd->id);
     for (uint32_t k = 0; k < cmd->argv.n; k++) {
         const struct argv_rule *r = cmd->argv.v[k];
 

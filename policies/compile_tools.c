@@ -109,6 +109,7 @@ static void command(struct ruleset *rs, const struct command *c)
     x->cell[EXEC_RO] = trees(rs, &c->paths.ro, &c->paths.rw);
     x->cell[EXEC_RW] = trees(rs, &c->paths.rw, NULL);
     x->cell[EXEC_USES] = exec_uses(rs, c);
+    x->cell[EXEC_SHA256] = c->exec.sha256 ? cell_word(rs, c->exec.sha256) : NULL;
 }
 
 static const struct cell *one_pattern(struct ruleset *rs, const struct argv_pattern *p)

@@ -147,6 +147,7 @@ TABLE(argv_rule, argv_rule, NULL);
 static const struct field fields_exec[] = {
     TEXT(exec_file, path, "path", TEXT_EXEC, C_SAME, 'G', true, "The program: an absolute path, or a pattern over paths."),
     FLAG(exec_file, shell, "shell", C_LEAST, 'G', 0, "Whether it may be started through a shell's command line."),
+    TEXT(exec_file, sha256, "sha256", TEXT_DIGEST, C_SAME, 'G', false, "Hash of its content: the image's file by this path, no pattern, runs only if it has it."),
 };
 TABLE(exec, exec_file, NULL);
 

@@ -215,7 +215,9 @@ static void command(const struct learner *l, struct arena *a, const struct comma
         broker = c->broker; /* who starts programs is the parent's choice */
     text_add(out, "{\"id\":\"%s\",\"exec\":{\"path\":", id);
     text_json(out, g->path);
-    text_add(out, ",\"shell\":%s},", words_bool[shell]);
+    text_add(out, ",\"shell\":%s,", words_bool[shell]);
+    carry(table_by_path("tools.commands.exec"), "sha256", &c->exec, out);
+    text_add(out, "},");
     argv(l, a, g, c, out);
     env(l, a, g, c, out);
     text_add(out, "\"user\":%" PRIu64 ",\"broker\":%s,", g->user, words_broker[broker]);

@@ -334,6 +334,38 @@ static void loader(struct linter *l, const void *object)
     }
 }
 
+/* Another rule has the same program by this path without a hash. */
+static void idle_pin(struct linter *l, const void *object)
+{
+    const struct command *c = object;
+
+    for (uint32_t i = 0; i < l->p->tools.commands.n && c->exec.sha256; i++) {
+        const struct command *other = l->p->tools.commands.v[i];
+        struct arena a = ARENA_INIT;
+        struct glob g;
+        bool same = other != c && other->user == c->user && !other->exec.sha256 &&
+                    !glob_parse(&a, GLOB_PATH, NULL, other->exec.path, &g) &&
+                    glob_matches(&g, c->exec.path, strlen(c->exec.path));
+
+        arena_fini(&a);
+        if (same)
+            lint_say(l, "exec.sha256", "%s allows %s whatever it holds", other->id, c->exec.path);
+    }
+}
+
+static void pin_of_a_mount(struct linter *l, const void *object)
+{
+    const struct command *c = object;
+
+    for (uint32_t i = 0; i < l->p->storage.mounts.n && c->exec.sha256; i++) {
+        const struct mount *m = l->p->storage.mounts.v[i];
+
+        if (lint_below(m->target, c->exec.path))
+            lint_say(l, "exec.sha256", "%s lies in mount %s, not in the image", c->exec.path,
+                     m->id);
+    }
+}
+
 static void nothing_runs(struct linter *l, const void *object)
 {
     const struct policy *p = object;
@@ -361,6 +393,8 @@ static const struct lint_check checks[] = {
     { { "CR315", "writable-program", LINT_WARNING, "The rule names a path, and the agent decides what stands there.", "Keep the program in the image, or mount it read-only." }, EACH_COMMAND, writable_program },
     { { "CR316", "loader-variable", LINT_WARNING, "Such a variable makes a program run code that its arguments do not show.", "List the variables by name, without this one." }, EACH_COMMAND, loader },
     { { "CR317", "nothing-runs", LINT_NOTE, "Without commands a sandbox starts nothing, which is seldom meant outside of a layer.", "Add tools.commands." }, EACH_POLICY, nothing_runs },
+    { { "CR318", "idle-pin", LINT_WARNING, "A hash holds for its own rule; where another has the program without one, any content runs under that.", "Pin it in each rule that has it, or keep it out of the other's pattern." }, EACH_COMMAND, idle_pin },
+    { { "CR319", "pin-of-a-mount", LINT_WARNING, "Only a file of the image is ever taken for the pinned one, so this rule allows nothing.", "Keep the program in the image, or leave the hash out." }, EACH_COMMAND, pin_of_a_mount },
 };
 /* clang-format on */
 

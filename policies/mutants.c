@@ -37,8 +37,8 @@ static bool is_written(enum space_id space, unsigned dim)
         [SPACE_DIAL] = 1u << DIAL_HOST | 1u << DIAL_PORT | 1u << DIAL_ADDR,
         [SPACE_HTTP] = 1u << HTTP_HOST | 1u << HTTP_PORT | 1u << HTTP_METHOD | 1u << HTTP_PATH,
         [SPACE_PUBLISH] = 1u << PUBLISH_GUEST | 1u << PUBLISH_ADDR | 1u << PUBLISH_PORT,
-        [SPACE_EXEC] =
-            1u << EXEC_PATH | 1u << EXEC_ARGV | 1u << EXEC_SHELL | 1u << EXEC_USER | 1u << EXEC_ENV,
+        [SPACE_EXEC] = 1u << EXEC_PATH | 1u << EXEC_ARGV | 1u << EXEC_SHELL | 1u << EXEC_USER |
+                       1u << EXEC_ENV | 1u << EXEC_SHA256,
         [SPACE_HOST] = 1u << HOST_ARGV | 1u << HOST_CWD | 1u << HOST_APPROVAL,
         [SPACE_MCP] = 1u << MCP_TOOL | 1u << MCP_PIN | 1u << MCP_ARGS,
         [SPACE_FILE] = 1u << FILE_PATH | 1u << FILE_OP,

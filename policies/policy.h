@@ -113,6 +113,7 @@ struct exec_file {
     struct object o;
     const char *path;
     uint64_t shell;
+    const char *sha256;
 };
 
 struct exec_env {

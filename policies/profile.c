@@ -165,6 +165,7 @@ static void tool(struct profile *f, const struct command *c, const struct plan *
 
     *t = (struct tool_profile){ .id = c->id,
                                 .exec = c->exec.path ? c->exec.path : "",
+                                .sha256 = c->exec.sha256 ? c->exec.sha256 : "",
                                 .shell = c->exec.shell,
                                 .brokered = c->broker == BROKER_HOST,
                                 .user = c->user,

@@ -25,8 +25,9 @@ struct file_tree {
 };
 
 struct tool_profile {
-    const char *id;   /* of the rule */
-    const char *exec; /* the program, or a pattern over paths */
+    const char *id;     /* of the rule */
+    const char *exec;   /* the program, or a pattern over paths */
+    const char *sha256; /* of the program's content; "": any */
     bool shell, brokered;
     uint64_t user;    /* user and group id */
     uint64_t caps;    /* bit per Linux capability: permitted, effective and bounding set */

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define DIGEST_DIGITS 64u /* of TEXT_DIGEST */
+
 static bool is_pattern(const char *path)
 {
     return strpbrk(path, "*?") != NULL;
@@ -27,10 +29,16 @@ static uint32_t index_of(const struct policy *p, const char *id)
     return i;
 }
 
-static void add(struct arena *a, const char *path, struct programs *out)
+const char *program_path(const char *program)
 {
-    out->any |= is_anywhere(path);
-    (void)texts_add(a, &out->paths, path);
+    return *program == '/' ? program : program + DIGEST_DIGITS;
+}
+
+static void add(struct arena *a, const struct exec_file *x, struct programs *out)
+{
+    out->any |= is_anywhere(x->path);
+    (void)texts_add(a, &out->paths,
+                    x->sha256 ? arena_printf(a, "%s%s", x->sha256, x->path) : x->path);
 }
 
 void programs_of(struct arena *a, const struct policy *p, const struct command *c,
@@ -41,10 +49,11 @@ void programs_of(struct arena *a, const struct policy *p, const struct command *
     bool *seen = arena_get(a, (n + 1ul) * sizeof(*seen));
 
     *out = (struct programs){ 0 };
-    out->none = c->spawn.n == 0 && c->exec.path && !is_pattern(c->exec.path);
+    out->named = c->exec.path && !is_pattern(c->exec.path);
+    out->none = c->spawn.n == 0 && out->named;
     for (const struct command *x = c;; x = p->tools.commands.v[queue[head++]]) {
         if (x->exec.path)
-            add(a, x->exec.path, out);
+            add(a, &x->exec, out);
         for (uint32_t i = 0; i < x->spawn.n; i++) {
             uint32_t k = index_of(p, x->spawn.v[i]);
 
@@ -63,6 +72,7 @@ bool programs_within(const struct programs *a, const struct programs *b)
     bool within = b->any || (!a->any && (!b->none || a->none));
 
     for (uint32_t i = 0; i < a->paths.n && !b->any && within; i++)
-        within = texts_have(&b->paths, a->paths.v[i]);
+        within = texts_have(&b->paths, a->paths.v[i]) ||
+                 texts_have(&b->paths, program_path(a->paths.v[i]));
     return within;
 }

@@ -11,8 +11,13 @@
 struct programs {
     bool any;           /* a rule among them is about programs anywhere: nothing is held back */
     bool none;          /* it was started, and that was all */
-    struct texts paths; /* files, or patterns over files: what may be executed, at its start too */
+    bool named;         /* the rule's own is a file, not a pattern */
+    struct texts paths; /* files, or patterns over files: what may be executed, at its start too;
+                           one whose content is pinned has its hash in front, see program_path */
 };
+
+/* The path of one of them; what is in front of it, if anything, is 64 hexadecimal digits. */
+const char *program_path(const char *program);
 
 /* In the arena, and the policy's own texts. */
 void programs_of(struct arena *a, const struct policy *p, const struct command *c,

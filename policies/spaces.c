@@ -73,6 +73,7 @@ static const struct dim dims_exec[] = {
     LG("ro", PATH),
     LG("rw", PATH),
     L("uses", ALL_WORD),
+    W("sha256"),
 };
 static const struct dim dims_host[] = { W("for"), L("argv", ARGV), W("cwd"),
                                         E("approval", approve, 2) };

@@ -12,7 +12,7 @@
 #include "policies/bits.h"
 #include "policies/text.h"
 
-#define DIMS_MAX   14u
+#define DIMS_MAX   15u
 #define NUMBER_MAX ((1ull << 53) - 1) /* in requests as in documents (units.h) */
 
 enum space_id {
@@ -69,7 +69,8 @@ enum {
     EXEC_FSIZE,
     EXEC_RO,
     EXEC_RW,
-    EXEC_USES, /* "network:ID" and "spawn:ID" */
+    EXEC_USES,   /* "network:ID" and "spawn:ID" */
+    EXEC_SHA256, /* of the program's content; absent: nobody has looked */
 };
 enum { HOST_FOR, HOST_ARGV, HOST_CWD, HOST_APPROVAL };
 enum { MCP_SERVER, MCP_TOOL, MCP_PIN, MCP_BODY, MCP_ARGS };

@@ -451,6 +451,11 @@ static bool wants_ok(const struct command *c, const struct request *r)
     return true;
 }
 
+static bool is(const struct value *v, const char *s)
+{
+    return v->present && s && !strcmp(v->s, s);
+}
+
 static bool exec_allows(const struct policy *p, const struct request *r)
 {
     if (!r->v[EXEC_PATH].present || !path_ok(r->v[EXEC_PATH].s, false))
@@ -468,7 +473,8 @@ static bool exec_allows(const struct policy *p, const struct request *r)
             argv_ok(&c->argv, &r->v[EXEC_ARGV].list) && r->v[EXEC_SHELL].n <= c->exec.shell &&
             r->v[EXEC_USER].n == c->user && r->v[EXEC_BROKER].n <= c->broker &&
             r->v[EXEC_CPU].n <= c->rlimits.cpu && r->v[EXEC_AS].n <= c->rlimits.as &&
-            r->v[EXEC_FSIZE].n <= c->rlimits.fsize && wants_ok(c, r))
+            r->v[EXEC_FSIZE].n <= c->rlimits.fsize && wants_ok(c, r) &&
+            (!c->exec.sha256 || is(&r->v[EXEC_SHA256], c->exec.sha256)))
             return true;
     }
     return false;
@@ -650,11 +656,6 @@ static bool mount_allows(const struct policy *p, const struct request *r)
             return true;
     }
     return false;
-}
-
-static bool is(const struct value *v, const char *s)
-{
-    return v->present && s && !strcmp(v->s, s);
 }
 
 static bool secret_allows(const struct policy *p, const struct request *r)

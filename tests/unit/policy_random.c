@@ -12,6 +12,8 @@ uint32_t rng_below(struct rng *r, uint32_t n)
     return (uint32_t)((r->s >> 32) % n);
 }
 
+#define PIN "00000000000000000000000000000000000000000000000000000000000000"
+
 enum { NET, DENY, COMMAND, HOST, MCP, MOUNT, MEMORY, SECRET, MODEL, DEVICE, PUBLISH, SECTIONS };
 
 /* Roughly from wide to narrow. */
@@ -45,6 +47,8 @@ static const char *const argvs[] = {
 };
 static const char *const exec_paths[] = { "/usr/**", "/usr/bin/*", "/usr/bin/p*", "/usr/bin/py",
                                           "/usr/bin/p?" };
+/* The one that is no pattern can be pinned. */
+static const char *const pins[] = { "", "", PIN "aa", PIN "bb" };
 static const char *const envs[] = { "\"*\"", "\"PY*\", PATH", "\"P*\"", "PATH", "PYX" };
 static const char *const capses[] = { "net_admin, sys_admin", "net_admin", "" };
 static const char *const removes[] = { "", "bpf", "bpf, keyctl, read" };
@@ -157,21 +161,24 @@ static void tool_rules(const struct genome *g, struct text *out)
     for (uint32_t i = 0; i < RULES; i++) {
         const uint8_t *x = g->rule[COMMAND][i].gene;
 
+        const char *path = PICK(exec_paths, x[0]);
+        const char *pin = strpbrk(path, "*?") ? "" : PICK(pins, x[17]);
+
         if (!g->rule[COMMAND][i].there)
             continue;
         text_add(out,
-                 "  - id: c%u\n    exec: {path: \"%s\", shell: %s}\n    argv: [%s]\n    env: "
+                 "  - id: c%u\n    exec: {path: \"%s\", shell: %s%s%s}\n    argv: [%s]\n    env: "
                  "{allow: [%s], set: {%s}}\n"
                  "    user: %u\n    broker: %s\n    capabilities: [%s]\n    syscalls: {base: %s, "
                  "remove: [%s]}\n"
                  "    rlimits: {cpu: %us, as: %uMiB, fsize: %uB}\n    paths: {ro: [%s], rw: [%s]}\n"
                  "    network: [%s]\n    spawn: [%s]\n",
-                 i, PICK(exec_paths, x[0]), x[1] % 4 ? "false" : "true", PICK(argvs, x[2]),
-                 PICK(envs, x[3]), x[4] % 2 ? "PYX: \"1\"" : "LD: a", x[5] % 5 ? 1000u : 0u,
-                 x[6] % 3 ? "guest" : "host", PICK(capses, x[7]), x[8] % 3 ? "tool-default" : "all",
-                 PICK(removes, x[9]), 4u - x[10] % 3, 4u - x[11] % 3, 4u - x[12] % 3,
-                 PICK(trees, x[13]), PICK(trees, x[14]), PICK(uses, x[15]),
-                 x[16] % 2 ? "never" : "");
+                 i, path, x[1] % 4 ? "false" : "true", *pin ? ", sha256: " : "", pin,
+                 PICK(argvs, x[2]), PICK(envs, x[3]), x[4] % 2 ? "PYX: \"1\"" : "LD: a",
+                 x[5] % 5 ? 1000u : 0u, x[6] % 3 ? "guest" : "host", PICK(capses, x[7]),
+                 x[8] % 3 ? "tool-default" : "all", PICK(removes, x[9]), 4u - x[10] % 3,
+                 4u - x[11] % 3, 4u - x[12] % 3, PICK(trees, x[13]), PICK(trees, x[14]),
+                 PICK(uses, x[15]), x[16] % 2 ? "never" : "");
     }
     text_add(out, "  host:\n  - {id: never, command: [/never]}\n");
     for (uint32_t i = 0; i < RULES; i++) {
@@ -374,6 +381,8 @@ static void exec_random(struct rng *r, struct arena *a, struct request *q)
     request_list(q, EXEC_RW, v + 1, rng_below(r, 2));
     v[2] = ONE_OF(r, "network:n0", "network:n1", "spawn:never", "spawn:n1", "x");
     request_list(q, EXEC_USES, v + 2, rng_below(r, 2));
+    if (rng_below(r, 3))
+        request_text(q, EXEC_SHA256, ONE_OF(r, PIN "aa", PIN "aa", PIN "bb", "x"));
 }
 
 static void net_random(struct rng *r, struct request *q)

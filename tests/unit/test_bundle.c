@@ -25,6 +25,8 @@
 
 #include <cmocka.h>
 
+#define HASH "00000000000000000000000000000000000000000000000000000000000000aa"
+
 static const char one_tool[] =
     "carrel: 1\nname: t\ncpu: {vcpus: 2, quota: 150%}\nmemory: {max: 512MiB}\n"
     "limits: {pids: 300, open_files: 512}\n"
@@ -33,7 +35,8 @@ static const char one_tool[] =
     "       capabilities: [net_bind_service, chown], env: {allow: [\"PY*\"], set: {A: b}},\n"
     "       syscalls: {remove: [kill]}, rlimits: {cpu: 90500ms, as: 64MiB, fsize: 1MiB},\n"
     "       paths: {ro: [/usr, /lib], rw: [/tmp]}, network: [n], spawn: [ls]}\n"
-    "    - {id: ls, exec: {path: /bin/ls}, syscalls: {base: none, add: [read, write, "
+    "    - {id: ls, exec: {path: /bin/ls, sha256: " HASH
+    "}, syscalls: {base: none, add: [read, write, "
     "exit_group]}}\n"
     "network: {allow: [{id: n, hosts: [a.b]}]}\n"
     "accelerators: [{id: g, attach: passthrough, match: {vendor: nvidia}}]\n";
@@ -136,6 +139,8 @@ static void what_the_profile_says(void **s)
     assert_string_equal(py->trees[3].path, "/dev/null");
     assert_int_equal(ls->model.nrules, 4); /* three, and clone3 */
     assert_int_equal(ls->caps, 0);
+    assert_string_equal(ls->sha256, HASH);
+    assert_string_equal(py->sha256, "");
     assert_string_equal(m.profile->cgroup[0].file, "memory.max");
     assert_string_equal(m.profile->cgroup[0].value, "620756992"); /* 512 + 16 + 64 MiB */
     assert_string_equal(m.profile->cgroup[3].value, "150000 100000");
@@ -283,7 +288,7 @@ static void other_spellings_are_none(void **s)
     assert_null(bundle_parse(m.bytes.p, m.bytes.len, &e));
     assert_non_null(strstr(e.msg, "a text with a NUL"));
     at[3] = program[3];
-    at[sizeof(program) - 1] = 2; /* shell */
+    at[sizeof(program) - 1 + 8] = 2; /* shell, behind a hash that it has not */
     assert_null(bundle_parse(m.bytes.p, m.bytes.len, &e));
     assert_non_null(strstr(e.msg, "a truth value that is none"));
     unmake(&m);
@@ -366,6 +371,8 @@ static void every_part_is_checked(void **s)
         case 21: t->network.v[0] = "m"; break;
         case 22: t->exec = "/usr/bin/python"; break;
         case 23: f->engine = "qemu"; break;
+        case 24: t->sha256 = HASH; break;
+        case 25: f->tools[1].sha256 = ""; break;
         default:
             profile_free(f);
             unmake(&m);

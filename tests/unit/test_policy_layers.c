@@ -267,6 +267,8 @@ static void p07_overlapping_allows_that_disagree(void **state)
     problems_fini(&ps);
 }
 
+#define HASH(last) "000000000000000000000000000000000000000000000000000000000000000" last
+
 /* One widening a section; each must be refused with a request that shows it. */
 static void p08_wider_in_each_section(void **state)
 {
@@ -295,6 +297,10 @@ static void p08_wider_in_each_section(void **state)
           "tools: {commands: [{id: a, env: {allow: [PATH, LD_PRELOAD]}}]}\n", "--env LD_PRELOAD=" },
         { "tools: {commands: [{id: a, exec: {path: /bin/a}}]}\n",
           "tools: {commands: [{id: a, user: 0}]}\n", "--user 0" },
+        { "tools: {commands: [{id: a, exec: {path: /bin/a, sha256: " HASH("a") "}}]}\n",
+          "tools: {commands: [{id: b, exec: {path: /bin/a}}]}\n", "exec --path /bin/a\n" },
+        { "tools: {commands: [{id: a, exec: {path: /bin/a, sha256: " HASH("a") "}}]}\n",
+          "tools: {commands: [{id: a, exec: {sha256: " HASH("b") "}}]}\n", "--sha256 " HASH("b") },
         { "tools: {commands: [{id: a, exec: {path: /bin/a}, broker: host}]}\n",
           "tools: {commands: [{id: a, broker: guest}]}\n", "--broker guest" },
         { "tools: {commands: [{id: a, exec: {path: /bin/a}}]}\n",
@@ -362,6 +368,20 @@ static void p08_wider_in_each_section(void **state)
         p = taken(parent, cases[i].parent);
         policy_free(p);
     }
+}
+
+static void a_pin_narrows(void **state)
+{
+    struct policy *p = taken(BASE "tools: {commands: [{id: a, exec: {path: /bin/a}}]}\n",
+                             "tools: {commands: [{id: a, exec: {sha256: " HASH("a") "}}]}\n");
+
+    (void)state;
+    assert_string_equal(((struct command *)p->tools.commands.v[0])->exec.sha256, HASH("a"));
+    policy_free(p);
+    p = taken(BASE "tools: {commands: [{id: a, exec: {path: /bin/a, sha256: " HASH("a") "}}]}\n",
+              "tools: {commands: [{id: a}]}\n");
+    assert_string_equal(((struct command *)p->tools.commands.v[0])->exec.sha256, HASH("a"));
+    policy_free(p);
 }
 
 static void narrower_sees_through_unions(void **state)
@@ -551,6 +571,7 @@ int main(void)
         cmocka_unit_test(two_parents_both_bind),
         cmocka_unit_test(p07_overlapping_allows_that_disagree),
         cmocka_unit_test(p08_wider_in_each_section),
+        cmocka_unit_test(a_pin_narrows),
         cmocka_unit_test(narrower_sees_through_unions),
         cmocka_unit_test(diff_says_what_changes),
         cmocka_unit_test(a_limit_not_the_clock),

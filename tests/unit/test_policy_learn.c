@@ -234,6 +234,32 @@ static void learned_is_small_and_enough(void **state)
     policy_free(p);
 }
 
+/* What a rule pins, the rule that is learned from it pins too. */
+static void a_pin_is_carried(void **state)
+{
+    static const char parent[] =
+        "carrel: 1\nname: p\ntools: {commands: [{id: a, exec: {path: /bin/a, sha256: "
+        "00000000000000000000000000000000000000000000000000000000000000aa}, argv: [{allow: [{any: "
+        "{}}]}]}]}\n";
+    static const char event[] =
+        "exec /bin/a --sha256 "
+        "00000000000000000000000000000000000000000000000000000000000000aa -- x";
+    struct policy *p = load(parent);
+    struct ruleset *rs = ruleset_make(p, NULL);
+    struct learned *l = learn_in(rs, event);
+    struct policy *child = reload(l, parent);
+    struct ruleset *cs = ruleset_make(child, NULL);
+
+    (void)state;
+    assert_int_equal(l->allowed, 1);
+    assert_true(allows(cs, event) && !allows(cs, "exec /bin/a -- x"));
+    ruleset_free(cs);
+    policy_free(child);
+    learned_free(l);
+    ruleset_free(rs);
+    policy_free(p);
+}
+
 /* Secrets, what no rule can reach, and what the parent denies are said and not proposed. */
 static void some_things_are_never_proposed(void **state)
 {
@@ -573,6 +599,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learned_is_small_and_enough),
+        cmocka_unit_test(a_pin_is_carried),
         cmocka_unit_test(some_things_are_never_proposed),
         cmocka_unit_test(secrets_are_never_proposed),
         cmocka_unit_test(more_than_four_become_a_directory_or_a_parents_pattern),

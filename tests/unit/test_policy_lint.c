@@ -31,9 +31,11 @@
 #define SAFE                                                                            \
     "deny_write: [\"**/.git/hooks/**\", \"**/.git/config\"], deny_read: [\"**/.env\", " \
     "\"**/id_*\"]"
-#define MEM(more)   "storage: {memory: [{id: m, target: /m, " more "}]}\n"
-#define GPU(more)   "accelerators: [{id: g, attach: passthrough, " more "}]\n"
-#define NVIDIA      "match: {vendor: nvidia, class: display}"
+#define MEM(more) "storage: {memory: [{id: m, target: /m, " more "}]}\n"
+#define GPU(more) "accelerators: [{id: g, attach: passthrough, " more "}]\n"
+#define NVIDIA    "match: {vendor: nvidia, class: display}"
+#define PINNED(path, user) \
+    "tools: {commands: [{id: c, exec: {path: " path ", " SHA "}, user: " user "}"
 #define MODEL(more) "models: [{id: m, " more "}]\n"
 #define PIN         "pin: \"sha256:0000000000000000000000000000000000000000000000000000000000000000\""
 #define SHA         "sha256: \"0000000000000000000000000000000000000000000000000000000000000000\""
@@ -113,6 +115,8 @@ static const struct {
     { "CR315", CMD("\"/w/bin/*\"", "user: 1000") MNT("source: /srv/x, access: rw"), CMD("/w/bin/x", "user: 1000") MNT("source: /srv/x, access: ro") },
     { "CR316", LS("env: {allow: [\"LD_*\"]}"), LS("env: {allow: [LANG]}") },
     { "CR317", "", LS("user: 1000") },
+    { "CR318", PINNED("/bin/x", "0") ", {id: d, exec: {path: \"/bin/*\"}, user: 0}]}\n", PINNED("/bin/x", "0") ", {id: d, exec: {path: \"/bin/*\"}}, {id: f, exec: {path: /bin/y}, user: 0}]}\n" },
+    { "CR319", PINNED("/w/x", "0") "]}\n" MNT("source: /srv/x"), PINNED("/wx", "0") "]}\n" MNT("source: /srv/x") },
 
     { "CR351", HOSTTOOL("command: [/bin/true], approve: never"), HOSTTOOL("command: [/bin/true], approve: once") },
     { "CR352", HOSTTOOL("command: [/bin/true], approve: once"), HOSTTOOL("command: [/bin/true]") },

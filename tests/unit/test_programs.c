@@ -110,10 +110,34 @@ static void what_is_within_what(void **state)
     assert_false(programs_within(&itself, &alone));
 }
 
+#define A "00000000000000000000000000000000000000000000000000000000000000aa"
+#define B "00000000000000000000000000000000000000000000000000000000000000bb"
+
+static void pins(void **state)
+{
+    (void)state;
+    of("exec: {path: /bin/a, sha256: " A "}", "exec: {path: /bin/b}, spawn: [a, d]",
+       "exec: {path: /bin/a}, spawn: [a]", "exec: {path: /bin/a, sha256: " B "}");
+    has(0, "none " A "/bin/a");
+    has(1, " /bin/b " A "/bin/a " B "/bin/a");
+    has(2, " /bin/a " A "/bin/a"); /* whatever it holds */
+    assert_string_equal(program_path("/bin/a"), "/bin/a");
+    assert_string_equal(program_path(A "/bin/a"), "/bin/a");
+
+    struct programs one = programs(0), both = programs(1), all = programs(2), other = programs(3);
+
+    assert_true(one.named && programs_within(&one, &both) && programs_within(&other, &both));
+    assert_true(programs_within(&one, &all) && programs_within(&other, &all));
+    assert_false(programs_within(&one, &other) || programs_within(&all, &both));
+    one.none = other.none = false;
+    assert_false(programs_within(&one, &other) || programs_within(&all, &one));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_spawn_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(pins, setup, teardown),
         cmocka_unit_test_setup_teardown(patterns, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_within_what, setup, teardown),
     };
