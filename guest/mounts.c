@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 
 /* Paths in the initramfs. */
@@ -22,6 +23,8 @@
 #define ROOT  "/root"
 
 #define INODE_BYTES 8192u /* one inode for each page of the half of RAM that the layer may fill */
+
+#define TREE_CLONE 1u /* OPEN_TREE_CLONE, linux/mount.h, which sys/mount.h does not go with */
 
 #define CLOSED (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
@@ -166,9 +169,10 @@ static int mount_layer(const struct cmdline *c, int uevents, int *layer, struct 
     return 0;
 }
 
+/* The image once more, where no path leads and nobody mounts anything over it. */
 static int keep_apart(struct origin *o, struct err *e)
 {
-    o->image = open(IMAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    o->image = (int)syscall(SYS_open_tree, AT_FDCWD, IMAGE, TREE_CLONE | O_CLOEXEC);
     o->upper = open(LAYER "/upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return o->image < 0 || o->upper < 0 ? err_sys(e, "image and layer") : 0;
 }
