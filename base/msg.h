@@ -77,8 +77,8 @@ enum msg_tag {
     MSG_GRACE = 13,    /* u32 milliseconds between TERM and KILL */
     MSG_SIGNO = 14,    /* u32 */
 
-    /* keeper->init only: from a client they are refused. Up to FILTER, and RUN: an EXEC's profile.
-     */
+    /* keeper->init only: from a client they are refused. Up to FILTER, and from RUN on: an EXEC's
+       profile. */
     MSG_EXE = 15,    /* absolute path of the program: no search, argv[0] stays ARG's first */
     MSG_UID = 16,    /* u32: what USER must resolve to, else EPERM */
     MSG_CAPS = 17,   /* u64 bit set: the capabilities the command may have; absent: untouched */
@@ -91,6 +91,8 @@ enum msg_tag {
     MSG_JOB = 24,    /* EXEC: u32, not 0: what the keeper calls this command on JOBS */
     MSG_RUN =
         25, /* list; EXEC: a file that may be executed, or a pattern over files; see PROTOCOL */
+    MSG_SHA256 = 26,     /* 32 bytes: of the content of EXE, which is the image's, else EACCES */
+    MSG_RUN_SHA256 = 27, /* list; EXEC: 32 bytes as above, then as RUN: a file with this content */
 };
 
 #define MSG_FILTER_MAX 4096u /* BPF_MAXINSNS, <linux/bpf_common.h> */
@@ -104,6 +106,7 @@ enum msg_flag {
     MSG_F_LOOSE = 1u << 5,  /* EXEC, keeper->init: a layer this guest kernel lacks is left out;
                                without it the EXEC is refused (EOPNOTSUPP) and names the layer */
     MSG_F_ONCE = 1u << 6,   /* EXEC, keeper->init: once it runs, it executes nothing more */
+    MSG_F_OWN = 1u << 7,    /* EXEC, keeper->init: EXE is the image's own, else EACCES */
 };
 
 /* ---- one frame ---- */
@@ -133,8 +136,8 @@ struct msg_field {
 
 /*
  * Walks the fields of a payload; *pos starts at 0. 1: *f is the next one; 0: the end; -EBADMSG: the
- * payload is malformed. ARG, ENV, CWD, USER, PATH, HOSTNAME, EXE, RO and RW are refused when they
- * hold a NUL.
+ * payload is malformed. ARG, ENV, CWD, USER, PATH, HOSTNAME, EXE, RO, RW and RUN are refused when
+ * they hold a NUL.
  */
 must_check int msg_next_field(const struct msg_frame *m, uint32_t *pos, struct msg_field *f);
 

@@ -117,7 +117,8 @@ static int exec_in_path(const struct profile *p, char *const *argv, char *const 
     }
 }
 
-static int run(const struct request *r, char **env, struct err *e)
+/* at: by what the program that was looked at is reached, or "" (programs_fix). */
+static int run(const struct request *r, const char *at, char **env, struct err *e)
 {
     const char *name = r->profile.exe ? r->profile.exe : r->argv[0];
     int code;
@@ -127,7 +128,7 @@ static int run(const struct request *r, char **env, struct err *e)
         if (code == ENOENT)
             return err_set(e, code, "\"%.128s\" is not in PATH", name);
     } else {
-        code = programs_exec(&r->profile, name, r->argv, env);
+        code = programs_exec(&r->profile, *at ? at : name, r->argv, env);
         if (code == ENOENT && access(name, F_OK) == 0)
             return err_set(e, code, "\"%.128s\": its interpreter is missing", name);
     }
@@ -135,7 +136,8 @@ static int run(const struct request *r, char **env, struct err *e)
 }
 
 /* The last steps, with the rights of the command: only execve comes after. */
-static int confine(const struct request *r, int ruleset, struct err *e)
+static int confine(const struct request *r, int ruleset, const struct program *exe,
+                   char at[PROGRAMS_AT], struct err *e)
 {
     const char *cwd = r->cwd ? r->cwd : "/";
     int err = landlock_apply(&r->profile, ruleset, e);
@@ -146,14 +148,18 @@ static int confine(const struct request *r, int ruleset, struct err *e)
         return err_sys(e, "working directory \"%.128s\"", cwd);
     /* All are close-on-exec already; a mistake elsewhere must not reach a tool. */
     (void)syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
-    err = programs_close(&r->profile, e);
+    err = programs_fix(&r->profile, exe, at, e);
+    if (!err)
+        err = programs_close(&r->profile, e);
     return err ? err : profile_filter(&r->profile, e);
 }
 
 static int become(const struct request *r, const struct child_io *io, const struct limits *all,
                   const struct origin *o, struct err *e)
 {
-    int ruleset = -1; /* close-on-exec; the process ends or becomes another */
+    int ruleset = -1; /* close-on-exec, as those of exe; the process ends or becomes another */
+    char at[PROGRAMS_AT] = "";
+    struct program exe;
     struct user u;
     char **env;
     int err;
@@ -165,9 +171,9 @@ static int become(const struct request *r, const struct child_io *io, const stru
     if (!err)
         err = set_stdio(r, io, &u, e);
     if (!err)
-        err = programs_check(&r->profile, o, e);
+        err = programs_check(&r->profile, o, &exe, e);
     if (!err)
-        err = landlock_make(&r->profile, o, &ruleset, e);
+        err = landlock_make(&r->profile, o, &exe, &ruleset, e);
     if (!err)
         err = programs_prepare(&r->profile, e);
     /* Nothing is opened from here on: PID 1's descriptors, still ours, may be more than the limit.
@@ -181,8 +187,8 @@ static int become(const struct request *r, const struct child_io *io, const stru
     env = make_env(r, &u);
     if (!env)
         return err_set(e, ENOMEM, "no memory for the environment");
-    err = confine(r, ruleset, e);
-    return err ? err : run(r, env, e);
+    err = confine(r, ruleset, &exe, at, e);
+    return err ? err : run(r, at, env, e);
 }
 
 _Noreturn void child_exec(const struct request *r, const struct child_io *io,

@@ -358,7 +358,7 @@ void jobs_end(struct jobs *js, uint32_t job)
 
 void jobs_init(struct jobs *js, struct loop *l, struct alarms *a)
 {
-    *js = (struct jobs){ .loop = l, .alarms = a, .origin = { -1, -1 } };
+    *js = (struct jobs){ .loop = l, .alarms = a, .origin = { -1, -1, NULL } };
     limits_init(&js->limits);
     groups_init(&js->groups, l);
 }

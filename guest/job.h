@@ -28,7 +28,7 @@ struct jobs {
     struct job *first;     /* owned */
     unsigned count;
     struct limits limits; /* of all commands together */
-    struct origin origin; /* borrowed descriptors */
+    struct origin origin; /* borrowed */
     struct groups groups; /* of each command, and what it has left behind */
 };
 

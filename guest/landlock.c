@@ -65,35 +65,27 @@ static int allow(int ruleset, const char *path, uint64_t rights, bool links, str
 
 /* ---- programs ---- */
 
-#define INTERPRETERS 4 /* one above another; the kernel follows five */
-
 /* One file. What executes it goes to interpreter, "" for none: that is executed too, by the
  * kernel's own rules. */
-static int allow_file(int ruleset, const char *path, char interpreter[PROGRAMS_PATH], struct err *e)
+static int allow_file(int ruleset, int fd, char interpreter[PROGRAMS_PATH], struct err *e)
 {
-    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat st;
+    auto_fd int file = fd < 0 ? -1 : origin_read(fd);
 
     interpreter[0] = '\0';
-    if (fd < 0) /* nothing is there to be executed */
+    if (file < 0) /* nothing is there to be executed */
         return 0;
-    if (fstat(fd, &st))
-        return err_sys(e, "program \"%.128s\"", path);
-    if (!S_ISREG(st.st_mode))
-        return 0;
-    if (landlock_allow(ruleset, fd, EXECUTE, e))
-        return err_wrap(e, "\"%.128s\"", path);
-    programs_interpreter(fd, interpreter);
-    return 0;
+    programs_interpreter(file, interpreter);
+    return landlock_allow(ruleset, fd, EXECUTE, e);
 }
 
-static int allow_program(int ruleset, const char *path, struct err *e)
+static int allow_program(int ruleset, int fd, struct err *e)
 {
-    char next[PROGRAMS_PATH], of[PROGRAMS_PATH];
-    int err = allow_file(ruleset, path, next, e);
+    char next[PROGRAMS_PATH];
+    int err = allow_file(ruleset, fd, next, e);
 
-    for (unsigned i = 0; i < INTERPRETERS && next[0] && !err; i++) {
-        memcpy(of, next, sizeof(of));
+    for (unsigned i = 0; i < PROGRAMS_INTERPRETERS && next[0] && !err; i++) {
+        auto_fd int of = open(next, O_PATH | O_CLOEXEC);
+
         err = allow_file(ruleset, of, next, e);
     }
     return err;
@@ -124,34 +116,60 @@ static int allow_pattern(int ruleset, const char *pattern, struct err *e)
     quoted[n] = '\0';
     if (glob(quoted, GLOB_NOSORT, NULL, &found))
         return 0; /* none, or none that can be seen */
-    for (size_t i = 0; i < found.gl_pathc && !err; i++)
-        err = allow_program(ruleset, found.gl_pathv[i], e);
+    for (size_t i = 0; i < found.gl_pathc && !err; i++) {
+        auto_fd int fd = open(found.gl_pathv[i], O_PATH | O_CLOEXEC);
+
+        err = allow_program(ruleset, fd, e);
+    }
     globfree(&found);
     return err;
 }
 
-static int allow_programs(int ruleset, const struct profile *p, const struct origin *o,
-                          struct err *e)
+/* Who replaced it is not who was meant. The rule is about the file that was looked at. */
+static int allow_named(int ruleset, const struct profile_program *x, const struct origin *o,
+                       struct err *e)
 {
-    int err = p->exe && p->nrun ? allow_program(ruleset, p->exe, e) : 0;
+    struct program found;
+    int err = programs_look(x, o, &found, NULL) ? 0 : allow_program(ruleset, found.named, e);
 
-    for (unsigned i = 0; i < p->nrun && !err; i++) {
-        size_t len = strlen(p->run[i]);
+    origin_close(&found);
+    return err;
+}
 
-        if (len > 3 && strcmp(p->run[i] + len - 3, "/**") == 0 && !memchr(p->run[i], '?', len) &&
-            !memchr(p->run[i], '*', len - 2))
-            err = allow_tree_of_programs(ruleset, p->run[i], len - 3, e);
-        else if (strpbrk(p->run[i], "*?"))
-            err = allow_pattern(ruleset, p->run[i], e);
-        else if (!origin_check(o, p->run[i], NULL)) /* who replaced it is not who was meant */
-            err = allow_program(ruleset, p->run[i], e);
-    }
+static int allow_listed(int ruleset, const struct profile_program *x, const struct origin *o,
+                        struct err *e)
+{
+    size_t len = strlen(x->path);
+
+    if (len > 3 && strcmp(x->path + len - 3, "/**") == 0 && !memchr(x->path, '?', len) &&
+        !memchr(x->path, '*', len - 2))
+        return allow_tree_of_programs(ruleset, x->path, len - 3, e);
+    if (strpbrk(x->path, "*?"))
+        return allow_pattern(ruleset, x->path, e);
+    return allow_named(ruleset, x, o, e);
+}
+
+/* The program itself is executed as the image's file, where it is that; what the command starts
+ * later has the names that the root gives it. */
+static int allow_programs(int ruleset, const struct profile *p, const struct origin *o,
+                          const struct program *exe, struct err *e)
+{
+    int err = exe->own >= 0
+                  ? landlock_allow(ruleset, exe->own, EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE, e)
+                  : 0;
+
+    if (!err && p->nrun)
+        err = allow_program(ruleset, exe->named, e);
+    for (unsigned i = 0; i < p->nrun && !err; i++)
+        if (!p->exe || strcmp(p->run[i].path, p->exe) != 0)
+            err = allow_listed(ruleset, &p->run[i], o, e);
     return err;
 }
 
 /* ---- the rule set ---- */
 
-int landlock_make(const struct profile *p, const struct origin *o, int *ruleset, struct err *e)
+int landlock_make(const struct profile *p, const struct origin *o, const struct program *exe,
+                  int *ruleset, struct err *e)
 {
     const uint64_t execute = p->nrun ? 0 : EXECUTE;
     int abi, err = 0;
@@ -176,7 +194,7 @@ int landlock_make(const struct profile *p, const struct origin *o, int *ruleset,
     for (unsigned i = 0; i < p->nrw && !err; i++)
         err = allow(fd, p->rw[i], (all & ~NOT_TO_CHANGE) | execute, false, e);
     if (!err)
-        err = allow_programs(fd, p, o, e);
+        err = allow_programs(fd, p, o, exe, e);
     if (!err)
         *ruleset = fd_steal(&fd);
     return err;

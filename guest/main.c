@@ -34,6 +34,7 @@ static struct guest {
     struct reaper reaper;
     struct power power;
     int layer;
+    struct cmdline cmdline;
     struct origin origin;
     int port;
     char port_path[64];
@@ -74,7 +75,6 @@ static int load_cmdline(struct cmdline *c, struct err *e)
 /* From power-on to the root that tools see. */
 static int boot(struct err *e)
 {
-    struct cmdline c = { 0 };
     auto_fd int uevents = -1;
     int err = mounts_early(e);
 
@@ -82,10 +82,10 @@ static int boot(struct err *e)
     if (err)
         return err;
     open_stdio();
-    err = load_cmdline(&c, e);
+    err = load_cmdline(&guest.cmdline, e);
     if (err)
         return err;
-    if (c.trace)
+    if (guest.cmdline.trace)
         kmsg_trace_on();
     err = uevent_open(&uevents, e);
     if (err)
@@ -93,13 +93,13 @@ static int boot(struct err *e)
     kmsg_trace("start");
     modules_load(c.verity_blocks != 0);
     kmsg_trace("modules");
-    err = mounts_root(&c, uevents, &guest.layer, &guest.origin, e);
+    err = mounts_root(&guest.cmdline, uevents, &guest.layer, &guest.origin, e);
     if (!err)
-        err = mounts_switch(&c, e);
+        err = mounts_switch(&guest.cmdline, e);
     if (!err)
-        err = mounts_volumes(&c, uevents, e);
+        err = mounts_volumes(&guest.cmdline, uevents, e);
     if (!err)
-        err = mounts_live(&c, uevents, e);
+        err = mounts_live(&guest.cmdline, uevents, e);
     if (err)
         return err;
     kmsg_trace("root");

@@ -170,11 +170,10 @@ static int mount_layer(const struct cmdline *c, int uevents, int *layer, struct 
 }
 
 /* The image once more, where no path leads and nobody mounts anything over it. */
-static int keep_apart(struct origin *o, struct err *e)
+static int keep_image(struct origin *o, struct err *e)
 {
     o->image = (int)syscall(SYS_open_tree, AT_FDCWD, IMAGE, TREE_CLONE | O_CLOEXEC);
-    o->upper = open(LAYER "/upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return o->image < 0 || o->upper < 0 ? err_sys(e, "image and layer") : 0;
+    return o->image < 0 ? err_sys(e, "the image once more") : 0;
 }
 
 int mounts_root(const struct cmdline *c, int uevents, int *layer, struct origin *o, struct err *e)
@@ -182,7 +181,7 @@ int mounts_root(const struct cmdline *c, int uevents, int *layer, struct origin 
     int err = mount_image(c, uevents, e);
 
     *layer = -1;
-    *o = (struct origin){ -1, -1 };
+    *o = (struct origin){ -1, -1, c };
     if (!err)
         kmsg_trace("image");
     if (!err && !c->read_only)
@@ -191,12 +190,16 @@ int mounts_root(const struct cmdline *c, int uevents, int *layer, struct origin 
         return err;
     if (mkdir(ROOT, 0755) && errno != EEXIST)
         return err_sys(e, ROOT);
+    err = keep_image(o, e);
+    if (err)
+        return err;
     if (c->read_only)
         return mount(IMAGE, ROOT, NULL, MS_MOVE, NULL) ? err_sys(e, "moving the image") : 0;
     if (mount("overlay", ROOT, "overlay", MS_NODEV,
               "lowerdir=" IMAGE ",upperdir=" LAYER "/upper,workdir=" LAYER "/work"))
         return err_sys(e, "mounting the overlay");
-    return keep_apart(o, e);
+    o->upper = open(LAYER "/upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return o->upper < 0 ? err_sys(e, LAYER "/upper") : 0;
 }
 
 /* The image decides nothing here: a mount point that is not a directory of its own is refused. */

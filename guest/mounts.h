@@ -16,7 +16,7 @@ must_check int mounts_early(struct err *e);
 
 /* Waits for the disks on the uevent socket and mounts the root below the initramfs. *layer: the
  * writable layer's root, close-on-exec, the caller's; -1 when it is in memory. *o: image and layer
- * apart, the caller's, for as long as there are commands. */
+ * apart, the caller's, for as long as there are commands; it borrows c. */
 must_check int mounts_root(const struct cmdline *c, int uevents, int *layer, struct origin *o,
                            struct err *e);
 

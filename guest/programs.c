@@ -1,8 +1,12 @@
 /* programs.c - see programs.h. */
 #include "guest/programs.h"
 
+#include "base/fd.h"
+
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -19,13 +23,120 @@
 #define HEAD_BYTES 256u /* BINPRM_BUF_SIZE, linux/binfmts.h */
 #define PHDRS_MAX  64u
 
-int programs_check(const struct profile *p, const struct origin *o, struct err *e)
-{
-    bool named = false;
+#define CHUNK 65536u
 
-    for (unsigned i = 0; i < p->nrun && p->exe && !named; i++)
-        named = strcmp(p->run[i], p->exe) == 0;
-    return named ? origin_check(o, p->exe, e) : 0;
+/* ---- what is executed ---- */
+
+static bool is_script(int fd)
+{
+    char head[2];
+
+    return pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) && head[0] == '#' &&
+           head[1] == '!';
+}
+
+static int hash(int fd, uint8_t out[SHA256_BYTES])
+{
+    static uint8_t chunk[CHUNK]; /* of a process that only becomes a program */
+    struct sha256 s;
+    ssize_t n;
+
+    sha256_init(&s);
+    for (off_t at = 0; (n = pread(fd, chunk, sizeof(chunk), at)) != 0; at += n) {
+        if (n < 0)
+            return -errno;
+        sha256_add(&s, chunk, (size_t)n);
+    }
+    sha256_end(&s, out);
+    return 0;
+}
+
+static int check_content(const struct profile_program *x, int own, struct err *e)
+{
+    char hex[2 * SHA256_BYTES + 1];
+    uint8_t is[SHA256_BYTES] = { 0 };
+    int err;
+
+    if (own < 0)
+        return err_set(e, EACCES, "\"%.128s\" is pinned, and not known to be the image's", x->path);
+    err = hash(own, is);
+    if (err)
+        return err_set(e, -err, "\"%.128s\": %s", x->path, strerror(-err));
+    for (unsigned i = 0; i < SHA256_BYTES; i++)
+        snprintf(hex + 2ul * i, 3, "%02x", is[i]);
+    return memcmp(is, x->sha256, sizeof(is)) == 0
+               ? 0
+               : err_set(e, EACCES, "\"%.96s\" is not what the policy pins: its sha256 is %s",
+                         x->path, hex);
+}
+
+int programs_look(const struct profile_program *x, const struct origin *o, struct program *out,
+                  struct err *e)
+{
+    int err = origin_open(o, x->path, out, e);
+
+    if (!err && x->sha256)
+        err = check_content(x, out->own, e);
+    if (err)
+        origin_close(out);
+    return err;
+}
+
+/* Whoever interprets the image's program is the image's. One that is not there is for execve to
+ * miss. */
+static int check_interpreters(int own, const struct origin *o, struct err *e)
+{
+    auto_fd int fd = fcntl(own, F_DUPFD_CLOEXEC, 3);
+    char path[PROGRAMS_PATH];
+
+    for (unsigned i = 0; i < PROGRAMS_INTERPRETERS; i++) {
+        struct program x;
+        int err;
+
+        programs_interpreter(fd, path);
+        err = path[0] ? origin_open(o, path, &x, e) : -ENOENT;
+        if (err == -ENOENT)
+            return 0;
+        if (!err && x.own < 0)
+            err = err_set(e, EACCES, "\"%.128s\" is not the image's", path);
+        if (err)
+            return err_wrap(e, "its interpreter");
+        fd_closep(&fd);
+        fd = fd_steal(&x.own);
+        origin_close(&x);
+    }
+    return 0;
+}
+
+int programs_check(const struct profile *p, const struct origin *o, struct program *out,
+                   struct err *e)
+{
+    const struct profile_program x = { p->exe, p->sha256 };
+    int err;
+
+    *out = PROGRAM_NONE;
+    if (!p->exe)
+        return 0;
+    if (!p->own && !p->sha256) {
+        out->named = open(p->exe, O_PATH | O_CLOEXEC);
+        return 0;
+    }
+    err = programs_look(&x, o, out, e);
+    if (!err && out->own >= 0)
+        err = check_interpreters(out->own, o, e);
+    return err;
+}
+
+int programs_fix(const struct profile *p, const struct program *exe, char at[PROGRAMS_AT],
+                 struct err *e)
+{
+    const bool script = exe->own >= 0 && is_script(exe->own);
+
+    at[0] = '\0';
+    if (exe->own < 0 || (script && !p->sha256))
+        return 0;
+    snprintf(at, PROGRAMS_AT, "/proc/self/fd/%d/%s", exe->dir, exe->name);
+    return script && fcntl(exe->dir, F_SETFD, 0) ? err_sys(e, "the directory of a script") : 0;
 }
 
 /* ---- once ---- */

@@ -11,9 +11,10 @@
 
 #define PROFILE                                                                                  \
     (BIT(MSG_EXE) | BIT(MSG_UID) | BIT(MSG_CAPS) | BIT(MSG_RLIMIT) | BIT(MSG_RO) | BIT(MSG_RW) | \
-     BIT(MSG_FILTER) | BIT(MSG_RUN))
-#define LISTS \
-    (BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_RLIMIT) | BIT(MSG_RO) | BIT(MSG_RW) | BIT(MSG_RUN))
+     BIT(MSG_FILTER) | BIT(MSG_RUN) | BIT(MSG_SHA256) | BIT(MSG_RUN_SHA256))
+#define LISTS                                                                                   \
+    (BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_RLIMIT) | BIT(MSG_RO) | BIT(MSG_RW) | BIT(MSG_RUN) | \
+     BIT(MSG_RUN_SHA256))
 #define TEXTS                                                                     \
     (BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_CWD) | BIT(MSG_USER) | BIT(MSG_PATH) | \
      BIT(MSG_HOSTNAME) | BIT(MSG_EXE) | BIT(MSG_RO) | BIT(MSG_RW) | BIT(MSG_RUN))
@@ -34,7 +35,7 @@ static const struct {
       BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_CWD) | BIT(MSG_USER) | BIT(MSG_FLAGS) | BIT(MSG_ROWS) |
           BIT(MSG_COLS) | BIT(MSG_TIMEOUT) | BIT(MSG_JOB) | PROFILE,
       BIT(MSG_ARG),
-      MSG_F_TTY | MSG_F_STDIN | MSG_F_MAIN | MSG_F_HANGUP | MSG_F_LOOSE | MSG_F_ONCE },
+      MSG_F_TTY | MSG_F_STDIN | MSG_F_MAIN | MSG_F_HANGUP | MSG_F_LOOSE | MSG_F_ONCE | MSG_F_OWN },
     { MSG_PUT, BIT(MSG_PATH) | BIT(MSG_USER) | BIT(MSG_FLAGS), BIT(MSG_PATH), MSG_F_NOBODY },
     { MSG_GET, BIT(MSG_PATH), BIT(MSG_PATH), 0 },
     { MSG_POWEROFF, BIT(MSG_GRACE), 0, 0 },
@@ -43,8 +44,8 @@ static const struct {
 
 /* What the request needs room for, found before anything is copied. */
 struct room {
-    size_t texts, limits, filter;   /* bytes, elements, elements */
-    size_t argc, envc, ro, rw, run; /* each list with a NULL at its end */
+    size_t texts, limits, run, filter; /* bytes, elements, elements, elements */
+    size_t argc, envc, ro, rw;         /* each list with a NULL at its end */
 };
 
 static int measure(const struct msg_frame *m, struct room *r, struct err *e)
@@ -53,13 +54,13 @@ static int measure(const struct msg_frame *m, struct room *r, struct err *e)
     uint32_t pos = 0;
     int more;
 
-    *r = (struct room){ .argc = 1, .envc = 1, .ro = 1, .rw = 1, .run = 1 };
+    *r = (struct room){ .argc = 1, .envc = 1, .ro = 1, .rw = 1 };
     while ((more = msg_next_field(m, &pos, &f)) > 0) {
         r->argc += f.tag == MSG_ARG;
         r->envc += f.tag == MSG_ENV;
         r->ro += f.tag == MSG_RO;
         r->rw += f.tag == MSG_RW;
-        r->run += f.tag == MSG_RUN;
+        r->run += f.tag == MSG_RUN || f.tag == MSG_RUN_SHA256;
         r->limits += f.tag == MSG_RLIMIT;
         r->filter += f.tag == MSG_FILTER ? f.len / sizeof(struct sock_filter) : 0;
         r->texts += (size_t)f.len + 1;
@@ -71,22 +72,24 @@ static int measure(const struct msg_frame *m, struct room *r, struct err *e)
 static char *take_block(struct request *out, const struct room *r)
 {
     const size_t limits = r->limits * sizeof(*out->profile.limits);
-    const size_t lists = (r->argc + r->envc + r->ro + r->rw + r->run) * sizeof(char *);
+    const size_t run = r->run * sizeof(*out->profile.run);
+    const size_t lists = (r->argc + r->envc + r->ro + r->rw) * sizeof(char *);
     const size_t filter = r->filter * sizeof(struct sock_filter);
 
-    out->block = calloc(1, limits + lists + filter + r->texts);
+    out->block = calloc(1, limits + run + lists + filter + r->texts);
     if (!out->block)
         return NULL;
     out->profile.limits = (struct profile_limit *)(void *)out->block;
-    out->argv = (char **)(void *)(out->block + limits);
+    out->profile.run = (struct profile_program *)(void *)(out->block + limits);
+    out->argv = (char **)(void *)(out->block + limits + run);
     out->envp = out->argv + r->argc;
     out->profile.ro = (const char **)(out->envp + r->envc);
     out->profile.rw = out->profile.ro + r->ro;
-    out->profile.run = out->profile.rw + r->rw;
-    out->profile.filter = (struct sock_filter *)(void *)(out->profile.run + r->run);
-    return out->block + limits + lists + filter;
+    out->profile.filter = (struct sock_filter *)(void *)(out->profile.rw + r->rw);
+    return out->block + limits + run + lists + filter;
 }
 
+/* With a NUL behind it. */
 static char *keep(char **at, const struct msg_field *f)
 {
     char *text = *at;
@@ -97,7 +100,7 @@ static char *keep(char **at, const struct msg_field *f)
     return text;
 }
 
-static int take_path(const struct msg_field *f, char *text, const char *what, const char **to,
+static int take_path(const struct msg_field *f, const char *text, const char *what, const char **to,
                      struct err *e)
 {
     if (text[0] != '/')
@@ -128,7 +131,7 @@ static int take_text(struct request *r, char *text, const struct msg_field *f, s
     case MSG_EXE: return take_path(f, text, "program", &p->exe, e);
     case MSG_RO: return take_path(f, text, "tree", &p->ro[p->nro++], e);
     case MSG_RW: return take_path(f, text, "tree", &p->rw[p->nrw++], e);
-    case MSG_RUN: return take_path(f, text, "program", &p->run[p->nrun++], e);
+    case MSG_RUN: return take_path(f, text, "program", &p->run[p->nrun++].path, e);
     case MSG_USER: r->user = text; return 0;
     default: /* MSG_HOSTNAME; it goes into /etc/hosts, so it must be one word */
         if (f->len == 0 || f->len >= HOSTNAME_BYTES || text[strspn(text, name_chars)])
@@ -136,6 +139,23 @@ static int take_text(struct request *r, char *text, const struct msg_field *f, s
         r->hostname = text;
         return 0;
     }
+}
+
+/* A hash, and with it the path of a file. */
+static int take_pinned(struct profile *p, const struct msg_field *f, const char *kept,
+                       struct err *e)
+{
+    struct profile_program *to;
+
+    if (f->tag == MSG_SHA256) {
+        p->sha256 = (const uint8_t *)kept;
+        return f->len == SHA256_BYTES ? 0 : err_set(e, EINVAL, "a hash of %u bytes", f->len);
+    }
+    if (f->len <= SHA256_BYTES || strlen(kept + SHA256_BYTES) != f->len - SHA256_BYTES)
+        return err_set(e, EINVAL, "a pinned program without a path");
+    to = &p->run[p->nrun++];
+    to->sha256 = (const uint8_t *)kept;
+    return take_path(f, kept + SHA256_BYTES, "program", &to->path, e);
 }
 
 /* u32 which, u32 0, u64 value: read as fields of that size. */
@@ -199,28 +219,32 @@ static int take_fields(const struct msg_frame *m, struct request *r, unsigned ki
 {
     struct msg_field f;
     uint32_t pos = 0, seen = 0;
+    int err = 0;
 
-    while (msg_next_field(m, &pos, &f) > 0) {
-        if (f.tag > MSG_RUN || !(kinds[kind].allowed & BIT(f.tag)))
+    while (!err && msg_next_field(m, &pos, &f) > 0) {
+        if (f.tag > MSG_RUN_SHA256 || !(kinds[kind].allowed & BIT(f.tag)))
             return err_set(e, EINVAL, "request %d may not have field %d", m->type, f.tag);
         if (seen & BIT(f.tag) & ~LISTS)
             return err_set(e, EINVAL, "request %d has field %d twice", m->type, f.tag);
         seen |= BIT(f.tag);
-        if (BIT(f.tag) & TEXTS) {
-            int err = take_text(r, keep(&texts, &f), &f, e);
-
-            if (err)
-                return err;
-        } else if (!take_binary(r, &f)) {
-            return err_set(e, EINVAL, "request %d: field %d of %u bytes is out of range", m->type,
-                           f.tag, f.len);
-        }
+        if (BIT(f.tag) & TEXTS)
+            err = take_text(r, keep(&texts, &f), &f, e);
+        else if (f.tag == MSG_SHA256 || f.tag == MSG_RUN_SHA256)
+            err = take_pinned(&r->profile, &f, keep(&texts, &f), e);
+        else if (!take_binary(r, &f))
+            err = err_set(e, EINVAL, "request %d: field %d of %u bytes is out of range", m->type,
+                          f.tag, f.len);
     }
+    if (err)
+        return err;
     if ((seen & kinds[kind].needed) != kinds[kind].needed)
         return err_set(e, EINVAL, "request %d lacks a field", m->type);
     if (r->flags & ~kinds[kind].flags)
         return err_set(e, EINVAL, "request %d: unknown flags 0x%x", m->type, r->flags);
     r->profile.once = r->flags & MSG_F_ONCE;
+    r->profile.own = r->flags & MSG_F_OWN;
+    if ((r->profile.own || r->profile.sha256) && !r->profile.exe)
+        return err_set(e, EINVAL, "what is to be the image's own is not named");
     r->profile.present = (seen & PROFILE) || r->profile.once;
     r->profile.has_uid = seen & BIT(MSG_UID);
     r->profile.has_caps = seen & BIT(MSG_CAPS);

@@ -4,14 +4,17 @@
  *
  * The keeper does not know the guest's files. A bare name is every path that the PATH of the
  * request can make of it; a user name is any uid that a rule speaks of, and carrel-init refuses one
- * that its passwd resolves to another. The first that the policy allows is what the guest is told
- * to run.
+ * that its passwd resolves to another; the content of a file is none that anybody has looked at,
+ * or any hash that a rule pins for its path, and carrel-init refuses a file that has another. The
+ * first that the policy allows is what the guest is told to run.
  */
 #include "sandbox/guard/internal.h"
 
+#include "base/sha256.h"
 #include "policies/words.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,13 +172,54 @@ static bool is_own_group(const char *user, uint32_t uid)
 }
 
 static void make_request(struct request *q, const struct exec_ask *ask, const char *path,
-                         uint32_t uid)
+                         const char *sha256, uint32_t uid)
 {
     request_init(q, SPACE_EXEC);
     request_text(q, EXEC_PATH, path);
     request_list(q, EXEC_ARGV, ask->argv + 1, ask->argc - 1);
     request_list(q, EXEC_ENV, ask->env, ask->envc);
     request_number(q, EXEC_USER, uid);
+    request_text(q, EXEC_SHA256, sha256);
+}
+
+/* The contents that the file may have: that of which nobody knows, then those that are pinned. */
+static const char **hashes_of(struct arena *a, const struct policy *p, const char *path,
+                              uint32_t *n)
+{
+    const char **v = NULL;
+
+    *n = 0;
+    append(a, &v, n, NULL);
+    for (uint32_t i = 0; i < p->tools.commands.n; i++) {
+        const struct exec_file *x = &((const struct command *)p->tools.commands.v[i])->exec;
+
+        if (x->sha256 && strcmp(x->path, path) == 0)
+            append(a, &v, n, x->sha256);
+    }
+    return v;
+}
+
+/* One file, run by one user: the point that is allowed, or the denial that came nearest. */
+static struct decision decide_file(struct arena *a, const struct ruleset *rs,
+                                   const struct exec_ask *ask, const char *path, uint32_t uid,
+                                   struct request *q)
+{
+    uint32_t n;
+    const char **hash = hashes_of(a, rs->policy, path, &n);
+    struct decision d = { .failed = -1 };
+
+    for (uint32_t i = 0; i < n && !d.allowed; i++) {
+        struct request other;
+        struct decision next;
+
+        make_request(&other, ask, path, hash[i], uid);
+        next = decide(rs, &other);
+        if (i == 0 || next.allowed || next.failed > d.failed) {
+            *q = other;
+            d = next;
+        }
+    }
+    return d;
 }
 
 void exec_decide(struct arena *a, const struct ruleset *rs, const struct exec_ask *ask,
@@ -190,10 +234,8 @@ void exec_decide(struct arena *a, const struct ruleset *rs, const struct exec_as
     for (uint32_t u = 0; u < nuids && !out->decision.allowed; u++) {
         for (uint32_t i = 0; i < npaths; i++) {
             struct request q;
-            struct decision d;
+            struct decision d = decide_file(a, rs, ask, path[i], uid[u], &q);
 
-            make_request(&q, ask, path[i], uid[u]);
-            d = decide(rs, &q);
             if (d.allowed && !is_own_group(ask->user, uid[u]))
                 d = (struct decision){ .reason = REASON_MALFORMED,
                                        .failed = -1,
@@ -291,6 +333,36 @@ static void add_limit(struct msg_builder *b, uint32_t which, uint64_t value)
     msg_add(b, MSG_RLIMIT, body, sizeof(body));
 }
 
+static unsigned digit(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+/* 64 hexadecimal digits, as the policy's check left them. */
+static void hash_bytes(const char *hex, uint8_t out[SHA256_BYTES])
+{
+    for (unsigned i = 0; i < SHA256_BYTES; i++)
+        out[i] = (uint8_t)(digit(hex[2ul * i]) << 4 | digit(hex[2ul * i + 1]));
+}
+
+/* A program of the list; its hash, where it is pinned, and then its path are one field. */
+static void add_run(struct msg_builder *b, const char *program)
+{
+    const char *path = program_path(program);
+    uint8_t field[SHA256_BYTES + PATH_MAX];
+    size_t len = strlen(path);
+
+    if (path == program) {
+        msg_add_text(b, MSG_RUN, path);
+    } else if (len < PATH_MAX) {
+        hash_bytes(program, field);
+        memcpy(field + SHA256_BYTES, path, len + 1);
+        msg_add(b, MSG_RUN_SHA256, field, SHA256_BYTES + len);
+    } else {
+        b->overflow = true;
+    }
+}
+
 /* A rule that gives the whole tree to write, and every program in it, has nothing for Landlock to
  * hold back; a domain would only take mounts from a command that the rule lets make them. */
 static bool has_everything(const struct tool_profile *t, const struct programs *run)
@@ -321,7 +393,7 @@ static void add_profile(struct msg_builder *b, const struct tool_profile *t,
     for (uint32_t i = 0; i < t->ntrees && !has_everything(t, run); i++)
         msg_add_text(b, t->trees[i].write ? MSG_RW : MSG_RO, t->trees[i].path);
     for (uint32_t i = 0; i < run->paths.n && !run->any; i++)
-        msg_add_text(b, MSG_RUN, run->paths.v[i]);
+        add_run(b, run->paths.v[i]);
     msg_add(b, MSG_FILTER, t->filter.prog, t->filter.len * sizeof(*t->filter.prog));
 }
 
@@ -342,6 +414,7 @@ int exec_complete(const struct tool_profile *t, const struct programs *run,
                   struct err *e)
 {
     struct msg_builder *old = malloc(sizeof(*old));
+    const struct value *sha256 = &answer->request.v[EXEC_SHA256];
     const uint8_t path[] = { 'P', 'A', 'T', 'H' };
     const char *exe = answer->exe;
     struct msg_frame m;
@@ -362,11 +435,20 @@ int exec_complete(const struct tool_profile *t, const struct programs *run,
             flags = 0;
     }
     free(old);
-    msg_add_u32(b, MSG_FLAGS, flags | (loose ? MSG_F_LOOSE : 0u) | (run->none ? MSG_F_ONCE : 0u));
-    if (!exe && is_set(t, path, sizeof(path))) /* a PATH that was not asked about */
+    msg_add_u32(b, MSG_FLAGS,
+                flags | (loose ? MSG_F_LOOSE : 0u) | (run->none ? MSG_F_ONCE : 0u) |
+                    (run->named ? MSG_F_OWN : 0u));
+    /* A file that is looked at is named; so is one found by a PATH that was not asked about. */
+    if (run->named || is_set(t, path, sizeof(path)))
         exe = answer->request.v[EXEC_PATH].s;
     if (exe)
         msg_add_text(b, MSG_EXE, exe);
+    if (sha256->present) {
+        uint8_t bytes[SHA256_BYTES];
+
+        hash_bytes(sha256->s, bytes);
+        msg_add(b, MSG_SHA256, bytes, sizeof(bytes));
+    }
     msg_add_u32(b, MSG_UID, answer->uid);
     add_profile(b, t, run);
     return b->overflow ? err_set(e, E2BIG,

@@ -19,6 +19,14 @@ static size_t touch_profile(const struct profile *p)
             abort();
         sum += strlen(tree);
     }
+    for (unsigned i = 0; i < p->nrun; i++) {
+        const struct profile_program *x = &p->run[i];
+
+        if (x->path[0] != '/')
+            abort();
+        sum += strlen(x->path) + (x->sha256 ? x->sha256[SHA256_BYTES - 1] : 0u);
+    }
+    sum += p->sha256 ? p->sha256[SHA256_BYTES - 1] : 0u;
     for (unsigned i = 0; i < p->nlimits; i++) {
         if (p->limits[i].which >= 16)
             abort();
@@ -28,8 +36,9 @@ static size_t touch_profile(const struct profile *p)
         sum += code[i];
     if (p->nfilter > MSG_FILTER_MAX || p->ro[p->nro] || p->rw[p->nrw] ||
         (p->exe && p->exe[0] != '/') || (p->has_uid && p->uid == UINT32_MAX) ||
-        (!p->present &&
-         (p->exe || p->nro || p->nrw || p->nlimits || p->nfilter || p->has_uid || p->has_caps)))
+        ((p->sha256 || p->own) && !p->exe) ||
+        (!p->present && (p->exe || p->nrun || p->own || p->nro || p->nrw || p->nlimits ||
+                         p->nfilter || p->has_uid || p->has_caps)))
         abort();
     return sum;
 }

@@ -245,6 +245,36 @@ Y
     carrel rm -f c
 }
 
+@test "c06: a program is the image's, with the content that is pinned, also where it may start anything" {
+    local rest='user: 0, argv: [{allow: [{any: {count: 0..4}}]}], env: {allow: ["*"]}, paths: {ro: [/], rw: [/]}'
+    printf 'tools:\n  commands:\n    - {id: sum, exec: {path: "/**"}, %s}\n' "$rest" | policy sum.yaml
+    sum=$(carrel run -q -p "$WORK/sum.yaml" mini -- sha256sum /bin/busybox </dev/null | cut -d' ' -f1)
+    other=$(printf other | sha256sum | cut -d' ' -f1)
+    policy pin.yaml <<Y
+tools:
+  commands:
+    - {id: anything, exec: {path: "/**"}, user: 1234}
+    - {id: sleep, exec: {path: /bin/sleep}, $rest}
+    - {id: ln, exec: {path: /bin/ln}, $rest}
+    - {id: echo, exec: {path: /bin/echo, sha256: "$sum"}, $rest, spawn: [anything]}
+    - {id: "true", exec: {path: /bin/true, sha256: "$other"}, $rest}
+    - {id: ls, exec: {path: /bin/ls}, $rest, spawn: [anything]}
+Y
+    carrel run -q -d --name p -p "$WORK/pin.yaml" mini -- sleep 100 </dev/null
+    [ "$(carrel exec p -- echo hello </dev/null)" = hello ]
+    logs | grep -q "exec --path /bin/echo .*--sha256 $sum -- hello"
+    fails 126 carrel exec p -- true
+    [[ $err == *"is not what the policy pins: its sha256 is $sum"* ]]
+    [ "$(carrel exec p -- ls -d /bin </dev/null)" = /bin ]
+    carrel exec p -- ln -sf /etc/passwd /bin/ls </dev/null
+    carrel exec p -- ln -sf /etc/passwd /bin/echo </dev/null
+    fails 126 carrel exec p -- ls /etc/passwd
+    [[ $err == *"is not the image's"* ]]
+    fails 126 carrel exec p -- echo hello
+    [[ $err == *"is not the image's"* ]]
+    carrel rm -f p
+}
+
 @test "p11: a broken policy leaves nothing allowed, until a sound one comes" {
     broad wide >"$WORK/wide.yaml"
     carrel run -q -d --name q -p "$WORK/wide.yaml" mini -- sleep 100 </dev/null

@@ -36,6 +36,8 @@ for applet in $(busybox --list); do
 done
 install -m 755 "$probe" "$tmp/root/bin/probe"
 install -m 4755 "$probe" "$tmp/root/bin/probe-suid"
+printf '#!/bin/sh\necho "$0 $*"\n' >"$tmp/root/bin/script"
+chmod 755 "$tmp/root/bin/script"
 for dir in dev proc sys run tmp; do # a read-only root has no others
     mkdir -p "$tmp/root/$dir"
 done

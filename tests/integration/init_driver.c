@@ -691,6 +691,8 @@ static const struct init_test usual[] = {
     { "profile: resource limits", profile_limits },
     { "profile: setuid gives nothing", profile_setuid },
     { "profile: refused", profile_refused },
+    { "C06 the image's own programs", own_programs },
+    { "C06 pinned programs", pinned_programs },
     { "C06 replaced programs", replaced_programs },
     { "C05 C09 closed to all", closed_to_all },
     { "C08 daemons are ended by their command's number", daemons },
@@ -711,6 +713,8 @@ static const struct init_test lacking[] = {
 
 static const struct init_test read_only[] = {
     { "read-only root", read_only_root },
+    { "C06 the image's own programs", own_programs },
+    { "C06 pinned programs", pinned_programs },
     { "power off", poweroff },
 };
 

@@ -31,6 +31,8 @@ void profile_identity(void);
 void profile_program(void);
 void profile_trees(void);
 void profile_programs(void);
+void own_programs(void);
+void pinned_programs(void);
 void replaced_programs(void);
 void profile_filter(void);
 void profile_limits(void);

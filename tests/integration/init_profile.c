@@ -4,6 +4,8 @@
  */
 #include "tests/integration/init_driver.h"
 
+#include "base/sha256.h"
+
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -219,12 +221,98 @@ static void starts(const char *in, uint32_t flags, void (*add)(struct msg_builde
 void profile_programs(void)
 {
     starts("/tmp", MSG_F_ONCE, add_once, ".\n");
+    starts("/tmp", MSG_F_ONCE | MSG_F_OWN, add_once, ".\n");
+    starts("/tmp", MSG_F_OWN, add_itself, "itself .\n");
     starts("/tmp", 0, add_itself, "itself .\n");
     starts("/tmp", 0, add_two, "name proc-root symlink descriptor itself .\n");
     /* An overlay has files without a name since Linux 6.3. */
     starts("/run", 0, NULL,
            "name proc-root symlink copy script descriptor memory memory-name no-name "
            "itself .\n");
+}
+
+static void add_shell(struct msg_builder *b)
+{
+    msg_add_text(b, MSG_EXE, "/bin/sh");
+    msg_add_text(b, MSG_RO, "/bin/busybox");
+    msg_add_text(b, MSG_RW, "/tmp");
+}
+
+static void add_script(struct msg_builder *b)
+{
+    msg_add_text(b, MSG_EXE, "/bin/script");
+    msg_add_text(b, MSG_RO, "/");
+    msg_add_text(b, MSG_RUN, "/bin/script");
+}
+
+/* What the image's own program sees of itself: the names that it has anyway, under any identity and
+ * in its trees or not. A script has its own. */
+void own_programs(void)
+{
+    struct client_result r;
+
+    run(SHELL("readlink /proc/$$/exe; cat /proc/$$/comm; echo $0"), "agent", MSG_F_OWN, add_shell,
+        &r);
+    is_exit(&r, MSG_EXITED, 0);
+    expect(strcmp((char *)r.out, "/bin/busybox\nbusybox\n/bin/sh\n") == 0, "\"%s\"", (char *)r.out);
+    client_result_fini(&r);
+    run((const char *const[]){ "script", "x", NULL }, "agent", MSG_F_OWN, add_script, &r);
+    is_exit(&r, MSG_EXITED, 0);
+    expect(strcmp((char *)r.out, "/bin/script x\n") == 0, "\"%s\"", (char *)r.out);
+    client_result_fini(&r);
+}
+
+static uint8_t hash[SHA256_BYTES];
+static bool spare; /* in the list, not what is executed */
+
+static void add_pinned(struct msg_builder *b)
+{
+    uint8_t probe[SHA256_BYTES + 10];
+
+    memcpy(probe, hash, SHA256_BYTES);
+    memcpy(probe + SHA256_BYTES, "/bin/probe", 10);
+    msg_add_text(b, MSG_EXE, spare ? "/bin/sh" : "/bin/probe");
+    if (!spare)
+        msg_add(b, MSG_SHA256, hash, sizeof(hash));
+    msg_add_text(b, MSG_RO, "/");
+    msg_add_text(b, MSG_RUN, "/bin/sh");
+    msg_add(b, MSG_RUN_SHA256, probe, sizeof(probe));
+}
+
+/* As the guest's own sha256sum has it. */
+static void hash_of(const char *path)
+{
+    char text[64];
+    struct client_result r;
+
+    snprintf(text, sizeof(text), "sha256sum %s", path);
+    run(SHELL(text), NULL, 0, NULL, &r);
+    is_exit(&r, MSG_EXITED, 0);
+    for (unsigned i = 0; i < SHA256_BYTES; i++) {
+        char two[3] = { (char)r.out[2ul * i], (char)r.out[2ul * i + 1], '\0' };
+
+        hash[i] = (uint8_t)strtoul(two, NULL, 16);
+    }
+    client_result_fini(&r);
+}
+
+/* exec.sha256, of what is executed and of what that starts. */
+void pinned_programs(void)
+{
+    const char *const ids[] = { "probe", "ids", NULL };
+    struct client_result r;
+
+    hash_of("/bin/probe");
+    spare = false;
+    run(ids, "agent", MSG_F_OWN, add_pinned, &r);
+    is_exit(&r, MSG_EXITED, 0);
+    client_result_fini(&r);
+    spare = true;
+    prints("/bin/probe ids", "agent", add_pinned, "1000 1000\n");
+    hash[7] ^= 1;
+    prints("/bin/probe ids 2>/dev/null || echo denied", "agent", add_pinned, "denied\n");
+    spare = false;
+    refused(ids, "agent", MSG_F_OWN, add_pinned, EACCES, "is not what the policy pins");
 }
 
 static const char *named;
@@ -236,6 +324,12 @@ static void add_named(struct msg_builder *b)
     msg_add_text(b, MSG_RUN, named);
     msg_add_text(b, MSG_RUN, "/bin/probe");
     msg_add_text(b, MSG_RUN, "/bin/probe-suid");
+}
+
+/* Everything may be executed, and still the program is the one that is named. */
+static void add_exe(struct msg_builder *b)
+{
+    msg_add_text(b, MSG_EXE, named);
 }
 
 /* C06: a file that root in the guest has put where a rule names one is not the one it names. */
@@ -250,7 +344,8 @@ void replaced_programs(void)
            NULL, "");
     for (size_t i = 0; i < array_len(bad); i++) {
         named = bad[i];
-        refused(ids, NULL, 0, add_named, EACCES, "not the image's");
+        refused(ids, NULL, MSG_F_OWN, add_named, EACCES, "not the image's");
+        refused(ids, NULL, MSG_F_OWN, add_exe, EACCES, "not the image's");
     }
     named = "/bin/sh";                             /* a link of the image's own */
     script("chmod u-s /bin/probe-suid", NULL, ""); /* the layer has it from then on */

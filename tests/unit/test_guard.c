@@ -3,6 +3,7 @@
  * what a dossier keeps, what a ledger counts.
  */
 #include "base/fd.h"
+#include "base/sha256.h"
 #include "policies/canon.h"
 #include "sandbox/guard/internal.h"
 
@@ -225,6 +226,75 @@ static void what_a_rule_sets_is_not_the_callers(void **s)
     /* Another PATH than the one that was asked about does not choose the program. */
     t.set.n = 2;
     assert_string_equal(sent(&a, "PATH=/opt/a:/opt/b", NULL, MSG_EXE, "", &t), "/opt/a/x");
+    ask_close(&a);
+}
+
+#define PIN(b) "00000000000000000000000000000000000000000000000000000000000000" b
+#define PINNED(id, path, sha256)                                \
+    "    - {id: " id ", exec: {path: " path ", sha256: " sha256 \
+    "}, user: 0, argv: [{allow: [{any: {count: 0..3}}]}], env: {allow: [\"*\"]}}\n"
+
+/* The field with this tag that the guest gets, but for what is in front; 0: none. */
+static uint32_t told(struct asking *a, uint16_t tag, const struct programs *run, uint32_t from,
+                     uint8_t out[64])
+{
+    struct bpf_insn none = { 0 };
+    struct tool_profile t = { .id = "t", .filter = { &none, 1 } };
+    struct msg_builder *b = malloc(sizeof(*b));
+    struct msg_field f;
+    uint32_t pos = 0, len = 0;
+
+    assert_non_null(b);
+    msg_begin(b, MSG_EXEC);
+    msg_add_text(b, MSG_ARG, "cc");
+    assert_int_equal(exec_complete(&t, run, &a->answer, false, b, &e), 0);
+
+    const struct msg_frame m = { .len = b->len, .body = b->bytes + MSG_HEADER };
+
+    while (!len && msg_next_field(&m, &pos, &f) > 0)
+        if (f.tag == tag) {
+            len = f.len - from;
+            memcpy(out, f.at + from, len < 64 ? len : 64);
+        }
+    free(b);
+    return len;
+}
+
+/* The keeper knows no file: it asks for every hash that a rule pins, and has the guest look. */
+static void what_is_pinned_is_looked_at_in_the_guest(void **s)
+{
+    const char *paths[] = { PIN("bb") "/bin/as", "/bin/ld" };
+    struct programs run = { .named = true, .paths = { paths, 2 } };
+    uint8_t hash[SHA256_BYTES] = { 0 }, got[64];
+    struct asking a;
+
+    (void)s;
+    hash[SHA256_BYTES - 1] = 0xaa;
+    ask_open(&a, HEAD PINNED("cc", "/usr/bin/cc", PIN("aa")) PINNED("ld", "/bin/ld", PIN("bb")));
+    assert_true(asked(&a, "cc", NULL, NULL, NULL));
+    assert_string_equal(a.answer.exe, "/usr/bin/cc");
+    assert_string_equal(a.answer.request.v[EXEC_SHA256].s, PIN("aa"));
+    assert_int_equal(told(&a, MSG_SHA256, &run, 0, got), SHA256_BYTES);
+    assert_memory_equal(got, hash, SHA256_BYTES);
+    assert_int_equal(told(&a, MSG_FLAGS, &run, 0, got), 4);
+    assert_int_equal(got[0], MSG_F_OWN);
+    assert_int_equal(told(&a, MSG_RUN, &run, 0, got), 7);
+    assert_int_equal(told(&a, MSG_RUN_SHA256, &run, SHA256_BYTES - 1, got), 8);
+    assert_memory_equal(got, "\xbb/bin/as", 8);
+    assert_int_equal(told(&a, MSG_EXE, &run, 0, got), 11);
+    /* All may be executed, and still the program is the image's and has its hash. */
+    run.any = true;
+    assert_int_equal(told(&a, MSG_RUN_SHA256, &run, 0, got), 0);
+    assert_int_equal(told(&a, MSG_SHA256, &run, 0, got), SHA256_BYTES);
+    assert_int_equal(told(&a, MSG_FLAGS, &run, 0, got), 4);
+    assert_int_equal(got[0], MSG_F_OWN);
+    ask_close(&a);
+    /* Whatever it holds: nothing is looked at but where it is from. */
+    ask_open(&a, HEAD PINNED("cc", "/bin/cc", PIN("aa")) RULE("all", "\"/bin/*\"", "0"));
+    assert_true(asked(&a, "/bin/cc", NULL, NULL, NULL));
+    assert_string_equal(a.answer.decision.rule->id, "tools/commands/all");
+    assert_false(a.answer.request.v[EXEC_SHA256].present);
+    assert_int_equal(told(&a, MSG_SHA256, &run, 0, got), 0);
     ask_close(&a);
 }
 
@@ -488,6 +558,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(c06_path_has_no_corner_that_was_not_asked_about, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_a_rule_sets_is_not_the_callers, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_pinned_is_looked_at_in_the_guest, setup, teardown),
         cmocka_unit_test_setup_teardown(relative_names_are_below_the_working_directory, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(users_by_name_are_checked_by_number, setup, teardown),

@@ -6,6 +6,7 @@
 #include "guest/programs.h"
 #include "tests/unit/requests.h"
 
+#include "base/fd.h"
 #include "base/landlock.h"
 
 #include <elf.h>
@@ -86,6 +87,57 @@ static void everything(void **state)
     assert_int_equal(r.profile.nfilter, 1);
     assert_memory_equal(r.profile.filter, &allow, sizeof(allow));
     request_fini(&r);
+}
+
+static void pins(void **state)
+{
+    uint8_t hash[SHA256_BYTES + 8] = { 1, 2, 0, 3 };
+    struct request r;
+
+    (void)state;
+    memcpy(hash + SHA256_BYTES, "/bin/cc", 8);
+    begin_exec();
+    msg_add(&b, MSG_SHA256, hash, SHA256_BYTES);
+    msg_add_text(&b, MSG_EXE, "/usr/bin/ls");
+    msg_add_text(&b, MSG_RUN, "/bin/as");
+    msg_add(&b, MSG_RUN_SHA256, hash, SHA256_BYTES + 7);
+    msg_add(&b, MSG_RUN_SHA256, hash, SHA256_BYTES + 5);
+    msg_add_u32(&b, MSG_FLAGS, MSG_F_OWN);
+    assert_int_equal(parse(&r), 0);
+    assert_true(r.profile.present && r.profile.own);
+    assert_memory_equal(r.profile.sha256, hash, SHA256_BYTES);
+    assert_int_equal(r.profile.nrun, 3);
+    assert_string_equal(r.profile.run[0].path, "/bin/as");
+    assert_null(r.profile.run[0].sha256);
+    assert_string_equal(r.profile.run[1].path, "/bin/cc");
+    assert_memory_equal(r.profile.run[1].sha256, hash, SHA256_BYTES);
+    assert_string_equal(r.profile.run[2].path, "/bin/");
+    request_fini(&r);
+    for (uint32_t len = 0; len < sizeof(hash); len++) {
+        begin_exec();
+        msg_add_text(&b, MSG_EXE, "/usr/bin/ls");
+        msg_add(&b, MSG_SHA256, hash, len);
+        assert_int_equal(parse(&r), len == SHA256_BYTES ? 0 : -EINVAL);
+        request_fini(&r);
+        begin_exec();
+        msg_add(&b, MSG_RUN_SHA256, hash, len);
+        assert_int_equal(parse(&r), len > SHA256_BYTES ? 0 : -EINVAL);
+        request_fini(&r);
+    }
+    begin_exec();
+    msg_add(&b, MSG_RUN_SHA256, hash, sizeof(hash));
+    assert_int_equal(parse(&r), -EINVAL);
+    hash[SHA256_BYTES] = 'b';
+    begin_exec();
+    msg_add(&b, MSG_RUN_SHA256, hash, SHA256_BYTES + 7);
+    assert_int_equal(parse(&r), -EINVAL);
+    /* What is not named has neither hash nor origin. */
+    begin_exec();
+    msg_add(&b, MSG_SHA256, hash, SHA256_BYTES);
+    assert_int_equal(parse(&r), -EINVAL);
+    begin_exec();
+    msg_add_u32(&b, MSG_FLAGS, MSG_F_OWN);
+    assert_int_equal(parse(&r), -EINVAL);
 }
 
 /* Each field alone makes a profile; none of them, none. */
@@ -376,7 +428,7 @@ static const char *in_dir(const char *name)
 }
 
 /* In the child: everything that child_exec does before execve. */
-static const struct origin nowhere = { -1, -1 };
+static const struct origin nowhere = { -1, -1, NULL };
 
 static int confine(const struct profile *p, uid_t uid, struct err *e)
 {
@@ -386,7 +438,7 @@ static int confine(const struct profile *p, uid_t uid, struct err *e)
 
     limits_init(&all);
     all.files = 100;
-    err = landlock_make(p, &nowhere, &ruleset, e);
+    err = landlock_make(p, &nowhere, &PROGRAM_NONE, &ruleset, e);
     if (!err)
         err = programs_prepare(p, e);
     if (!err)
@@ -473,17 +525,20 @@ static void c05_nobody_looks_into_what_becomes_a_command(void **state)
     assert_int_equal(in_child(as_unseen_root, NULL), 0);
 }
 
-/* An overlay as a guest's root, with a mount in it. */
+/* An overlay as a guest's root, with a volume in it. The image has what it runs. */
 static int make_root(struct origin *o)
 {
+    static struct cmdline volumes = { .mounts = { { .target = "/run" } }, .nmounts = 1 };
     char options[256];
 
     if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
         mount("tmpfs", dir, "tmpfs", 0, NULL) || chdir(dir))
         return -1;
-    if (system(
-            "mkdir -p image/bin image/run image/proc upper work root && cd image/bin &&" // NOLINT
-            "cp /bin/true tool && cp /bin/true other && ln -s tool link"))
+    if (system( // NOLINT(cert-env33-c)
+            "mkdir -p image/bin image/run image/proc upper work root &&"
+            "cp -L --parents $(ldd /bin/true | grep -o '/[^ ]*') image && cd image/bin &&"
+            "cp /bin/true tool && cp /bin/false other && ln -s tool link &&"
+            "printf '#!/bin/tool\\n' >script && chmod +x script"))
         return -1;
     snprintf(options, sizeof(options), "lowerdir=%1$s/image,upperdir=%1$s/upper,workdir=%1$s/work",
              dir);
@@ -491,12 +546,25 @@ static int make_root(struct origin *o)
         mount("tmpfs", "root/run", "tmpfs", 0, NULL) ||
         mount("/proc", "root/proc", NULL, MS_BIND | MS_REC, NULL))
         return -1;
-    o->image = open("image", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    o->image = (int)syscall(SYS_open_tree, AT_FDCWD, "image", 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC);
     o->upper = open("upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (system(
-            "cp /bin/true root/run/mine && mkdir root/run/bin && cp /bin/true root/run/bin/x")) // NOLINT
+    o->mounts = &volumes;
+    if (system( // NOLINT(cert-env33-c)
+            "cp /bin/true root/run/mine && mkdir root/run/bin && cp /bin/true root/run/bin/x"))
         return -1;
-    return chroot("root") || chdir("/") ? -1 : 0;
+    return o->image < 0 || chroot("root") || chdir("/") ? -1 : 0;
+}
+
+/* What origin_open says of a path; of the image's own it finds the file. */
+static int origin_says(const struct origin *o, const char *path)
+{
+    struct program p;
+    int err = origin_open(o, path, &p, NULL);
+
+    if (!err && (strncmp(path, "/run/", 5) == 0) != (p.own < 0))
+        err = 1;
+    origin_close(&p);
+    return err;
 }
 
 static int in_a_root(void *arg)
@@ -507,34 +575,193 @@ static int in_a_root(void *arg)
     (void)arg;
     if (make_root(&o))
         return 77;
-    TRY(origin_check(&o, "/bin/tool", &e) == 0);
-    TRY(origin_check(&o, "/bin/link", &e) == 0);
-    TRY(origin_check(&o, "/run/mine", &e) == 0);
+    TRY(origin_says(&o, "/bin/tool") == 0 && origin_says(&o, "/bin/link") == 0);
+    TRY(origin_says(&o, "/run/mine") == 0 && origin_says(&o, "/bin/none") == -ENOENT);
     TRY(unlink("/bin/other") == 0 && symlink("tool", "/bin/other") == 0);
-    TRY(origin_check(&o, "/bin/other", &e) == -EACCES);
+    TRY(origin_says(&o, "/bin/other") == -EACCES);
     /* Out of the image, to where nothing is the image's. */
     TRY(unlink("/bin/tool") == 0 && symlink("/run/mine", "/bin/tool") == 0);
-    TRY(origin_check(&o, "/bin/tool", &e) == -EACCES);
-    TRY(origin_check(&o, "/bin/link", &e) == -EACCES);
-    TRY(symlink("/run/bin", "/sbin") == 0);
-    TRY(origin_check(&o, "/sbin/x", &e) == -EACCES);
+    TRY(origin_says(&o, "/bin/tool") == -EACCES && origin_says(&o, "/bin/link") == -EACCES);
+    TRY(symlink("/run/bin", "/sbin") == 0 && origin_says(&o, "/sbin/x") == -EACCES);
     return 0;
+}
+
+/* What is mounted where the image has a program, or anywhere but at a volume's own target. */
+static int mounted_over(void *arg)
+{
+    struct origin o;
+    struct err e = ERR_INIT;
+
+    (void)arg;
+    if (make_root(&o))
+        return 77;
+    TRY(mount("/run/mine", "/bin/tool", NULL, MS_BIND, NULL) == 0);
+    TRY(origin_says(&o, "/bin/tool") == -EACCES && origin_says(&o, "/bin/other") == 0);
+    TRY(mkdir("/elsewhere", 0755) == 0 && mount("/run", "/elsewhere", NULL, MS_BIND, NULL) == 0);
+    TRY(origin_says(&o, "/elsewhere/mine") == -EACCES && origin_says(&o, "/run/mine") == 0);
+    TRY(mount("/run/bin", "/bin", NULL, MS_BIND, NULL) == 0);
+    TRY(origin_says(&o, "/bin/x") == -EACCES);
+    /* Without a layer the root is the image, and still may be mounted over. */
+    o.upper = -1;
+    TRY(origin_says(&o, "/bin/x") == -EACCES && origin_says(&o, "/run/mine") == 0);
+    return 0;
+}
+
+static uint8_t *hash_of(const char *path)
+{
+    static uint8_t out[SHA256_BYTES];
+    static char bytes[1 << 20];
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, bytes, sizeof(bytes));
+    struct sha256 s;
+
+    sha256_init(&s);
+    sha256_add(&s, bytes, (size_t)n);
+    sha256_end(&s, out);
+    return out;
+}
+
+/* Executes what a check has found: its exit status. */
+static int executes(const struct profile *p, const struct program *exe)
+{
+    char at[PROGRAMS_AT];
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (!programs_fix(p, exe, at, NULL))
+            execve(at, (char *[]){ (char *)"x", NULL }, environ); // NOLINT
+        _exit(99);
+    }
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* /bin/true was looked at; since then /bin/false has its name, or its bytes. */
+static int replaced_since(void *arg)
+{
+    struct profile p = { .present = true, .own = true, .exe = "/bin/tool" };
+    struct program exe, script;
+    struct err e = ERR_INIT;
+    struct origin o;
+
+    (void)arg;
+    if (make_root(&o))
+        return 77;
+    TRY(programs_check(&p, &o, &exe, &e) == 0 && executes(&p, &exe) == 0);
+    TRY(rename("/bin/other", "/bin/tool") == 0 && executes(&p, &exe) == 0);
+    origin_close(&exe);
+    TRY(programs_check(&p, &o, &exe, &e) == -EACCES && strstr(e.msg, "not the image's"));
+    /* A script is executed by its name, unless it is pinned; its interpreter was replaced. */
+    p.exe = "/bin/script";
+    TRY(programs_check(&p, &o, &script, &e) == -EACCES && strstr(e.msg, "its interpreter"));
+    return 0;
+}
+
+static int scripts(void *arg)
+{
+    struct profile p = { .present = true, .own = true, .exe = "/bin/script" };
+    char at[PROGRAMS_AT] = "x";
+    struct err e = ERR_INIT;
+    struct program exe;
+    struct origin o;
+
+    (void)arg;
+    if (make_root(&o))
+        return 77;
+    TRY(programs_check(&p, &o, &exe, &e) == 0);
+    TRY(programs_fix(&p, &exe, at, &e) == 0 && !*at);
+    TRY(fcntl(exe.dir, F_GETFD) == FD_CLOEXEC);
+    origin_close(&exe);
+    p.sha256 = hash_of("/bin/script");
+    TRY(programs_check(&p, &o, &exe, &e) == 0 && executes(&p, &exe) == 0);
+    TRY(programs_fix(&p, &exe, at, &e) == 0 && strstr(at, "/script"));
+    TRY(fcntl(exe.dir, F_GETFD) == 0);
+    return 0;
+}
+
+static int pinned(void *arg)
+{
+    uint8_t *hash = hash_of("/bin/true");
+    struct profile p = { .present = true, .exe = "/bin/link", .sha256 = hash };
+    struct program exe;
+    struct err e = ERR_INIT;
+    struct origin o;
+
+    (void)arg;
+    if (make_root(&o))
+        return 77;
+    TRY(programs_check(&p, &o, &exe, &e) == 0 && executes(&p, &exe) == 0);
+    TRY(rename("/bin/other", "/bin/tool") == 0 && executes(&p, &exe) == 0);
+    TRY(programs_check(&p, &o, &exe, &e) == -EACCES);
+    TRY(unlink("/bin/link") == 0 && programs_check(&p, &o, &exe, &e) == -ENOENT);
+    /* No volume's, whatever it holds; and nobody's where the image is not known. */
+    p.exe = "/run/mine";
+    TRY(programs_check(&p, &o, &exe, &e) == -EACCES && strstr(e.msg, "pinned"));
+    TRY(programs_check(&p, &nowhere, &exe, &e) == -EACCES && strstr(e.msg, "pinned"));
+    return 0;
+}
+
+static int pinned_to_another(void *arg)
+{
+    uint8_t *hash = hash_of("/bin/true");
+    struct profile p = { .present = true, .exe = "/bin/tool", .sha256 = hash };
+    struct program exe;
+    struct err e = ERR_INIT;
+    struct origin o;
+
+    (void)arg;
+    if (make_root(&o))
+        return 77;
+    for (unsigned bit = 0; bit < 8 * SHA256_BYTES; bit++) {
+        hash[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        TRY(programs_check(&p, &o, &exe, &e) == -EACCES && strstr(e.msg, "its sha256 is"));
+        TRY(exe.own < 0 && exe.dir < 0);
+        hash[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    TRY(programs_check(&p, &o, &exe, &e) == 0);
+    return 0;
+}
+
+static void in_root(int (*run)(void *arg))
+{
+    int verdict;
+
+    need_root();
+    verdict = in_child(run, NULL);
+    if (verdict == 77) {
+        print_message("skipped: no overlay can be mounted here\n");
+        skip();
+    }
+    assert_int_equal(verdict, 0);
 }
 
 /* C06: a link that leads from the image's name into another mount is what the sandbox has put
  * there. */
 static void c06_a_link_out_of_the_image_is_not_the_images(void **state)
 {
-    int verdict;
-
     (void)state;
-    need_root();
-    verdict = in_child(in_a_root, NULL);
-    if (verdict == 77) {
-        print_message("skipped: no overlay can be mounted here\n");
-        skip();
-    }
-    assert_int_equal(verdict, 0);
+    in_root(in_a_root);
+}
+
+static void c06_what_is_mounted_over_the_image_is_not_the_images(void **state)
+{
+    (void)state;
+    in_root(mounted_over);
+}
+
+/* C06: root in the guest is quick, but what is executed is what was looked at. */
+static void c06_what_was_looked_at_is_what_is_executed(void **state)
+{
+    (void)state;
+    in_root(replaced_since);
+    in_root(scripts);
+}
+
+static void c06_a_pinned_program_has_its_hash(void **state)
+{
+    (void)state;
+    in_root(pinned);
+    in_root(pinned_to_another);
 }
 
 static int as_agent(void *arg)
@@ -840,18 +1067,20 @@ static int tree_errors(void *arg)
     int fd = -1;
 
     (void)arg;
-    TRY(landlock_make(&p, &nowhere, &fd, &e) == -ELOOP && fd == -1 && strstr(e.msg, "/link"));
+    TRY(landlock_make(&p, &nowhere, &PROGRAM_NONE, &fd, &e) == -ELOOP && fd == -1 &&
+        strstr(e.msg, "/link"));
     p = (struct profile){ .present = true, .ro = below, .nro = 1 };
-    TRY(landlock_make(&p, &nowhere, &fd, &e) == -ENOTDIR && fd == -1);
+    TRY(landlock_make(&p, &nowhere, &PROGRAM_NONE, &fd, &e) == -ENOTDIR && fd == -1);
     p = (struct profile){ .present = true, .ro = link, .nro = 1 };
-    TRY(landlock_make(&p, &nowhere, &fd, &e) == 0 && fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+    TRY(landlock_make(&p, &nowhere, &PROGRAM_NONE, &fd, &e) == 0 && fd >= 0 &&
+        fcntl(fd, F_GETFD) == FD_CLOEXEC);
     /* A single file may be a tree, too. */
     p = (struct profile){ .present = true, .rw = file, .nrw = 1 };
     TRY(confine(&p, 0, &e) == 0);
     TRY(opens(in_dir("rw/f"), O_RDWR) == 0 && opens(in_dir("rw/true"), O_RDONLY) == EACCES);
     /* No tree, no view. */
     p = (struct profile){ .present = true };
-    TRY(landlock_make(&p, &nowhere, &fd, &e) == 0 && fd == -1);
+    TRY(landlock_make(&p, &nowhere, &PROGRAM_NONE, &fd, &e) == 0 && fd == -1);
     return 0;
 }
 
@@ -900,7 +1129,10 @@ static int runs_some(void *arg)
         "/proc/self/root/bin/true && exit 3; cp /bin/true . && exit 4;"
         "while read -r x; do printf '%s\n' \"$x\"; done </dev/null; exit 42";
     const char *ro[] = { "/" }, *rw[] = { in_dir("rw") };
-    const char *run[] = { "/usr/bin/en?", "/not/there", "/bin/sh" };
+    struct profile_program run[] = { { "/usr/bin/en?", NULL },
+                                     { "/not/there", NULL },
+                                     { "/bin/sh", NULL },
+                                     { "/bin/true", (const uint8_t[SHA256_BYTES]){ 0 } } };
     struct profile p = { .present = true,
                          .has_caps = true,
                          .ro = ro,
@@ -908,7 +1140,7 @@ static int runs_some(void *arg)
                          .rw = rw,
                          .nrw = 1,
                          .run = run,
-                         .nrun = 3 };
+                         .nrun = 4 };
     struct err e = ERR_INIT;
 
     (void)arg;
@@ -1098,6 +1330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything),
+        cmocka_unit_test(pins),
         cmocka_unit_test(presence),
         cmocka_unit_test(twice),
         cmocka_unit_test(lengths),
@@ -1110,6 +1343,9 @@ int main(void)
         cmocka_unit_test(no_capabilities),
         cmocka_unit_test(c05_nobody_looks_into_what_becomes_a_command),
         cmocka_unit_test(c06_a_link_out_of_the_image_is_not_the_images),
+        cmocka_unit_test(c06_what_is_mounted_over_the_image_is_not_the_images),
+        cmocka_unit_test(c06_what_was_looked_at_is_what_is_executed),
+        cmocka_unit_test(c06_a_pinned_program_has_its_hash),
         cmocka_unit_test(some_capabilities),
         cmocka_unit_test(c09_withheld_from_all),
         cmocka_unit_test(other_uid_refused),
