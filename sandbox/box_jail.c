@@ -15,8 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FILE_NAME "jail.json"
-#define FILE_MAX  65536u
+#define FILE_MAX 65536u
+
+static const char *const names[BOX_PROCESSES] = { "jail.json", "files.json" };
 
 static const char *const spaces[BOX_SPACES] = {
     "user", "pid", "mnt", "ipc", "uts", "net", "cgroup"
@@ -92,9 +93,11 @@ bool box_has_leaves(int dirfd)
     struct box_jail j;
     bool found = false;
 
-    if (!faccessat(dirfd, FILE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) && !box_load_jail(dirfd, &j, NULL))
-        for (uint32_t i = 0; i < j.ncgroups; i++)
-            found = found || (is_leaf(j.cgroup[i]) && access(j.cgroup[i], F_OK) == 0);
+    for (unsigned p = 0; p < BOX_PROCESSES; p++)
+        if (!faccessat(dirfd, names[p], F_OK, AT_SYMLINK_NOFOLLOW) &&
+            !box_load_jail(dirfd, p, &j, NULL))
+            for (uint32_t i = 0; i < j.ncgroups; i++)
+                found = found || (is_leaf(j.cgroup[i]) && access(j.cgroup[i], F_OK) == 0);
     return found;
 }
 
@@ -102,8 +105,9 @@ void box_sweep_jail_of(int dirfd)
 {
     struct box_jail j;
 
-    if (!box_load_jail(dirfd, &j, NULL) && j.ncgroups)
-        box_sweep_jail(&j);
+    for (unsigned p = 0; p < BOX_PROCESSES; p++)
+        if (!box_load_jail(dirfd, p, &j, NULL) && j.ncgroups)
+            box_sweep_jail(&j);
 }
 
 /* ---- to JSON ---- */
@@ -150,13 +154,13 @@ static json_t *to_json(const struct box_jail *j)
     return o;
 }
 
-int box_save_jail(int dirfd, const struct box_jail *j, struct err *e)
+int box_save_jail(int dirfd, enum box_process which, const struct box_jail *j, struct err *e)
 {
     json_t *o = to_json(j);
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
-    int err = FAILPOINT("jail.save") ? err_sys(e, FILE_NAME)
-              : text                 ? io_store(dirfd, FILE_NAME, text, strlen(text), 0600, e)
-                                     : err_set(e, ENOMEM, FILE_NAME ": out of memory");
+    int err = FAILPOINT("jail.save") ? err_sys(e, "%s", names[which])
+              : text                 ? io_store(dirfd, names[which], text, strlen(text), 0600, e)
+                                     : err_set(e, ENOMEM, "%s: out of memory", names[which]);
 
     free(text);
     json_decref(o);
@@ -219,11 +223,16 @@ static void from_json(const json_t *o, struct box_jail *j)
     j->pids_max = get(o, "pids_max");
 }
 
-int box_load_jail(int dirfd, struct box_jail *j, struct err *e)
+void box_forget_jail(int dirfd, enum box_process which)
+{
+    unlinkat(dirfd, names[which], 0); /* only a record: one too many names a process that is gone */
+}
+
+int box_load_jail(int dirfd, enum box_process which, struct box_jail *j, struct err *e)
 {
     json_error_t bad;
     size_t len;
-    char *text = io_load(dirfd, FILE_NAME, FILE_MAX, &len, e);
+    char *text = io_load(dirfd, names[which], FILE_MAX, &len, e);
     json_t *o = text ? json_loadb(text, len, JSON_REJECT_DUPLICATES, &bad) : NULL;
 
     *j = (struct box_jail){ 0 };
@@ -232,7 +241,7 @@ int box_load_jail(int dirfd, struct box_jail *j, struct err *e)
     free(text);
     if (!json_is_object(o)) {
         json_decref(o);
-        return err_set(e, EINVAL, FILE_NAME " is not what a keeper wrote");
+        return err_set(e, EINVAL, "%s is not what a keeper wrote", names[which]);
     }
     from_json(o, j);
     json_decref(o);

@@ -1,6 +1,7 @@
 /*
  * box_jail.h - jail.json: what the machine's process was locked into, as carrel-launch said at the
- * start. `carrel inspect` shows it, `carrel attest` compares it with the living process.
+ * start; files.json: the same of carrel-files. `carrel inspect` shows the former, `carrel attest`
+ * compares both with the living processes.
  */
 #ifndef SANDBOX_BOX_JAIL_H
 #define SANDBOX_BOX_JAIL_H
@@ -11,10 +12,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define BOX_SPACES 7u /* namespaces: box_space_name */
+#define BOX_SPACES     7u       /* namespaces: box_space_name */
+#define BOX_FILES_LEAF "-files" /* behind the sandbox's id: the cgroup of carrel-files */
+
+enum box_process { BOX_ENGINE, BOX_FILES, BOX_PROCESSES };
 
 struct box_jail {
-    char engine[16];
+    char engine[16]; /* or "files" */
     pid_t pid;
     uint64_t start; /* as box_state.vmm_start */
     uint32_t uid;   /* on the host */
@@ -45,13 +49,16 @@ uint64_t box_space_of(pid_t pid, unsigned i);
 
 /* Removes its cgroups, whose processes have ended; idempotent. false: one is still there. */
 bool box_sweep_jail(const struct box_jail *j);
-/* true: a cgroup that jail.json in this directory names is still there. */
+/* true: a cgroup that a record in this directory names is still there. */
 bool box_has_leaves(int dirfd);
-/* box_sweep_jail with what jail.json in this directory says, if there is one. */
+/* box_sweep_jail with what the records in this directory say, if there are any. */
 void box_sweep_jail_of(int dirfd);
 
-must_check int box_save_jail(int dirfd, const struct box_jail *j, struct err *e);
+must_check int box_save_jail(int dirfd, enum box_process which, const struct box_jail *j,
+                             struct err *e);
 /* -ENOENT: there is none. */
-must_check int box_load_jail(int dirfd, struct box_jail *j, struct err *e);
+must_check int box_load_jail(int dirfd, enum box_process which, struct box_jail *j, struct err *e);
+/* There is none any more. */
+void box_forget_jail(int dirfd, enum box_process which);
 
 #endif

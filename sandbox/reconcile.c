@@ -137,7 +137,7 @@ static void end_unrecorded(int dir)
     struct box_state st;
     struct box_jail j;
 
-    if (box_load_state(dir, &st, NULL) && box_load_jail(dir, &j, NULL) == 0)
+    if (box_load_state(dir, &st, NULL) && box_load_jail(dir, BOX_ENGINE, &j, NULL) == 0)
         (void)!proc_kill(j.pid, j.start, KILL_MS, NULL);
 }
 

@@ -317,10 +317,13 @@ static void note(const struct spawn *s, struct engine_run *run)
     struct stat st;
 
     memcpy(run->limit, s->limit, sizeof(run->limit));
+    if (!stat("/dev/null", &st)) /* its standard input: see become */
+        run->file[run->nfiles++] = (struct box_file){ st.st_dev, st.st_ino };
     if (!fstat(s->log_fd, &st) && !S_ISFIFO(st.st_mode))
         run->file[run->nfiles++] = (struct box_file){ st.st_dev, st.st_ino };
     for (unsigned i = 0; i < s->nkeep && run->nfiles < JAIL_FDS_MAX; i++)
-        if (s->keep[i].kinds & (JAIL_REG | JAIL_BLK | JAIL_CHR) && !fstat(s->keep[i].fd, &st))
+        if (s->keep[i].kinds & (JAIL_REG | JAIL_BLK | JAIL_CHR | JAIL_DIR | JAIL_DIR_RW) &&
+            !fstat(s->keep[i].fd, &st))
             run->file[run->nfiles++] = (struct box_file){ st.st_dev, st.st_ino };
 }
 

@@ -14,6 +14,7 @@
 #include "policies/processes.h"
 #include "policies/words.h"
 #include "sandbox/confine/profile.h"
+#include "sandbox/engine/cgroup.h"
 #include "sandbox/engine/spawn.h"
 #include "sandbox/files/record.h"
 #include "sandbox/files/report.h"
@@ -35,6 +36,12 @@
 
 /* Handles, roots, and what it was started with. */
 #define DESCRIPTORS (4096u + 64u)
+
+/* Of its cgroup. The files that it reads and writes are most of its memory, and can be given back;
+ * it has one thread, and more must not be needed soon for that. */
+#define MEMORY (512ull << 20)
+#define BYTES  "536870912"
+#define PIDS   16u
 
 /* A sanitizer makes system calls of its own, under any filter. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -129,19 +136,47 @@ static int write_record(struct keeper *k, struct handing *h, struct err *e)
     return err ? err_set(e, -err, "rules for live mounts: %s", strerror(-err)) : 0;
 }
 
-/* As for the machine; but it has no cgroup of its own, and the identity of the user whose files
- * they are. */
-static struct jail jail_for_files(const struct keeper *k)
+/* An intent first, as for the machine (jail.c). */
+static int take_cgroups(struct keeper *k, struct err *e)
 {
-    struct jail j;
+    static const struct cgroup_value values[] = {
+        { 2, "memory.max", BYTES },
+        { 2, "memory.swap.max", "0" },
+        { 2, "cpu.max", "100000 100000" },
+        { 2, "pids.max", "16" },
+        { 1, "memory.limit_in_bytes", BYTES },
+        { 1, "memory.memsw.limit_in_bytes", BYTES },
+        { 1, "cpu.cfs_quota_us", "100000" },
+        { 1, "pids.max", "16" },
+    };
+    struct box_jail *b = &k->files.record;
+    char id[BOX_ID_LEN + sizeof(BOX_FILES_LEAF)];
+    int err;
 
-    jail_init(&j);
+    snprintf(id, sizeof(id), "%s" BOX_FILES_LEAF, k->cfg.id);
+    err = cgroup_plan(b, id, e);
+    b->memory_max = MEMORY;
+    b->pids_max = PIDS;
+    if (!err)
+        err = box_save_jail(k->boxfd, BOX_FILES, b, e);
+    return err ? err : cgroup_make(&k->files.jail, b, values, array_len(values), e);
+}
+
+/* As for the machine; but it has the identity of the user whose files they are. */
+static void prepare_jail(struct keeper *k)
+{
+    struct jail *j = &k->files.jail;
+    struct err e = ERR_INIT;
+
+    jail_init(j);
     if (guard_plan(k->guard)->landlock)
-        j.level[JAIL_LANDLOCK] = JAIL_REQUIRED;
+        j->level[JAIL_LANDLOCK] = JAIL_REQUIRED;
     if (geteuid() == 0)
-        j.level[JAIL_USER] = JAIL_OFF;
-    j.level[JAIL_CGROUP] = j.level[JAIL_CGROUP_NS] = JAIL_OFF;
-    return j;
+        j->level[JAIL_USER] = JAIL_OFF;
+    if (take_cgroups(k, &e)) {
+        keeper_log(k, "carrel-files: %s", e.msg); /* the layer "cgroup" will be absent */
+        k->files.record.ncgroups = 0;
+    }
 }
 
 static int spawn_server(struct keeper *k, const struct keeper_parts *p, const struct handing *h,
@@ -150,7 +185,6 @@ static int spawn_server(struct keeper *k, const struct keeper_parts *p, const st
     auto_str char *path = places_program("carrel-files", e);
     char number[12], name[] = "carrel-files";
     char *argv[] = { name, number, NULL };
-    const struct jail jail = jail_for_files(k);
     struct spawn s;
     int err;
 
@@ -161,7 +195,10 @@ static int spawn_server(struct keeper *k, const struct keeper_parts *p, const st
     s.argv = argv;
     s.log_fd = p->log;
     s.report_fd = spawn_keep(&s, h->report, JAIL_SOCK);
-    s.jail = FILTERED ? &jail : NULL;
+    if (FILTERED) {
+        prepare_jail(k);
+        s.jail = &k->files.jail;
+    }
     s.limit[JAIL_LIMIT_NOFILE] = DESCRIPTORS;
     s.limit[JAIL_LIMIT_MEMLOCK] = 0;
     spawn_keep(&s, h->peer, JAIL_SOCK);
@@ -169,7 +206,8 @@ static int spawn_server(struct keeper *k, const struct keeper_parts *p, const st
     for (unsigned i = 0; i < h->nroots; i++)
         spawn_keep(&s, h->roots[i], h->writable[i] ? JAIL_DIR_RW : JAIL_DIR);
     err = spawn_gated(&s, &k->files.run, e);
-    /* It is on no record: with its keeper it ends. */
+    jail_fini(&k->files.jail);
+    /* It ends with its keeper, and is on no record before it tells what it is locked into. */
     return err ? err : engine_release(&k->files.run, e);
 }
 
@@ -210,7 +248,16 @@ static void distrust(struct keeper *k)
 /* First comes carrel-launch's word of what it built. */
 static void hear_jail(struct keeper *k, const struct jail_report *r)
 {
-    k->files.run.jailed = true;
+    struct files *f = &k->files;
+    struct err e = ERR_INIT;
+
+    f->run.jailed = true;
+    f->run.filtered = FILTERED;
+    f->run.jail = *r;
+    keeper_jail_fill(&f->record, &f->jail, &f->run);
+    snprintf(f->record.engine, sizeof(f->record.engine), "files");
+    if (box_save_jail(k->boxfd, BOX_FILES, &f->record, &e))
+        keeper_log(k, "carrel-files: %s", e.msg);
     if (r->refused)
         keeper_log(k, "carrel-files was not started: %.*s", (int)sizeof(r->text), r->text);
     for (unsigned i = 0; i < JAIL_LAYERS; i++)
@@ -291,6 +338,7 @@ void keeper_files_follow(struct keeper *k)
         memcmp(text_str(&now), text_str(&k->files.rules), now.len) != 0) {
         keeper_files_drain(k);
         keeper_files_over(k);
+        box_forget_jail(k->boxfd, BOX_FILES);
         keeper_log(k, "carrel-files was ended: its rules are no longer in force");
         guard_note(k->guard, "files.lost", "the rules of live mounts are no longer in force");
     }
@@ -307,6 +355,9 @@ void keeper_files_over(struct keeper *k)
             ;
     }
     f->run.pid = 0;
+    if (!box_sweep_jail(&f->record))
+        keeper_log(k, "carrel-files: a cgroup could not be removed");
+    f->record.ncgroups = 0;
     if (f->gone.fd >= 0)
         loop_remove(&k->loop, &f->gone);
     if (f->reports.fd >= 0)
@@ -343,6 +394,7 @@ int keeper_files_start(struct keeper *k, struct keeper_parts *p, struct err *e)
     cleanup_with(handing_fini) struct handing h = { .peer = -1, .report = -1, .record = -1 };
     int ends[2], err = open_roots(guard_plan(k->guard), &h, e);
 
+    box_forget_jail(k->boxfd, BOX_FILES); /* of an earlier start */
     if (err || !h.nroots)
         return err;
     if (FAILPOINT("files.pair") || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))

@@ -37,7 +37,7 @@ static int take_cgroups(struct keeper *k, struct err *e)
     b->memory_max = value_of(p, "memory.max");
     b->pids_max = value_of(p, "pids.max");
     if (!err)
-        err = box_save_jail(k->boxfd, b, e);
+        err = box_save_jail(k->boxfd, BOX_ENGINE, b, e);
     return err ? err : cgroup_make(&k->jail, b, p->cgroup, p->ncgroup, e);
 }
 
@@ -72,6 +72,26 @@ void keeper_jail_over(struct keeper *k)
     jail_fini(&k->jail); /* the uid is free for another */
 }
 
+void keeper_jail_fill(struct box_jail *b, const struct jail *asked, const struct engine_run *run)
+{
+    const struct jail_report *r = &run->jail;
+
+    b->pid = run->pid;
+    b->start = proc_start_time(run->pid);
+    b->uid = asked->uid && r->outcome[JAIL_USER] == JAIL_APPLIED ? asked->uid : (uint32_t)geteuid();
+    b->landlock = r->landlock;
+    b->nfiles = run->nfiles;
+    memcpy(b->level, asked->level, sizeof(b->level));
+    memcpy(b->outcome, r->outcome, sizeof(b->outcome));
+    memcpy(b->error, r->error, sizeof(b->error));
+    memcpy(b->limit, run->limit, sizeof(b->limit));
+    memcpy(b->file, run->file, sizeof(b->file));
+    if (!r->refused) /* it refuses to start without */
+        b->outcome[JAIL_SECCOMP] = run->filtered ? JAIL_APPLIED : JAIL_NOT_ASKED;
+    for (unsigned i = 0; i < BOX_SPACES; i++)
+        b->space[i] = box_space_of(run->pid, i);
+}
+
 /* Once, when the report is whole. */
 void keeper_jail_told(struct keeper *k)
 {
@@ -82,25 +102,12 @@ void keeper_jail_told(struct keeper *k)
     if (k->jail_told || !engine_has_jail(&k->run))
         return;
     k->jail_told = true;
-    b->pid = k->run.pid;
-    b->start = k->state.vmm_start;
-    b->uid =
-        k->jail.uid && r->outcome[JAIL_USER] == JAIL_APPLIED ? k->jail.uid : (uint32_t)geteuid();
-    b->landlock = r->landlock;
-    b->nfiles = k->run.nfiles;
+    keeper_jail_fill(b, &k->jail, &k->run);
+    b->start = k->state.vmm_start; /* it may be gone already */
     snprintf(b->engine, sizeof(b->engine), "%s", k->engine->name);
-    memcpy(b->level, k->jail.level, sizeof(b->level));
-    memcpy(b->outcome, r->outcome, sizeof(b->outcome));
-    memcpy(b->error, r->error, sizeof(b->error));
-    memcpy(b->limit, k->run.limit, sizeof(b->limit));
-    memcpy(b->file, k->run.file, sizeof(b->file));
-    if (!r->refused) /* it refuses to start without */
-        b->outcome[JAIL_SECCOMP] = k->run.filtered ? JAIL_APPLIED : JAIL_NOT_ASKED;
-    for (unsigned i = 0; i < BOX_SPACES; i++)
-        b->space[i] = box_space_of(k->run.pid, i);
     for (unsigned i = 0; i < JAIL_LAYERS; i++)
         if (r->outcome[i] == JAIL_ABSENT)
             keeper_log(k, "jail: without %s: %s", box_layer_name(i), strerror(r->error[i]));
-    if (box_save_jail(k->boxfd, b, &e))
+    if (box_save_jail(k->boxfd, BOX_ENGINE, b, &e))
         keeper_log(k, "jail: %s", e.msg);
 }

@@ -218,7 +218,9 @@ struct files {
     struct loop_source gone, reports; /* fds: run's */
     int64_t refilled;                 /* ms: reports are taken at a rate of ours */
     uint32_t tokens, withheld;
-    struct text rules; /* owned: as it was told */
+    struct text rules;      /* owned: as it was told */
+    struct jail jail;       /* what was asked for; nothing is held once it has started */
+    struct box_jail record; /* what files.json says */
 };
 
 void keeper_files_init(struct files *f);
@@ -330,6 +332,8 @@ void keeper_jail_prepare(struct keeper *k);
 void keeper_jail_over(struct keeper *k);
 /* After the engine has said something: what it is locked into goes on record. */
 void keeper_jail_told(struct keeper *k);
+/* What carrel-launch has told of a process that runs, and what can be seen of it. */
+void keeper_jail_fill(struct box_jail *b, const struct jail *asked, const struct engine_run *run);
 
 /* ---- volumes.c ---- */
 

@@ -146,10 +146,34 @@ E
     grep -q '^CapBnd:[[:space:]]*0000000000000000' "/proc/$pid/status"
     grep -q '^Seccomp:[[:space:]]*2' "/proc/$pid/status"
     [ -z "$(ls "/proc/$pid/root")" ]
+    # attest looks at it too: also while it has a file of the mount open
+    carrel exec s -- sh -c 'exec 3>/w/open; sleep 600' &
+    holder=$!
+    until_ sh -c "ls -l /proc/$pid/fd | grep -q '/open$'"
+    carrel attest --json s >said
+    [ "$(jq '.same and .files.same' said)" = true ]
+    [ "$(jq '.files.checks | map(.what) | contains(["uid", "CapEff", "seccomp", "ns/net", "root", "limit nofile", "files"])' said)" = true ]
+    if [ "$(jq -r '.files.absent | contains(["cgroup"])' said)" = false ]; then
+        leaf=$(jq -r '.cgroups[0]' "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/s")/files.json")
+        [[ $leaf == */carrel-*-files ]]
+        grep -qx "$pid" "$leaf/cgroup.procs"
+    fi
+    record=$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/s")/files.json
+    cp "$record" whole
+    for wrong in '.namespaces.net += 1' '.files = []' '.limits.nofile += 1' '.uid += 1'; do
+        jq "$wrong" whole >"$record"
+        fails 1 carrel attest s
+        [[ $output == *"files: "*DIFFERENT* ]]
+    done
+    cp whole "$record"
+    kill "$holder"
     rss=$(awk '/^Pss:/ { s += $2 } END { print s }' "/proc/$pid/smaps")
     [ "$rss" -le 3072 ]
     kill -9 "$pid"
     until_ grep -q 'carrel-files has ended' "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/s")/keeper.log"
+    fails 1 carrel attest s
+    [[ $output == *"files: process"*DIFFERENT*gone* ]]
+    [ -z "${leaf:-}" ] || [ ! -e "$leaf" ]
     fails 125 carrel exec s -- cat /w/0
     [[ $err == *"not connected"* ]]
     [ "$(jq -r .phase "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/s")/state.json")" = running ]
@@ -159,7 +183,9 @@ E
     pid=$(server k)
     kill -9 "$(jq .keeper_pid "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/k")/state.json")"
     until_ test ! -e "/proc/$pid"
+    leaf=$(jq -r '.cgroups[0] // ""' "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/k")/files.json")
     carrel ls >/dev/null
+    [ -z "$leaf" ] || [ ! -e "$leaf" ]
 }
 
 @test "another policy for what is live is refused, and what cannot be is refused at the start" {

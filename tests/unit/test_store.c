@@ -518,7 +518,7 @@ static void h13_a_torn_state_hides_no_machine(void **s)
     dir = store_find(store, id, found, &e);
     j.pid = pid;
     j.start = proc_start_time(pid);
-    assert_int_equal(box_save_jail(dir, &j, &e), 0);
+    assert_int_equal(box_save_jail(dir, BOX_ENGINE, &j, &e), 0);
     fd = openat(dir, "state.json", O_WRONLY | O_TRUNC | O_CLOEXEC);
     assert_int_equal(write(fd, "{\"phase\"", 8), 8);
     close(fd);
