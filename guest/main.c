@@ -91,7 +91,7 @@ static int boot(struct err *e)
     if (err)
         return err;
     kmsg_trace("start");
-    modules_load(c.verity_blocks != 0);
+    modules_load(guest.cmdline.verity_blocks != 0);
     kmsg_trace("modules");
     err = mounts_root(&guest.cmdline, uevents, &guest.layer, &guest.origin, e);
     if (!err)
