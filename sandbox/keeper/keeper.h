@@ -178,9 +178,9 @@ int64_t link_expire(struct keeper *k, int64_t now);
 #define JAILED true
 #endif
 
-/* From here on the keeper asks the kernel for nothing but what serving a machine takes: the filter
- * "keeper" (policies/processes.c), and, where there is Landlock, writing in the state directory
- * only. */
+/* From here on (keeper_settle) the keeper asks the kernel for nothing but what serving a machine
+ * takes: the filter "keeper" (policies/processes.c), and, where there is Landlock, writing in the
+ * state directory only. */
 must_check int keeper_lock_down(struct keeper *k, struct err *e);
 
 /* ---- door.c ---- */
@@ -267,6 +267,8 @@ struct keeper {
     struct jail jail;
     struct box_jail jail_record; /* what jail.json says */
     bool jail_told;
+    bool settled;
+    int (*lock_down)(struct keeper *k, struct err *e);      /* NULL: a test's */
     struct loop_source engine_gone, engine_report, signals; /* their fds: run's; owned */
     struct journal console, engine_log, output;
     uint64_t log_left;
@@ -332,6 +334,9 @@ void keeper_jail_prepare(struct keeper *k);
 void keeper_jail_over(struct keeper *k);
 /* After the engine has said something: what it is locked into goes on record. */
 void keeper_jail_told(struct keeper *k);
+/* Locks the keeper down, once: when all jails were told of, for Landlock hides who is in them; at
+ * the latest (now) before it reads what a guest says. */
+void keeper_settle(struct keeper *k, bool now);
 /* What carrel-launch has told of a process that runs, and what can be seen of it. */
 void keeper_jail_fill(struct box_jail *b, const struct jail *asked, const struct engine_run *run);
 

@@ -282,6 +282,22 @@ static int finish(struct keeper *k, struct err *e)
     return 0;
 }
 
+void keeper_settle(struct keeper *k, bool now)
+{
+    bool engine = k->jail_told || !k->run.jailed;
+    bool files = k->files.run.pid <= 0 || k->files.run.jailed;
+    struct err e = ERR_INIT;
+
+    if (k->settled || !(now || (engine && files)))
+        return;
+    k->settled = true;
+    if (!k->lock_down || k->lock_down(k, &e) == 0)
+        return;
+    keeper_log(k, "%s", e.msg);
+    keeper_reason(k, "refused", e.msg);
+    keeper_event(k, LIFE_KILL);
+}
+
 int keeper_run(struct keeper *k, struct err *e)
 {
     int err = watch_host(k, e);
@@ -290,6 +306,7 @@ int keeper_run(struct keeper *k, struct err *e)
            (!k->reaped_at || (has_last_words(k) && keeper_now() - k->reaped_at < LAST_WORDS_MS))) {
         int wait = tick(k);
 
+        keeper_settle(k, false);
         wire_pump(k); /* for what the clock or a signal caused */
         err = loop_once(&k->loop, k->reaped_at ? 50 : wait, e);
     }

@@ -45,6 +45,8 @@ static bool fill(struct keeper *k)
     if (w->dead || w->in_end > w->in_at)
         return false;
 
+    keeper_settle(k, true);
+
     ssize_t n = recv(w->src.fd, w->in, sizeof(w->in), MSG_DONTWAIT);
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))

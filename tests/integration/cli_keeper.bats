@@ -178,6 +178,16 @@ END
     ! runs "$machine"
 }
 
+@test "a keeper that listens to its guest is locked down" {
+    start box
+    carrel exec box -- /true
+    if ldd "$(dirname "$(command -v carrel)")/carrel-keeper" | grep -q asan; then
+        skip "a sanitizer's runtime needs what the filter forbids"
+    fi
+    grep -q '^Seccomp:[[:space:]]*2' "/proc/$keeper/status"
+    grep -q '^NoNewPrivs:[[:space:]]*1' "/proc/$keeper/status"
+}
+
 @test "too few descriptors for a keeper: it says so and starts nothing" {
     run bash -c 'ulimit -n 100; carrel run -q mini -- /true'
     [ "$status" -eq 125 ]
