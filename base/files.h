@@ -29,6 +29,14 @@
 #define FILES_REQUEST_MIN 40u /* sizeof(struct fuse_in_header) */
 #define FILES_REPLY_MIN   16u /* sizeof(struct fuse_out_header) */
 
+/*
+ * How long the guest's kernel may believe a name and its attributes. It counts in ticks, the one it
+ * is in included: 8 ms at most with ours. So what one call of a tool needs is asked once (Linux
+ * asks for the attributes of each directory on the way, and again of what it has just looked up),
+ * and what the host changes is seen sooner than a person or a program there could ask about it.
+ */
+#define FILES_VALID_NS 4000000u
+
 /* Entries of the root: one a live mount. */
 #define FILES_MOUNTS_MAX 6u
 

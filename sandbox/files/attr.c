@@ -52,15 +52,17 @@ int entry_enter(struct server *s, uint64_t dir, const struct place *p, const str
 
     if (!id)
         return -ENFILE;
-    *out =
-        (struct fuse_entry_out){ .nodeid = id, .generation = vnode_get(&s->nodes, id)->generation };
+    *out = (struct fuse_entry_out){ .nodeid = id,
+                                    .generation = vnode_get(&s->nodes, id)->generation,
+                                    .entry_valid_nsec = FILES_VALID_NS,
+                                    .attr_valid_nsec = FILES_VALID_NS };
     attr_fill(s, p->live, x, &out->attr);
     return 0;
 }
 
 static int put_attr(struct server *s, const struct live *l, int fd, struct answer *a)
 {
-    struct fuse_attr_out out = { 0 };
+    struct fuse_attr_out out = { .attr_valid_nsec = FILES_VALID_NS };
     struct stat x;
     int err = attr_read(fd, &x);
 
@@ -73,6 +75,7 @@ static int put_attr(struct server *s, const struct live *l, int fd, struct answe
 static int root_attr(const struct server *s, struct answer *a)
 {
     const struct fuse_attr_out out = {
+        .attr_valid_nsec = FILES_VALID_NS,
         .attr = { .ino = NODE_ROOT, .mode = S_IFDIR | 0555, .nlink = 2 + s->nlive }
     };
 

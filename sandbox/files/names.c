@@ -28,7 +28,9 @@ static int answer_entry(struct server *s, uint64_t dir, const struct place *p, s
 static int lookup_mount(struct server *s, const char *name, struct answer *a)
 {
     for (unsigned i = 0; name && i < s->nlive; i++) {
-        struct fuse_entry_out out = { .nodeid = NODE_ROOT + 1 + i };
+        struct fuse_entry_out out = { .nodeid = NODE_ROOT + 1 + i,
+                                      .entry_valid_nsec = FILES_VALID_NS,
+                                      .attr_valid_nsec = FILES_VALID_NS };
         struct stat x;
         int err = strcmp(s->live[i].id, name) == 0 ? attr_read(s->live[i].root, &x) : -ENOENT;
 

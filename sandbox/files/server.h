@@ -125,7 +125,7 @@ must_check int attr_read(int fd, struct stat *x);
 uint64_t attr_ino(const struct server *s, const struct live *l, uint64_t ino);
 void attr_fill(const struct server *s, const struct live *l, const struct stat *x,
                struct fuse_attr *out);
-/* The entry that was looked up: a node for it. fuse_entry_out is 0 but for what it needs. */
+/* The entry that was looked up: a node for it, good for FILES_VALID_NS. */
 must_check int entry_enter(struct server *s, uint64_t dir, const struct place *p,
                            const struct stat *x, struct fuse_entry_out *out);
 

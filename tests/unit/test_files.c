@@ -265,6 +265,35 @@ static void files_are_made_written_read_and_removed(void **state)
     assert_int_equal(c.s.live[0].usage.bytes, 0);
 }
 
+/* What is there is good for a moment; what is not there, or may not be seen, is asked every time.
+ */
+static void names_and_attributes_are_good_for_a_moment(void **state)
+{
+    const struct fuse_getattr_in in = { 0 };
+    struct fuse_entry_out entry;
+    struct fuse_attr_out attr;
+    uint64_t nodes[] = { NODE_ROOT, CLIENT_ROOT, 0 }, node, fh;
+
+    (void)state;
+    assert_int_equal(client_create(&c, CLIENT_ROOT, "f", O_RDWR, &node, &fh), 0);
+    nodes[2] = node;
+    assert_int_equal(client_name(&c, FUSE_LOOKUP, CLIENT_ROOT, NULL, 0, "f", NULL), 0);
+    memcpy(&entry, c.data, sizeof(entry));
+    assert_int_equal(entry.nodeid, node);
+    assert_int_equal(entry.entry_valid + entry.attr_valid, 0);
+    assert_int_equal(entry.entry_valid_nsec, FILES_VALID_NS);
+    assert_int_equal(entry.attr_valid_nsec, FILES_VALID_NS);
+    for (size_t i = 0; i < array_len(nodes); i++) {
+        assert_int_equal(client_ask(&c, FUSE_GETATTR, nodes[i], &in, sizeof(in)), 0);
+        memcpy(&attr, c.data, sizeof(attr));
+        assert_int_equal(attr.attr_valid, 0);
+        assert_int_equal(attr.attr_valid_nsec, FILES_VALID_NS);
+    }
+    put(".env", "secret");
+    assert_int_equal(walk_fails("none"), -ENOENT); /* an error, not an entry that is none */
+    assert_int_equal(walk_fails(".env"), -EACCES);
+}
+
 static void a_renamed_directory_takes_its_entries_along(void **state)
 {
     uint64_t file, dir;
@@ -690,6 +719,7 @@ int main(void)
         WITH(the_table_of_nodes_is_bounded_and_gives_back),
         WITH(batch_forget_believes_no_count),
         WITH(files_are_made_written_read_and_removed),
+        WITH(names_and_attributes_are_good_for_a_moment),
         WITH(a_renamed_directory_takes_its_entries_along),
         WITH(names_that_the_host_turned_round_make_no_circle),
         WITH(listings_have_everything_once_and_nothing_denied),
