@@ -140,6 +140,7 @@ static const struct line keeper[] = {
 /* carrel-files: the granted trees, below descriptors that it was handed, one request after the
  * other. It is a static program, and has no other file, no socket of its own making, no thread. */
 static const struct line files[] = {
+    CALL(poll, "waits for requests, and for nothing else that its socket has to say"),
     CALL(read, "requests"),
     CALL(write, "answers; the last words"),
     CALL(openat2, "below a root only: RESOLVE_BENEATH"),

@@ -5,6 +5,7 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -212,6 +213,15 @@ static int handle_all(struct server *s, int peer, uint8_t *in, size_t *have, uin
     return err;
 }
 
+/* Waits, as a sleeping read(2) would also wake up whenever its other end has taken an answer away,
+ * to find nothing. */
+static ssize_t receive(int peer, void *to, size_t room)
+{
+    struct pollfd p = { .fd = peer, .events = POLLIN };
+
+    return poll(&p, 1, -1) < 0 ? -1 : read(peer, to, room);
+}
+
 int server_run(struct server *s, int peer)
 {
     static uint8_t in[FILES_MESSAGE_MAX], out[FILES_MESSAGE_MAX];
@@ -219,7 +229,7 @@ int server_run(struct server *s, int peer)
     int err = 0;
 
     while (!err) {
-        ssize_t n = read(peer, in + have, sizeof(in) - have);
+        ssize_t n = receive(peer, in + have, sizeof(in) - have);
 
         if (n < 0 && errno == EINTR)
             continue;
