@@ -66,7 +66,7 @@ static const struct line vmm_io[] = {
     CALL_FOR(USE_DISK_WRITE, fdatasync, "disk flushes"),
     WITH_FOR(USE_DISK_WRITE, fallocate, 1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, "discards"),
     WITH_FOR(USE_DISK_WRITE, fallocate, 1, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, "zeroes"),
-    CALL_FOR(USE_RATE | USE_RNG, timerfd_settime, "a device whose turn is put off"),
+    CALL_FOR(USE_RATE | USE_RNG | USE_LIVE, timerfd_settime, "a device whose turn is put off"),
     CALL_FOR(USE_RATE | USE_RNG, clock_gettime, "rates, where the host's vDSO has no clock"),
     CALL_FOR(USE_RNG, getrandom, "entropy for the guest"),
     WITH_FOR(USE_BALLOON, madvise, 2, MADV_DONTNEED, "memory that the guest gave back"),
