@@ -23,16 +23,24 @@ struct fixture {
     int peer; /* the server's end; -1 once it died */
 };
 
-static void plug(struct fixture *f, uint64_t features)
+/* With a socket that takes so many bytes at a time, as the kernel counts; 0: as it is made. */
+static void plug_narrow(struct fixture *f, uint64_t features, int room)
 {
     int pair[2];
 
     guest_init(&f->g, false);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    if (room)
+        assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
     assert_int_equal(fcntl(pair[1], F_SETFL, O_RDWR | O_NONBLOCK), 0);
     f->peer = pair[1];
     guest_plug(&f->g, &f->d, fs_new(&f->g.host, pair[0], NULL));
     drv_start(&f->d, features, ENTRIES);
+}
+
+static void plug(struct fixture *f, uint64_t features)
+{
+    plug_narrow(f, features, 0);
 }
 
 static void unplug(struct fixture *f)
@@ -420,11 +428,119 @@ static void forgetting_has_no_reply(void **state)
         struct ask b = make(&f, opcodes[i], 9, 8, i == 2 ? OUT : 0); /* its number is nobody's */
 
         post(&f, 0, &b);
-        heard(&f, 9, 8);
         assert_true(ring_reap(&f.d.ring[0], NULL, &len));
         assert_int_equal(len, 0);
     }
+    heard_nothing(&f); /* it goes with what is asked next */
     reply(&f, 9, 0);
+    answered(&f, &a, 0);
+    a = ask(&f, 10, 3, OUT);
+    for (unsigned i = 0; i < 3; i++)
+        heard(&f, 9, 8);
+    heard(&f, 10, 3);
+    reply(&f, 10, 0);
+    answered(&f, &a, 0);
+    nothing_more(&f);
+    unplug(&f);
+}
+
+/* Until the device's timer: whatever else happens on its loop meanwhile. */
+static void await_quiet_end(struct fixture *f)
+{
+    while (ring_word(&f->d.ring[0], f->d.ring[0].used) != 0)
+        assert_int_equal(loop_once(&f->g.loop, 10000, NULL), 0);
+}
+
+/* Nothing is asked behind it: a timer sends it, and only then is the doorbell wanted again. What
+ * the guest adds meanwhile without ringing is found. */
+static void forgetting_alone_is_sent_in_a_while(void **state)
+{
+    struct fixture f;
+    struct ask a, b;
+
+    (void)state;
+    plug(&f, 0);
+    a = make(&f, FUSE_FORGET, 1, 8, 0);
+    b = make(&f, FUSE_FORGET, 3, 8, 0);
+    post(&f, 0, &a);
+    assert_int_equal(ring_word(&f.d.ring[0], f.d.ring[0].used), 1);
+    assert_int_equal(ring_word(&f.d.ring[1], f.d.ring[1].used), 0);
+    assert_int_equal(f.g.msi[0x41], 0);
+    heard_nothing(&f);
+    ring_add(&f.d.ring[0], &(struct buf){ b.in, b.len, 0 }, 1);
+    await_quiet_end(&f);
+    heard(&f, 1, 8);
+    heard(&f, 3, 8);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(ring_reap(&f.d.ring[0], NULL, NULL));
+    assert_true(f.g.msi[0x41] > 0);
+    nothing_more(&f);
+    unplug(&f);
+}
+
+/* More than is kept, of every length: all of it comes, in order, and nothing is written beyond. */
+static void much_forgetting(void **state)
+{
+    struct fixture f;
+    struct ask a;
+
+    (void)state;
+    plug(&f, 0);
+    for (uint32_t i = 0; i < 700; i += 25) {
+        f.g.next = 0x100000;
+        for (uint32_t k = i; k < i + 25; k++) {
+            a = make(&f, FUSE_BATCH_FORGET, k, k * 7, 0);
+            post(&f, 0, &a);
+            assert_true(ring_reap(&f.d.ring[0], NULL, NULL));
+        }
+        a = ask(&f, 10000, 0, OUT);
+        for (uint32_t k = i; k < i + 25; k++)
+            heard(&f, k, k * 7);
+        heard(&f, 10000, 0);
+        reply(&f, 10000, 0);
+        answered(&f, &a, 0);
+    }
+    await_quiet_end(&f);
+    nothing_more(&f);
+    unplug(&f);
+}
+
+/* What is kept goes out in several pieces, and the request behind it. */
+static void much_is_kept_for_a_narrow_socket(void **state)
+{
+    struct fixture f;
+    struct ask a;
+
+    (void)state;
+    plug_narrow(&f, 0, 1);
+    for (uint32_t i = 0; i < 80; i++) {
+        a = make(&f, FUSE_FORGET, i, 8, 0);
+        post(&f, 0, &a);
+    }
+    a = ask(&f, 1000, 4000, OUT);
+    for (uint32_t i = 0; i < 80; i++)
+        heard(&f, i, 8);
+    heard(&f, 1000, 4000);
+    reply(&f, 1000, 0);
+    answered(&f, &a, 0);
+    unplug(&f);
+}
+
+/* What was kept for the server is of before the reset, and comes before what comes after it. */
+static void reset_while_a_forget_is_kept(void **state)
+{
+    struct fixture f;
+    struct ask a;
+
+    (void)state;
+    plug(&f, 0);
+    a = make(&f, FUSE_FORGET, 1, 8, 0);
+    post(&f, 0, &a);
+    drv_start(&f.d, 0, ENTRIES);
+    a = ask(&f, 2, 5, OUT);
+    heard(&f, 1, 8);
+    heard(&f, 2, 5);
+    reply(&f, 2, 0);
     answered(&f, &a, 0);
     nothing_more(&f);
     unplug(&f);
@@ -1007,6 +1123,10 @@ int main(void)
         cmocka_unit_test(large_and_full),
         cmocka_unit_test(a_table_of_all_entries),
         cmocka_unit_test(forgetting_has_no_reply),
+        cmocka_unit_test(forgetting_alone_is_sent_in_a_while),
+        cmocka_unit_test(much_forgetting),
+        cmocka_unit_test(much_is_kept_for_a_narrow_socket),
+        cmocka_unit_test(reset_while_a_forget_is_kept),
         cmocka_unit_test(bad_lengths),
         cmocka_unit_test(longest_request),
         cmocka_unit_test(no_room_for_a_reply),

@@ -6,6 +6,10 @@
  * chain then waits in a table, by `unique`, for the reply. Small replies come through a buffer,
  * several in one system call; the rest of a large one is read into guest memory directly.
  *
+ * Nobody waits for a forgetting, and Linux sends one for each file that goes. So they are gathered,
+ * sent in front of the next request, and for a while their queue's doorbell is not asked for: they
+ * cost no wake-up of anybody. A timer looks after those behind which no request comes.
+ *
  * After a reset no byte of guest memory is touched, but the stream must go on: what was promised of
  * a request is sent as zeroes, replies to forgotten requests are dropped, and no new request starts
  * before the last of them came: `unique` is the driver's own, and a new driver may begin again.
@@ -21,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 
 #define HIPRIO     0u /* section 5.11.2: forgetting and interrupting; then the requests */
 #define REQUESTS   1u
@@ -29,6 +34,7 @@
 #define TAG_LEN    36u        /* section 5.11.4 */
 #define TURN_BYTES (1u << 20) /* moved in each direction before other devices have their turn … */
 #define TURN_COST  4096u      /* … in which a message counts for so many at least */
+#define DOZE_NS    20000000   /* how long forgetting may wait; so may an unmount in the guest */
 #define ERRNO_END  512        /* Linux: an error of a FUSE reply is above -512 */
 
 _Static_assert(sizeof(struct fuse_in_header) == FILES_REQUEST_MIN, "base/files.h");
@@ -54,10 +60,19 @@ struct request {
 struct fs {
     struct virtio_dev dev;
     struct virtq queues[NQUEUES];
-    struct loop_source sock; /* fd owned; -1 once the server is gone */
-    uint32_t watched;        /* events asked of the loop … */
-    bool in_loop;            /* … while the loop has the socket at all */
-    bool readable, full;     /* as the loop said, and nothing has told otherwise since */
+    struct loop_source sock;  /* fd owned; -1 once the server is gone */
+    struct loop_source timer; /* fd owned */
+    bool dozing;              /* until the timer: HIPRIO is looked at when a request comes … */
+    bool owed;                /* … and its interrupt sent with that one's reply */
+    uint32_t watched;         /* events asked of the loop … */
+    bool in_loop;             /* … while the loop has the socket at all */
+    bool readable, full;      /* as the loop said, and nothing has told otherwise since */
+
+    /* Whole messages without a reply, whose chains are given back already; they go first. */
+    struct {
+        uint32_t len, done;
+        uint8_t buf[4096];
+    } held;
 
     /* The message being sent; len 0: none. */
     struct {
@@ -81,7 +96,7 @@ struct fs {
     unsigned nforgotten; /* of these */
     struct request *waiting[QUEUE_SIZE];
     struct request request[QUEUE_SIZE];
-    struct iovec piece[VIRTQ_SIZE_MAX + 1];
+    struct iovec piece[VIRTQ_SIZE_MAX + 2]; /* with what is held and a header */
 };
 
 static const uint8_t zeroes[4096];
@@ -150,11 +165,23 @@ static void put(struct fs *f, struct request *r, uint32_t at, const uint8_t *src
 
 /* ---- chains go back ---- */
 
+static void pay(struct fs *f)
+{
+    if (f->owed)
+        f->dev.interrupt(&f->dev, HIPRIO);
+    f->owed = false;
+}
+
 static enum virtq_verdict give_back(struct fs *f, uint16_t queue, uint16_t head, uint32_t written)
 {
     if (virtq_push(&f->queues[queue], f->dev.host->mem, head, written))
         return VIRTQ_BAD_GUEST;
-    f->dev.interrupt(&f->dev, queue);
+    if (queue == REQUESTS)
+        f->dev.interrupt(&f->dev, REQUESTS);
+    else
+        f->owed = true;
+    if (!f->dozing || queue == REQUESTS)
+        pay(f);
     return VIRTQ_CHAIN;
 }
 
@@ -205,9 +232,10 @@ static enum virtq_verdict hang_up(struct fs *f, const char *mistake)
     unwatch(f);
     fd_closep(&f->sock.fd);
     f->readable = f->full = false;
+    f->held.len = f->held.done = 0;
     if (f->out.len && !f->out.request && !f->out.zeroes)
         v = give_back(f, f->out.queue, f->out.chain.head, 0);
-    f->out.len = 0;
+    f->out.len = f->out.done = 0;
     while (f->nwaiting && v == VIRTQ_CHAIN)
         v = refuse(f, f->waiting[0]);
     return v;
@@ -221,7 +249,30 @@ static bool has_no_reply(uint32_t opcode)
     return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT;
 }
 
-/* Judges the chain that was popped: it is what out is to send, or has been refused. */
+static void doze(struct fs *f)
+{
+    const struct itimerspec t = { .it_value = { 0, DOZE_NS } };
+
+    if (!f->dozing)
+        f->dozing = timerfd_settime(f->timer.fd, 0, &t, NULL) == 0;
+}
+
+/* Takes the whole message over, if there is room. */
+static bool hold(struct fs *f, const struct fuse_in_header *h, struct virtq_chain *c)
+{
+    uint8_t *at = f->held.buf + f->held.len;
+
+    doze(f);
+    if (!f->dozing || h->len > sizeof(f->held.buf) - f->held.len)
+        return false;
+    memcpy(at, h, sizeof(*h));
+    if (virtq_chain_take(c, at + sizeof(*h), h->len - sizeof(*h)))
+        return false;
+    f->held.len += h->len;
+    return true;
+}
+
+/* Judges the chain that was popped: it is what out is to send, or has been held or refused. */
 static enum virtq_verdict begin(struct fs *f, uint16_t queue)
 {
     struct virtq_chain *c = &f->out.chain;
@@ -248,8 +299,10 @@ static enum virtq_verdict begin(struct fs *f, uint16_t queue)
         f->nwaiting++;
         f->out.request = r;
     }
-    if (f->sock.fd < 0)
-        return queue == REQUESTS ? refuse(f, r) : give_back(f, queue, c->head, 0);
+    if (f->sock.fd < 0 && queue == REQUESTS)
+        return refuse(f, r);
+    if (f->sock.fd < 0 || (queue == HIPRIO && hold(f, h, c)))
+        return give_back(f, queue, c->head, 0);
     f->out.len = h->len;
     return VIRTQ_CHAIN;
 }
@@ -265,20 +318,22 @@ static enum virtq_verdict next(struct fs *f)
         if (v != VIRTQ_EMPTY)
             return v == VIRTQ_CHAIN ? begin(f, q) : v;
     }
-    for (uint16_t q = 0; q < NQUEUES; q++)
+    for (uint16_t q = f->dozing ? REQUESTS : HIPRIO; q < NQUEUES; q++)
         if (!virtq_wait(&f->queues[q], m))
             v = VIRTQ_CHAIN;
     return v;
 }
 
-/* Where the rest of the message is. */
+/* Where the rest of what is held and of the message is. */
 static unsigned rest(struct fs *f)
 {
     const uint32_t head = sizeof(f->out.head);
     uint32_t done = f->out.done, left = f->out.len - done;
     unsigned k = 0;
 
-    if (done < head) {
+    if (f->held.done < f->held.len)
+        f->piece[k++] = (struct iovec){ f->held.buf + f->held.done, f->held.len - f->held.done };
+    if (left && done < head) {
         f->piece[k++] = (struct iovec){ (uint8_t *)&f->out.head + done, head - done };
         left -= head - done;
         done = head;
@@ -294,10 +349,22 @@ static unsigned rest(struct fs *f)
     return k;
 }
 
-/* Sends what can be sent of the message in hand. VIRTQ_EMPTY: the socket is full. */
+static void sent(struct fs *f, uint32_t n)
+{
+    uint32_t held = f->held.len - f->held.done;
+
+    if (n < held) {
+        f->held.done += n;
+        return;
+    }
+    f->held.len = f->held.done = 0;
+    f->out.done += n - held;
+}
+
+/* Sends what can be sent of what is held and in hand. VIRTQ_EMPTY: the socket is full. */
 static enum virtq_verdict push_out(struct fs *f)
 {
-    while (f->out.done < f->out.len) {
+    while (f->held.len || f->out.done < f->out.len) {
         ssize_t put = writev(f->sock.fd, f->piece, (int)rest(f));
 
         if (put < 0 && errno == EINTR)
@@ -308,9 +375,11 @@ static enum virtq_verdict push_out(struct fs *f)
         }
         if (put < 0)
             return hang_up(f, NULL);
-        f->out.done += (uint32_t)put;
+        sent(f, (uint32_t)put);
     }
-    f->out.len = 0;
+    if (!f->out.len)
+        return VIRTQ_CHAIN;
+    f->out.len = f->out.done = 0;
     if (f->out.request || f->out.zeroes)
         return VIRTQ_CHAIN;
     return give_back(f, f->out.queue, f->out.chain.head, 0);
@@ -322,7 +391,7 @@ static enum virtq_verdict send_all(struct fs *f)
 
     for (uint32_t bytes = 0; v == VIRTQ_CHAIN && bytes < TURN_BYTES; bytes += TURN_COST) {
         bytes += f->out.len;
-        if (f->out.len)
+        if (f->out.len || (f->held.len && !f->dozing))
             v = f->full ? VIRTQ_EMPTY : push_out(f);
         else
             v = f->nforgotten ? VIRTQ_EMPTY : next(f);
@@ -476,6 +545,21 @@ static void on_socket(struct loop_source *s, uint32_t events)
     virtio_dev_unlock(&f->dev);
 }
 
+static void on_timer(struct loop_source *s, uint32_t events)
+{
+    struct fs *f = container_of(s, struct fs, timer);
+    uint64_t times;
+
+    (void)events;
+    if (read(s->fd, &times, sizeof(times)) != sizeof(times))
+        return;
+    virtio_dev_lock(&f->dev);
+    f->dozing = false;
+    pay(f);
+    virtio_dev_unlock(&f->dev);
+    f->dev.serve(&f->dev);
+}
+
 /* ---- the device ---- */
 
 static uint64_t features(const struct virtio_dev *dev)
@@ -506,6 +590,7 @@ static void reset(struct virtio_dev *dev)
     for (unsigned i = 0; i < f->nwaiting; i++)
         f->waiting[i]->forgotten = true;
     f->nforgotten = f->nwaiting;
+    f->owed = f->dozing = false;
 }
 
 static void fs_free(struct virtio_dev *dev)
@@ -514,6 +599,9 @@ static void fs_free(struct virtio_dev *dev)
 
     unwatch(f);
     fd_closep(&f->sock.fd);
+    if (f->timer.fd >= 0)
+        loop_remove(dev->host->loop, &f->timer);
+    fd_closep(&f->timer.fd);
     virtio_dev_fini(dev);
     free(f);
 }
@@ -545,7 +633,11 @@ struct virtio_dev *fs_new(struct host *host, int fd, struct err *e)
         f->waiting[i] = &f->request[i];
     f->sock = (struct loop_source){ .fd = fd, .ready = on_socket };
     f->watched = EPOLLIN;
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+    f->timer = (struct loop_source){ timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+                                     on_timer };
+    if (f->timer.fd < 0 || loop_add(host->loop, &f->timer, EPOLLIN, NULL))
+        err_sys(e, "files: timer");
+    else if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
         err_sys(e, "files");
     else if (!loop_add(host->loop, &f->sock, f->watched, e))
         f->in_loop = true;
