@@ -54,6 +54,7 @@ struct request {
     uint16_t head;
     uint16_t niov;
     bool forgotten; /* by a reset: iov is no longer ours */
+    bool small;     /* iov has no room for the reply that comes */
     struct iovec iov[QUEUE_SIZE];
 };
 
@@ -152,10 +153,15 @@ static unsigned cut(const struct iovec *iov, unsigned n, uint64_t skip, uint64_t
     return k;
 }
 
+static bool unwanted(const struct request *r)
+{
+    return r->forgotten || r->small;
+}
+
 /* Into the guest, at byte `at` of where the reply goes. */
 static void put(struct fs *f, struct request *r, uint32_t at, const uint8_t *src, uint32_t len)
 {
-    unsigned k = r->forgotten ? 0 : cut(r->iov, r->niov, at, len, f->piece);
+    unsigned k = unwanted(r) ? 0 : cut(r->iov, r->niov, at, len, f->piece);
 
     for (unsigned i = 0; i < k; i++) {
         memcpy(f->piece[i].iov_base, src, f->piece[i].iov_len);
@@ -194,11 +200,12 @@ static enum virtq_verdict complete(struct fs *f, struct request *r, uint32_t len
     return forgotten ? VIRTQ_CHAIN : give_back(f, REQUESTS, r->head, len);
 }
 
-/* There is nobody to ask. */
-static enum virtq_verdict refuse(struct fs *f, struct request *r)
+/* Answered here. There is room for that, as was judged. */
+static enum virtq_verdict refuse(struct fs *f, struct request *r, int error)
 {
-    struct fuse_out_header h = { .len = sizeof(h), .error = -ENOTCONN, .unique = r->unique };
+    struct fuse_out_header h = { .len = sizeof(h), .error = error, .unique = r->unique };
 
+    r->small = false;
     put(f, r, 0, (const uint8_t *)&h, sizeof(h));
     return complete(f, r, sizeof(h));
 }
@@ -237,7 +244,7 @@ static enum virtq_verdict hang_up(struct fs *f, const char *mistake)
         v = give_back(f, f->out.queue, f->out.chain.head, 0);
     f->out.len = f->out.done = 0;
     while (f->nwaiting && v == VIRTQ_CHAIN)
-        v = refuse(f, f->waiting[0]);
+        v = refuse(f, f->waiting[0], -ENOTCONN);
     return v;
 }
 
@@ -294,13 +301,13 @@ static enum virtq_verdict begin(struct fs *f, uint16_t queue)
         r->room = c->write_len;
         r->head = c->head;
         r->niov = c->nwrite;
-        r->forgotten = false;
+        r->forgotten = r->small = false;
         memcpy(r->iov, c->iov + c->nread, c->nwrite * sizeof(r->iov[0]));
         f->nwaiting++;
         f->out.request = r;
     }
     if (f->sock.fd < 0 && queue == REQUESTS)
-        return refuse(f, r);
+        return refuse(f, r, -ENOTCONN);
     if (f->sock.fd < 0 || (queue == HIPRIO && hold(f, h, c)))
         return give_back(f, queue, c->head, 0);
     f->out.len = h->len;
@@ -409,8 +416,6 @@ static const char *judge(const struct fs *f, const struct fuse_out_header *h,
         return "a reply of impossible length";
     if (!r || (f->out.len && f->out.request == r)) /* not even asked in full */
         return "a reply to no request";
-    if (h->len > r->room)
-        return "a reply longer than there is room for";
     /* As Linux judges what is written to /dev/fuse; over virtio it takes anything. */
     if (h->error > 0 || h->error <= -ERRNO_END || (h->error && h->len != sizeof(*h)))
         return "a reply with an impossible error";
@@ -437,6 +442,7 @@ static enum virtq_verdict hand_on(struct fs *f)
             mistake = judge(f, &h, r);
             if (mistake)
                 return hang_up(f, mistake);
+            r->small = h.len > r->room; /* the guest's doing: it is read, and the rest goes on */
             f->in.request = r;
             f->in.len = h.len;
             f->in.done = 0;
@@ -450,7 +456,7 @@ static enum virtq_verdict hand_on(struct fs *f)
         if (f->in.done < f->in.len)
             break;
         f->in.request = NULL;
-        v = complete(f, r, f->in.len);
+        v = r->small ? refuse(f, r, -EIO) : complete(f, r, f->in.len);
     }
     f->in.have -= at;
     memmove(f->in.buf, f->in.buf + at, f->in.have);
@@ -466,7 +472,7 @@ static ssize_t pull(struct fs *f, size_t *asked)
     unsigned k = 0;
     ssize_t got;
 
-    if (left && !r->forgotten)
+    if (left && !unwanted(r))
         k = cut(r->iov, r->niov, f->in.done, left, f->piece);
     else
         left = 0;
