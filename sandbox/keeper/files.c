@@ -142,11 +142,9 @@ static int take_cgroups(struct keeper *k, struct err *e)
     static const struct cgroup_value values[] = {
         { 2, "memory.max", BYTES },
         { 2, "memory.swap.max", "0" },
-        { 2, "cpu.max", "100000 100000" },
         { 2, "pids.max", "16" },
         { 1, "memory.limit_in_bytes", BYTES },
         { 1, "memory.memsw.limit_in_bytes", BYTES },
-        { 1, "cpu.cfs_quota_us", "100000" },
         { 1, "pids.max", "16" },
     };
     struct box_jail *b = &k->files.record;
