@@ -93,11 +93,10 @@ bool box_has_leaves(int dirfd)
     struct box_jail j;
     bool found = false;
 
-    for (unsigned p = 0; p < BOX_PROCESSES; p++)
-        if (!faccessat(dirfd, names[p], F_OK, AT_SYMLINK_NOFOLLOW) &&
-            !box_load_jail(dirfd, p, &j, NULL))
-            for (uint32_t i = 0; i < j.ncgroups; i++)
-                found = found || (is_leaf(j.cgroup[i]) && access(j.cgroup[i], F_OK) == 0);
+    if (!faccessat(dirfd, names[BOX_ENGINE], F_OK, AT_SYMLINK_NOFOLLOW) &&
+        !box_load_jail(dirfd, BOX_ENGINE, &j, NULL))
+        for (uint32_t i = 0; i < j.ncgroups; i++)
+            found = found || (is_leaf(j.cgroup[i]) && access(j.cgroup[i], F_OK) == 0);
     return found;
 }
 
@@ -105,9 +104,8 @@ void box_sweep_jail_of(int dirfd)
 {
     struct box_jail j;
 
-    for (unsigned p = 0; p < BOX_PROCESSES; p++)
-        if (!box_load_jail(dirfd, p, &j, NULL) && j.ncgroups)
-            box_sweep_jail(&j);
+    if (!box_load_jail(dirfd, BOX_ENGINE, &j, NULL) && j.ncgroups)
+        box_sweep_jail(&j);
 }
 
 /* ---- to JSON ---- */

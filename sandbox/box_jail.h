@@ -12,8 +12,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define BOX_SPACES     7u       /* namespaces: box_space_name */
-#define BOX_FILES_LEAF "-files" /* behind the sandbox's id: the cgroup of carrel-files */
+#define BOX_SPACES 7u /* namespaces: box_space_name */
 
 enum box_process { BOX_ENGINE, BOX_FILES, BOX_PROCESSES };
 
@@ -49,9 +48,9 @@ uint64_t box_space_of(pid_t pid, unsigned i);
 
 /* Removes its cgroups, whose processes have ended; idempotent. false: one is still there. */
 bool box_sweep_jail(const struct box_jail *j);
-/* true: a cgroup that a record in this directory names is still there. */
+/* true: a cgroup that the record in this directory names is still there. */
 bool box_has_leaves(int dirfd);
-/* box_sweep_jail with what the records in this directory say, if there are any. */
+/* box_sweep_jail with what the record in this directory says, if there is one. */
 void box_sweep_jail_of(int dirfd);
 
 must_check int box_save_jail(int dirfd, enum box_process which, const struct box_jail *j,

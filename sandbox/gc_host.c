@@ -60,16 +60,12 @@ static bool was_ours(struct gc *g, const char *id)
 static void one_cgroup(struct gc *g, int dirfd, const char *where, const char *name)
 {
     static const char prefix[] = "carrel-";
-    char id[BOX_ID_LEN + 1], path[512];
-    const char *rest;
+    const char *id = name + sizeof(prefix) - 1;
     struct err e = ERR_INIT;
+    char path[512];
     int err = 0;
 
-    if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
-        return;
-    snprintf(id, sizeof(id), "%s", name + sizeof(prefix) - 1);
-    rest = name + sizeof(prefix) - 1 + strlen(id);
-    if ((*rest && strcmp(rest, BOX_FILES_LEAF) != 0) || strlen(id) != BOX_ID_LEN ||
+    if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 || strlen(id) != BOX_ID_LEN ||
         !store_is_id(id) || !was_ours(g, id))
         return;
     snprintf(path, sizeof(path), "%s/%s", where, name);

@@ -14,7 +14,6 @@
 #include "policies/processes.h"
 #include "policies/words.h"
 #include "sandbox/confine/profile.h"
-#include "sandbox/engine/cgroup.h"
 #include "sandbox/engine/spawn.h"
 #include "sandbox/files/record.h"
 #include "sandbox/files/report.h"
@@ -36,12 +35,6 @@
 
 /* Handles, roots, and what it was started with. */
 #define DESCRIPTORS (4096u + 64u)
-
-/* Of its cgroup. The files that it reads and writes are most of its memory, and can be given back;
- * it has one thread, and more must not be needed soon for that. */
-#define MEMORY (512ull << 20)
-#define BYTES  "536870912"
-#define PIDS   16u
 
 /* A sanitizer makes system calls of its own, under any filter. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -136,45 +129,19 @@ static int write_record(struct keeper *k, struct handing *h, struct err *e)
     return err ? err_set(e, -err, "rules for live mounts: %s", strerror(-err)) : 0;
 }
 
-/* An intent first, as for the machine (jail.c). */
-static int take_cgroups(struct keeper *k, struct err *e)
-{
-    static const struct cgroup_value values[] = {
-        { 2, "memory.max", BYTES },
-        { 2, "memory.swap.max", "0" },
-        { 2, "pids.max", "16" },
-        { 1, "memory.limit_in_bytes", BYTES },
-        { 1, "memory.memsw.limit_in_bytes", BYTES },
-        { 1, "pids.max", "16" },
-    };
-    struct box_jail *b = &k->files.record;
-    char id[BOX_ID_LEN + sizeof(BOX_FILES_LEAF)];
-    int err;
-
-    snprintf(id, sizeof(id), "%s" BOX_FILES_LEAF, k->cfg.id);
-    err = cgroup_plan(b, id, e);
-    b->memory_max = MEMORY;
-    b->pids_max = PIDS;
-    if (!err)
-        err = box_save_jail(k->boxfd, BOX_FILES, b, e);
-    return err ? err : cgroup_make(&k->files.jail, b, values, array_len(values), e);
-}
-
-/* As for the machine; but it has the identity of the user whose files they are. */
+/* As for the machine; but it has the identity of the user whose files they are, and no cgroup: what
+ * it allocates is bounded by its tables, it makes no process, and each request would pay for the
+ * accounts of two leaves (a tenth, counted). */
 static void prepare_jail(struct keeper *k)
 {
     struct jail *j = &k->files.jail;
-    struct err e = ERR_INIT;
 
     jail_init(j);
     if (guard_plan(k->guard)->landlock)
         j->level[JAIL_LANDLOCK] = JAIL_REQUIRED;
     if (geteuid() == 0)
         j->level[JAIL_USER] = JAIL_OFF;
-    if (take_cgroups(k, &e)) {
-        keeper_log(k, "carrel-files: %s", e.msg); /* the layer "cgroup" will be absent */
-        k->files.record.ncgroups = 0;
-    }
+    j->level[JAIL_CGROUP] = j->level[JAIL_CGROUP_NS] = JAIL_OFF;
 }
 
 static int spawn_server(struct keeper *k, const struct keeper_parts *p, const struct handing *h,
@@ -353,9 +320,6 @@ void keeper_files_over(struct keeper *k)
             ;
     }
     f->run.pid = 0;
-    if (!box_sweep_jail(&f->record))
-        keeper_log(k, "carrel-files: a cgroup could not be removed");
-    f->record.ncgroups = 0;
     if (f->gone.fd >= 0)
         loop_remove(&k->loop, &f->gone);
     if (f->reports.fd >= 0)
