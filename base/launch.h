@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define VMM_LAUNCH_MAGIC   0x4c56524cu /* "LRVL" */
-#define VMM_LAUNCH_VERSION 3u
+#define VMM_LAUNCH_VERSION 4u
 
 #define VMM_CMDLINE_MAX 2048u /* bytes with the NUL: COMMAND_LINE_SIZE of x86 Linux */
 #define VMM_MEM_MIN     (64ull << 20)
@@ -24,6 +24,7 @@
 #define VMM_VCPUS_MAX   32u
 #define VMM_DISKS_MAX   8u
 #define VMM_PORTS_MAX   8u
+#define VMM_SPARES_MAX  7u
 #define VMM_PORT_NAME   32u /* bytes with the NUL */
 
 enum {
@@ -84,6 +85,10 @@ struct vmm_launch {
     int32_t filter_fd; /* struct vmm_filters; -1: none, not with VMM_F_FILTER */
     int32_t files_fd;  /* a connected stream socket to who serves live mounts (base/files.h), as a
                           virtio-fs device; non-blocking is set by carrel-vmm; -1: none */
+    uint32_t nspares;
+    /* Connections like port 0's: when its peer hangs up and the guest has let go of it, the next
+     * one takes the place. */
+    int32_t spare_fds[VMM_SPARES_MAX];
     struct vmm_launch_disk disks[VMM_DISKS_MAX];
     struct vmm_launch_port ports[VMM_PORTS_MAX];
     char cmdline[VMM_CMDLINE_MAX]; /* printable ASCII, terminated */

@@ -101,6 +101,8 @@ unsigned launch_fds(const struct vmm_launch *l, int fds[LAUNCH_FDS_MAX])
         fds[n++] = l->disks[i].fd;
     for (uint32_t i = 0; i < l->nports; i++)
         fds[n++] = l->ports[i].fd;
+    for (uint32_t i = 0; i < l->nspares; i++)
+        fds[n++] = l->spare_fds[i];
     qsort(fds, n, sizeof(fds[0]), by_number);
     return n;
 }
@@ -134,6 +136,9 @@ int launch_check(const struct vmm_launch *l, struct err *e)
     if (l->ndisks > VMM_DISKS_MAX || l->nports > VMM_PORTS_MAX)
         return err_set(e, EINVAL, "launch record: %u disks, %u ports: at most %u and %u", l->ndisks,
                        l->nports, VMM_DISKS_MAX, VMM_PORTS_MAX);
+    if (l->nspares > VMM_SPARES_MAX || (l->nspares && !l->nports))
+        return err_set(e, EINVAL, "launch record: %u spare connections for %u ports: at most %u",
+                       l->nspares, l->nports, VMM_SPARES_MAX);
     if ((l->serial_fd != -1) != !!(l->flags & VMM_F_SERIAL))
         return err_set(e, EINVAL, "launch record: serial port and its descriptor disagree");
     if ((l->flags & VMM_F_FILTER) && l->filter_fd == -1)
@@ -248,6 +253,8 @@ int launch_check_fds(const struct vmm_launch *l, struct err *e)
         err = check_disk_fd(&l->disks[i], i, e);
     for (uint32_t i = 0; !err && i < l->nports; i++)
         err = check_stream_fd(l->ports[i].fd, l->ports[i].name, e);
+    for (uint32_t i = 0; !err && i < l->nspares; i++)
+        err = check_stream_fd(l->spare_fds[i], "spare connection", e);
     if (!err && l->files_fd != -1)
         err = check_stream_fd(l->files_fd, "files", e);
     return err;

@@ -13,8 +13,8 @@
 
 #include <stdbool.h>
 
-/* kvm, kernel, initrd, serial, filters, report, files, and one for every disk and port. */
-#define LAUNCH_FDS_MAX (7u + VMM_DISKS_MAX + VMM_PORTS_MAX)
+/* kvm, kernel, initrd, serial, filters, report, files, and one for every disk, port and spare. */
+#define LAUNCH_FDS_MAX (7u + VMM_DISKS_MAX + VMM_PORTS_MAX + VMM_SPARES_MAX)
 
 /* Standard error stays ours; a record may not name it, nor what is below. */
 #define LAUNCH_FD_FIRST 3

@@ -186,7 +186,14 @@ static int add_disks(struct machine *m, const struct vmm_launch *l, struct err *
 
 static int add_ports(struct machine *m, const struct vmm_launch *l, struct err *e)
 {
-    return l->nports ? add_virtio(m, console_new(&m->host, l->ports, l->nports, e), e) : 0;
+    struct virtio_dev *dev;
+
+    if (!l->nports)
+        return 0;
+    dev = console_new(&m->host, l->ports, l->nports, e);
+    if (add_virtio(m, dev, e))
+        return -e->code;
+    return console_add_spares(dev, l->spare_fds, l->nspares, e);
 }
 
 static int add_files(struct machine *m, const struct vmm_launch *l, struct err *e)

@@ -28,7 +28,8 @@ struct fixture {
     struct guest g;
     struct driver d;
     int peer[VMM_PORTS_MAX]; /* the host's ends */
-    uint64_t inbox;          /* of the control queue, 64 bytes each */
+    struct virtio_dev *dev;
+    uint64_t inbox; /* of the control queue, 64 bytes each */
     unsigned nports;
 };
 
@@ -47,7 +48,8 @@ static void plug(struct fixture *f, unsigned nports, uint64_t features)
         memset(ports[i].name, 0, sizeof(ports[i].name));
         snprintf(ports[i].name, sizeof(ports[i].name), "carrel.port%u", i);
     }
-    guest_plug(&f->g, &f->d, console_new(&f->g.host, ports, nports, NULL));
+    f->dev = console_new(&f->g.host, ports, nports, NULL);
+    guest_plug(&f->g, &f->d, f->dev);
     drv_start(&f->d, features | 2, 32);
     f->inbox = guest_alloc(&f->g, 32ull * 64);
 }
@@ -420,6 +422,106 @@ static void long_chains(void **state)
     unplug(&f);
 }
 
+/* A port with one more peer to come: what one had and the other gets is never mixed. */
+static void the_next_peer(void **state)
+{
+    struct fixture f;
+    char got[64];
+    int pair[2];
+
+    (void)state;
+    plug(&f, 1, 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(console_add_spares(f.dev, &pair[0], 1, NULL), 0);
+    assert_true(fcntl(pair[0], F_GETFL) & O_NONBLOCK);
+    hello(&f);
+    assert_int_equal(write(pair[1], "new words", 9), 9); /* before anybody has read the last */
+    assert_int_equal(write(f.peer[0], "old", 3), 3);
+    close(f.peer[0]);
+    offer(&f, 0, 64);
+    guest_settle(&f.g);
+    assert_true(ring_reap(&f.d.ring[0], NULL, NULL)); /* what it had said */
+    offer(&f, 0, 64);
+    guest_settle(&f.g);
+    expect(&f, 0, OPEN, 0, "");
+    send_text(&f, 0, "for the one that went");
+    guest_settle(&f.g);
+    assert_false(ring_reap(&f.d.ring[0], NULL, NULL)); /* nothing before the guest lets go */
+    assert_false(heard(&f, &(struct message){ 0 }));
+    control(&f, 0, OPEN, 0);
+    guest_settle(&f.g);
+    expect(&f, 0, OPEN, 1, "");
+    assert_false(ring_reap(&f.d.ring[0], NULL, NULL)); /* nor before it is back */
+    assert_int_equal(recv(pair[1], got, sizeof(got), MSG_DONTWAIT), -1);
+    control(&f, 0, OPEN, 1);
+    guest_settle(&f.g);
+    assert_true(ring_reap(&f.d.ring[0], NULL, NULL));
+    while (ring_reap(&f.d.ring[1], NULL, NULL))
+        ;
+    send_text(&f, 0, "hello");
+    assert_int_equal(recv(pair[1], got, sizeof(got), MSG_DONTWAIT), 5);
+    assert_memory_equal(got, "hello", 5);
+    f.peer[0] = -1;
+    close(pair[1]); /* that was the last: gone for good */
+    offer(&f, 0, 64);
+    guest_settle(&f.g);
+    expect(&f, 0, OPEN, 0, "");
+    control(&f, 0, OPEN, 0);
+    control(&f, 0, OPEN, 1);
+    guest_settle(&f.g);
+    assert_false(heard(&f, &(struct message){ 0 }));
+    unplug(&f);
+}
+
+/* A guest that closes and opens again at once, before the device looks, has let go all the same;
+ * and one that had the port closed is asked nothing. */
+static void the_next_peer_of_a_quick_guest(void **state)
+{
+    struct fixture f;
+    int32_t fds[2];
+    int one[2], two[2];
+    struct message m;
+
+    (void)state;
+    plug(&f, 1, 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, one), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, two), 0);
+    fds[0] = one[0];
+    fds[1] = two[0];
+    assert_int_equal(console_add_spares(f.dev, fds, 2, NULL), 0);
+    hello(&f);
+    close(f.peer[0]);
+    f.peer[0] = -1;
+    offer(&f, 0, 64);
+    guest_settle(&f.g);
+    expect(&f, 0, OPEN, 0, "");
+    for (uint16_t v = 0; v < 2; v++) { /* one doorbell for both */
+        struct message to = { 0, OPEN, v, "" };
+        struct buf b = { guest_put(&f.g, &to, 8), 8, 0 };
+
+        ring_add(&f.d.ring[3], &b, 1);
+    }
+    drv_ring(&f.d);
+    guest_settle(&f.g);
+    expect(&f, 0, OPEN, 1, "");
+    assert_int_equal(write(one[1], "x", 1), 1); /* the first spare, not the second */
+    guest_settle(&f.g);
+    assert_true(ring_reap(&f.d.ring[0], NULL, NULL));
+    control(&f, 0, OPEN, 0);
+    close(one[1]);
+    offer(&f, 0, 64);
+    guest_settle(&f.g);
+    control(&f, 0, OPEN, 1);
+    guest_settle(&f.g);
+    while (heard(&f, &m))
+        assert_int_equal(m.event, OPEN);
+    control(&f, 0, OPEN, 0);
+    guest_settle(&f.g);
+    expect(&f, 0, OPEN, 1, "");
+    close(two[1]);
+    unplug(&f);
+}
+
 /* More buffers in one chain than a system call takes: sent in parts, given back once. */
 static void chain_of_many_buffers(void **state)
 {
@@ -669,6 +771,8 @@ int main(void)
         cmocka_unit_test(back_pressure),
         cmocka_unit_test(long_chains),
         cmocka_unit_test(chain_of_many_buffers),
+        cmocka_unit_test(the_next_peer),
+        cmocka_unit_test(the_next_peer_of_a_quick_guest),
         cmocka_unit_test(peer_gone_before_the_port_was_known),
         cmocka_unit_test(empty_chains),
         cmocka_unit_test(wrong_direction),

@@ -30,6 +30,8 @@ static struct vmm_launch good(void)
         .report_fd = 6,
         .filter_fd = 12,
         .files_fd = 13,
+        .nspares = 2,
+        .spare_fds = { 14, 15 },
         .ndisks = 2,
         .nports = 2,
         .disks = { { .fd = 7, .flags = VMM_DISK_READONLY, .serial = "image" }, { .fd = 8 } },
@@ -65,6 +67,10 @@ static void numbers(void **state)
     BAD(l.ndisks = UINT32_MAX, "disks");
     BAD(l.nports = VMM_PORTS_MAX + 1, "ports");
     BAD(l.nports = UINT32_MAX, "ports");
+    BAD(l.nspares = VMM_SPARES_MAX + 1, "spare");
+    BAD(l.nspares = UINT32_MAX, "spare");
+    BAD(l.nports = 0, "spare");
+    GOOD(l.nports = l.nspares = 0);
 }
 
 static void l09_memory(void **state)
@@ -128,6 +134,9 @@ static void descriptor_numbers(void **state)
     BAD(l.files_fd = 0, "descriptor 0");
     BAD(l.files_fd = -2, "descriptor -2");
     BAD(l.files_fd = l.ports[0].fd, "twice");
+    BAD(l.spare_fds[1] = l.ports[0].fd, "twice");
+    BAD(l.spare_fds[1] = -1, "descriptor -1");
+    GOOD((l.nspares = 1, l.spare_fds[1] = -1));
     BAD(l.filter_fd = l.report_fd, "twice");
     BAD(l.kernel_fd = l.kvm_fd, "twice");
     BAD(l.initrd_fd = l.kernel_fd, "twice");
@@ -143,11 +152,11 @@ static void named_descriptors_in_order(void **state)
 
     (void)state;
     l = good();
-    assert_int_equal(launch_fds(&l, fds), 11);
-    for (int i = 0; i < 11; i++)
+    assert_int_equal(launch_fds(&l, fds), 13);
+    for (int i = 0; i < 13; i++)
         assert_int_equal(fds[i], 3 + i);
     l.serial_fd = l.initrd_fd = l.filter_fd = l.files_fd = -1;
-    assert_int_equal(launch_fds(&l, fds), 7);
+    assert_int_equal(launch_fds(&l, fds), 9);
 }
 
 static void reading(void **state)
@@ -180,7 +189,7 @@ static void reading(void **state)
     struct err e = ERR_INIT;
 
     assert_int_equal(launch_read(p[0], &got, &e), -EINVAL);
-    assert_non_null(strstr(e.msg, "version 4"));
+    assert_non_null(strstr(e.msg, "version 5"));
     close(p[0]);
     close(p[1]);
     assert_int_equal(launch_read(p[0], &got, NULL), -EBADF);
@@ -204,7 +213,7 @@ static int file_of(size_t size, int flags)
 
 struct live {
     struct vmm_launch l;
-    int report[2], serial[2], port[2], files[2];
+    int report[2], serial[2], port[2], files[2], spare[2];
 };
 
 static void open_all(struct live *o)
@@ -214,6 +223,7 @@ static void open_all(struct live *o)
     assert_int_equal(pipe(o->serial), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, o->port), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, o->files), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, o->spare), 0);
     o->l.kvm_fd = open("/dev/null", O_RDWR);
     o->l.kernel_fd = file_of(100, O_RDONLY);
     o->l.initrd_fd = file_of(100, O_RDONLY);
@@ -225,6 +235,8 @@ static void open_all(struct live *o)
     o->l.disks[1].fd = file_of(1024, O_RDWR);
     o->l.ports[0].fd = o->port[0];
     o->l.ports[1].fd = o->port[1];
+    o->l.spare_fds[0] = o->spare[0];
+    o->l.spare_fds[1] = o->spare[1];
 }
 
 static void close_all(struct live *o)
@@ -291,6 +303,8 @@ static void kinds_and_modes(void **state)
     WRONG(replace(&v.l.files_fd, open("/dev/null", O_RDWR)), "files");
     WRONG(replace(&v.l.files_fd, socket(AF_UNIX, SOCK_SEQPACKET, 0)), "files");
     WRONG(close(v.l.files_fd), "files");
+    WRONG(replace(&v.l.spare_fds[1], open("/dev/null", O_RDWR)), "spare");
+    WRONG(replace(&v.l.spare_fds[0], socket(AF_UNIX, SOCK_DGRAM, 0)), "spare");
     WRONG(replace(&v.l.kernel_fd, open("/dev/null", O_PATH)), "kernel");
 }
 

@@ -122,6 +122,7 @@ static void heed(struct console *c, const struct control *msg)
         c->ports[id].say |= SAY_NAME | SAY_OPEN;
     } else if (event == EV_PORT_OPEN) {
         c->ports[id].guest_open = yes;
+        c->ports[id].let_go |= !yes;
     }
 }
 
@@ -186,6 +187,7 @@ static void reset(struct virtio_dev *dev)
     for (unsigned i = 0; i < c->nports; i++) {
         c->ports[i].say = 0;
         c->ports[i].ready = c->ports[i].guest_open = false;
+        c->ports[i].let_go = true;
         c->ports[i].sent = 0;
     }
 }
@@ -240,4 +242,13 @@ struct virtio_dev *console_new(struct host *host, const struct vmm_launch_port *
         return NULL;
     }
     return &c->dev;
+}
+
+int console_add_spares(struct virtio_dev *dev, const int32_t *fds, unsigned n, struct err *e)
+{
+    int err = 0;
+
+    for (unsigned i = n; !err && i--;)
+        err = port_add_spare(&console_of(dev)->ports[0], fds[i], e);
+    return err;
 }

@@ -15,4 +15,9 @@
 struct virtio_dev *console_new(struct host *host, const struct vmm_launch_port *ports,
                                unsigned nports, struct err *e);
 
+/* The device takes up to VMM_SPARES_MAX more connections of port 0, to be used one after the other.
+ */
+must_check int console_add_spares(struct virtio_dev *dev, const int32_t *fds, unsigned n,
+                                  struct err *e);
+
 #endif

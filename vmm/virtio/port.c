@@ -32,12 +32,13 @@ static void unwatch(struct port *p)
     p->in_loop = false;
 }
 
-/* The peer is gone, for good. The guest reads what it has, then sees the port closed. */
+/* The peer is gone. The guest reads what it has, then sees the port closed. */
 static void hang_up(struct port *p)
 {
     unwatch(p);
     fd_closep(&p->sock.fd);
-    p->host_open = p->readable = p->full = false;
+    p->host_open = p->deaf = p->readable = p->full = p->let_go = false;
+    p->parting = p->nspares > 0;
     if (p->ready)
         p->say |= SAY_OPEN;
 }
@@ -232,6 +233,33 @@ static enum virtq_verdict turn(struct port *p, enum virtq_verdict (*step)(struct
     return VIRTQ_CHAIN;
 }
 
+/* The next peer. What had been said to the last one is gone: the guest has closed the port since,
+ * and what it still had for it was dropped. */
+static void meet(struct port *p)
+{
+    p->sock.fd = p->spare[--p->nspares];
+    p->watched = EPOLLIN;
+    p->in_loop = !loop_add(p->dev->host->loop, &p->sock, p->watched, NULL);
+    if (!p->in_loop) {
+        hang_up(p);
+        return;
+    }
+    p->parting = false;
+    p->host_open = true;
+    if (p->ready)
+        p->say |= SAY_OPEN;
+}
+
+/* Between two peers. A guest that does not let go waits, and nobody but it. */
+static enum virtq_verdict part(struct port *p)
+{
+    enum virtq_verdict v = turn(p, drain);
+
+    if (v == VIRTQ_EMPTY && (p->let_go || !p->guest_open))
+        meet(p);
+    return v;
+}
+
 enum virtq_verdict port_serve(struct port *p)
 {
     enum virtq_verdict in = VIRTQ_EMPTY, out = VIRTQ_EMPTY;
@@ -242,6 +270,8 @@ enum virtq_verdict port_serve(struct port *p)
         in = turn(p, fill);
     if (in == VIRTQ_BAD_GUEST || out == VIRTQ_BAD_GUEST)
         return VIRTQ_BAD_GUEST;
+    if (p->parting)
+        return part(p);
     /* Still readable means that the guest has no buffer, or the port closed: its doorbell comes. */
     watch(p, (p->readable ? 0 : (uint32_t)EPOLLIN) | (p->full ? (uint32_t)EPOLLOUT : 0));
     return in == VIRTQ_CHAIN || out == VIRTQ_CHAIN ? VIRTQ_CHAIN : VIRTQ_EMPTY;
@@ -266,6 +296,15 @@ static void on_socket(struct loop_source *s, uint32_t events)
 
 /* ---- making it ---- */
 
+/* Later there is no fcntl any more. */
+static int unblock(int fd, const char *name, struct err *e)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? err_sys(e, "port \"%s\"", name)
+                                                               : 0;
+}
+
 int port_open(struct port *p, struct virtio_dev *dev, struct port_batch *batch, uint16_t rx,
               const struct vmm_launch_port *from, struct err *e)
 {
@@ -277,14 +316,19 @@ int port_open(struct port *p, struct virtio_dev *dev, struct port_batch *batch, 
                         .watched = EPOLLIN };
     memcpy(p->name, from->name, sizeof(p->name));
     p->name[sizeof(p->name) - 1] = '\0';
-
-    int flags = fcntl(p->sock.fd, F_GETFL);
-
-    if (flags < 0 || fcntl(p->sock.fd, F_SETFL, flags | O_NONBLOCK))
-        return err_sys(e, "port \"%s\"", p->name);
+    if (unblock(p->sock.fd, p->name, e))
+        return -e->code;
     if (loop_add(dev->host->loop, &p->sock, p->watched, e))
         return err_wrap(e, "port \"%s\"", p->name);
     p->in_loop = true;
+    return 0;
+}
+
+int port_add_spare(struct port *p, int fd, struct err *e)
+{
+    if (unblock(fd, p->name, e))
+        return -e->code;
+    p->spare[p->nspares++] = fd;
     return 0;
 }
 
@@ -292,6 +336,8 @@ void port_close(struct port *p)
 {
     unwatch(p);
     fd_closep(&p->sock.fd);
+    while (p->nspares)
+        fd_closep(&p->spare[--p->nspares]);
 }
 
 void port_disown(struct port *p)

@@ -29,7 +29,7 @@ struct port_batch {
 #define SAY_OPEN 4u /* host_open, as it is when there is a buffer for it */
 
 struct port {
-    struct loop_source sock;  /* fd owned; -1 once the peer is gone */
+    struct loop_source sock;  /* fd owned; -1 while no peer is there */
     struct virtio_dev *dev;   /* borrowed: the console, embeds this */
     struct port_batch *batch; /* borrowed from the console; used under its lock */
     uint16_t rx;              /* the receive queue; the transmit queue is the next */
@@ -41,14 +41,20 @@ struct port {
     bool deaf;        /* … but no longer takes bytes */
     bool ready;       /* the guest knows the port */
     bool guest_open;  /* and has it open */
+    bool parting;     /* the peer hung up, and another is to come once the guest has let go */
+    bool let_go;      /* the guest has closed the port since */
     bool readable;    /* the loop said so, and nothing has been read to the end since */
     bool full;        /* the socket takes no more for now */
     uint32_t sent;    /* bytes of the first waiting transmit chain already in the socket */
+    unsigned nspares;
+    int spare[VMM_SPARES_MAX]; /* owned: peers to come, the last first */
 };
 
 /* Takes from->fd on success. */
 must_check int port_open(struct port *p, struct virtio_dev *dev, struct port_batch *batch,
                          uint16_t rx, const struct vmm_launch_port *from, struct err *e);
+/* Another peer, for when this one is gone; what is added last comes first. Takes fd on success. */
+must_check int port_add_spare(struct port *p, int fd, struct err *e);
 void port_close(struct port *p);
 
 /* Leaves the descriptor to the caller: the port was never used. */
