@@ -33,9 +33,11 @@ enum msg_type {
     MSG_KILL = 7,     /* client->keeper: SIGNO to the main command, or the machine; answered DONE */
     MSG_STATUS = 8,   /* client->keeper: answered STATE */
     MSG_WAIT = 9,     /* client->keeper: answered ENDED when the sandbox has ended */
-    MSG_ATTACH = 10,  /* client->keeper: FLAGS; joins the main command's session */
-    MSG_POLICY = 11,  /* client->keeper: another policy waits in policy.next.json; answered DONE */
-    MSG_JOBS = 12,    /* keeper->init, one a session: END to it, GONE from it, no last frame */
+    /* client->keeper: FLAGS; joins the main command's session. keeper->init: JOB; goes on with a
+     * main command where the last session left it, as EXEC */
+    MSG_ATTACH = 10,
+    MSG_POLICY = 11, /* client->keeper: another policy waits in policy.next.json; answered DONE */
+    MSG_JOBS = 12,   /* keeper->init, one a session: END to it, GONE from it, no last frame */
 
     /* During a session or transfer, requester to answerer. */
     MSG_STDIN = 32, /* bytes */
@@ -88,7 +90,7 @@ enum msg_tag {
     MSG_FILTER = 21, /* seccomp program: struct sock_filter (8 bytes), 1 to MSG_FILTER_MAX */
     MSG_PIDS = 22,   /* SETUP: u32, most processes and threads of all commands together */
     MSG_FILES = 23,  /* SETUP: u32, RLIMIT_NOFILE of every command: hard; soft at most 1024 */
-    MSG_JOB = 24,    /* EXEC: u32, not 0: what the keeper calls this command on JOBS */
+    MSG_JOB = 24,    /* EXEC, ATTACH: u32, not 0: what the keeper calls this command on JOBS */
     MSG_RUN =
         25, /* list; EXEC: a file that may be executed, or a pattern over files; see PROTOCOL */
     MSG_SHA256 = 26,     /* 32 bytes: of the content of EXE, which is the image's, else EACCES */
@@ -100,7 +102,8 @@ enum msg_tag {
 enum msg_flag {
     MSG_F_TTY = 1u << 0,    /* EXEC: a pseudo-terminal of ROWS x COLS */
     MSG_F_STDIN = 1u << 1,  /* EXEC: stdin will be sent; otherwise it is /dev/null */
-    MSG_F_MAIN = 1u << 2,   /* EXEC, to the keeper: the sandbox ends with this command */
+    MSG_F_MAIN = 1u << 2,   /* EXEC: the sandbox ends with this command. To init, without HANGUP:
+                               it waits for ATTACH when the requester goes, and afterwards */
     MSG_F_NOBODY = 1u << 3, /* PUT: owner of what is made is USER, not what the tar says */
     MSG_F_HANGUP = 1u << 4, /* EXEC: the command gets HUP, then KILL, when the requester goes */
     MSG_F_LOOSE = 1u << 5,  /* EXEC, keeper->init: a layer this guest kernel lacks is left out;

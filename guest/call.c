@@ -141,6 +141,13 @@ static void dispatch(struct call *c, const struct request *r)
         host->poweroff(host->arg, r->grace_ms);
         break;
     case MSG_JOBS: listen_to_jobs(c); break;
+    case MSG_ATTACH:
+        c->job = job_attach(&c->control->jobs, c, r->job, &e);
+        if (c->job)
+            c->state = CALL_JOB;
+        else
+            send_error(c, &e);
+        break;
     default:
         if (c->control->closing)
             err_set(&e, ESHUTDOWN, "the guest is powering off");

@@ -5,6 +5,9 @@
  * was closed, and its output pipes are at their end. Descendants may hold the output for ever, so
  * after the reap it has DRAIN_MS to end; then what waits in the pipe is sent and the rest is not
  * waited for.
+ *
+ * A main command outlives its requester: nothing is read from it until another one attaches, and
+ * once it is over it stays, for whoever did not hear of it.
  */
 #include "guest/job.h"
 
@@ -30,7 +33,8 @@ struct job {
     struct job *next;  /* owned by the list */
     struct call *call; /* borrowed; NULL: the requester is gone */
     enum msg_type request;
-    uint32_t flags;
+    uint32_t flags, number;
+    bool waits; /* a main command without a requester */
 
     pid_t pid;
     struct group *group; /* borrowed; a command's, until it is reaped; else NULL */
@@ -56,6 +60,12 @@ static void check_over(struct job *j);
 static bool is_command(const struct job *j)
 {
     return j->request == MSG_EXEC;
+}
+
+/* There is one main command at most. */
+static bool is_main(const struct job *j)
+{
+    return is_command(j) && j->number && (j->flags & (MSG_F_MAIN | MSG_F_HANGUP)) == MSG_F_MAIN;
 }
 
 static void status_close(struct job *j)
@@ -160,6 +170,8 @@ static void drain_over(struct alarm *a)
 {
     struct job *j = container_of(a, struct job, drain);
 
+    if (j->waits)
+        return; /* check_over sets it again */
     j->drained = true;
     for (int i = 0; i < 2; i++)
         outlet_drain(&j->out[i], j->call);
@@ -168,6 +180,8 @@ static void drain_over(struct alarm *a)
 
 void job_resume(struct job *j)
 {
+    if (j->waits)
+        return;
     for (int i = 0; i < 2 && j->running; i++)
         outlet_resume(&j->out[i], j->call);
     check_over(j);
@@ -200,11 +214,35 @@ static bool send_final(struct job *j)
     return true;
 }
 
+static bool is_over(const struct job *j)
+{
+    return j->reaped && j->status.fd < 0 && !outlet_is_open(&j->out[0]) &&
+           !outlet_is_open(&j->out[1]);
+}
+
+bool jobs_busy(const struct jobs *js)
+{
+    for (const struct job *j = js->first; j; j = j->next)
+        if (!j->waits || !is_over(j))
+            return true;
+    return false;
+}
+
+/* Until somebody attaches. */
+static void wait_for_requester(struct job *j)
+{
+    j->call = NULL;
+    j->waits = true;
+    inlet_close(&j->in);
+    for (int i = 0; i < 2; i++)
+        outlet_rest(&j->out[i]);
+}
+
 static void check_over(struct job *j)
 {
     struct call *c = j->call;
 
-    if (!j->reaped || j->status.fd >= 0)
+    if (!j->reaped || j->status.fd >= 0 || j->waits)
         return;
     if (j->verdict.code && is_command(j)) /* it never ran */
         for (int i = 0; i < 2; i++)
@@ -216,16 +254,27 @@ static void check_over(struct job *j)
     }
     if (c && !send_final(j))
         return; /* job_resume comes */
-    job_free(j);
+    if (is_main(j))
+        wait_for_requester(j);
+    else
+        job_free(j);
     if (c)
         call_end(c);
+}
+
+/* The first frame: there is room. */
+static void say_started(struct job *j)
+{
+    uint8_t pid[4];
+
+    for (int i = 0; i < 4; i++)
+        pid[i] = (uint8_t)((uint32_t)j->pid >> 8 * i);
+    call_send(j->call, MSG_STARTED, pid, sizeof(pid));
 }
 
 /* The status pipe was closed: the program runs, or everything there is to say was said. */
 static void status_over(struct job *j)
 {
-    uint8_t pid[4];
-
     status_close(j);
     if (j->nverdict < sizeof(j->verdict)) {
         j->verdict = ERR_INIT;
@@ -233,11 +282,8 @@ static void status_over(struct job *j)
             err_set(&j->verdict, EIO, "the transfer's process was killed");
     }
     j->verdict.msg[sizeof(j->verdict.msg) - 1] = '\0';
-    if (is_command(j) && !j->verdict.code && j->call) {
-        for (int i = 0; i < 4; i++)
-            pid[i] = (uint8_t)((uint32_t)j->pid >> 8 * i);
-        call_send(j->call, MSG_STARTED, pid, sizeof(pid)); /* the first frame: there is room */
-    }
+    if (is_command(j) && !j->verdict.code && j->call)
+        say_started(j);
     j->running = !is_command(j) || !j->verdict.code;
     job_resume(j);
 }
@@ -299,6 +345,10 @@ bool job_message(struct job *j, enum msg_type type, const uint8_t *body, uint32_
 
 void job_abandon(struct job *j)
 {
+    if (is_main(j)) {
+        wait_for_requester(j);
+        return;
+    }
     j->call = NULL;
     inlet_close(&j->in);
     if (!is_command(j)) {
@@ -310,6 +360,23 @@ void job_abandon(struct job *j)
         alarm_set(j->jobs->alarms, &j->limit, KILL_MS);
     }
     job_resume(j); /* what it still prints is dropped */
+}
+
+struct job *job_attach(struct jobs *js, struct call *c, uint32_t number, struct err *e)
+{
+    struct job *j = js->first;
+
+    while (j && (j->number != number || !j->waits))
+        j = j->next;
+    if (!j) {
+        err_set(e, ESRCH, "no main command waits as job %u", number);
+        return NULL;
+    }
+    j->call = c;
+    j->waits = false;
+    if (j->status.fd < 0 && !j->verdict.code)
+        say_started(j);
+    return j;
 }
 
 static struct job *find(const struct jobs *js, pid_t pid)
@@ -435,6 +502,7 @@ struct job *job_start(struct jobs *js, struct call *c, const struct request *r, 
     j->call = c;
     j->request = r->type;
     j->flags = r->flags;
+    j->number = r->job;
     j->status = (struct loop_source){ -1, status_ready };
     inlet_init(&j->in, js->loop, -1, input_room);
     j->limit.ring = limit_over;

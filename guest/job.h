@@ -56,8 +56,16 @@ must_check bool job_message(struct job *j, enum msg_type type, const uint8_t *bo
 void job_resume(struct job *j);
 
 /* The requester is gone; `call` is not used any more. Commands end if they were started with
- * MSG_F_HANGUP, otherwise run on with their output dropped; transfers end. */
+ * MSG_F_HANGUP, otherwise run on with their output dropped; transfers end. A main command that does
+ * not hang up waits for job_attach, with its output in its pipes. */
 void job_abandon(struct job *j);
+
+/* The main command with this number gets another requester: STARTED, what it says from now on, and
+ * its end, also when that was told before. -ESRCH: no main command waits under this number. */
+struct job *job_attach(struct jobs *js, struct call *c, uint32_t number, struct err *e);
+
+/* Does any of them run, or have something to say? */
+bool jobs_busy(const struct jobs *js);
 
 /* Kills all that this job ever started; groups_empty tells when it is gone. */
 void jobs_end(struct jobs *js, uint32_t job);

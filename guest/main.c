@@ -134,19 +134,18 @@ static void host_came(struct loop_source *s, uint32_t events)
     serve();
 }
 
-/* The session is over. When the host broke the protocol the port is closed for a moment, which
- * drops what it still holds of the old session. */
+/* The session is over. The port is closed for a moment, which drops what it still holds of the old
+ * one, and tells the machine's device that the next peer may come. */
 static void host_lost(void *arg, const char *why)
 {
     struct err e = ERR_INIT;
 
     (void)arg;
-    if (*why) {
+    if (*why)
         kmsg(KMSG_WARNING, "control port: %s", why);
-        fd_closep(&guest.port);
-        if (port_open(guest.port_path, &guest.port, &e))
-            fatal(&e);
-    }
+    fd_closep(&guest.port);
+    if (port_open(guest.port_path, &guest.port, &e))
+        fatal(&e);
     guest.waiting = (struct loop_source){ guest.port, host_came };
     if (port_watch(&guest.loop, &guest.waiting, &e))
         fatal(&e);

@@ -39,7 +39,7 @@ bool outlet_is_open(const struct outlet *o)
 }
 
 /* A source that is not read must leave the loop: a pipe without writers is ready for ever. */
-static void sleep_now(struct outlet *o)
+void outlet_rest(struct outlet *o)
 {
     if (o->watched)
         loop_remove(o->loop, &o->source);
@@ -48,7 +48,7 @@ static void sleep_now(struct outlet *o)
 
 void outlet_close(struct outlet *o)
 {
-    sleep_now(o);
+    outlet_rest(o);
     fd_closep(&o->source.fd);
 }
 
@@ -70,7 +70,7 @@ void outlet_move(struct outlet *o, struct call *c)
     ssize_t n;
 
     if (!has_room(c)) {
-        sleep_now(o);
+        outlet_rest(o);
         return;
     }
     n = read(o->source.fd, buf, room < sizeof(buf) ? room : sizeof(buf));

@@ -33,6 +33,9 @@ bool outlet_is_open(const struct outlet *o);
 /* One read becomes one frame. Without room the outlet sleeps until outlet_resume. */
 void outlet_move(struct outlet *o, struct call *c);
 
+/* Not read until outlet_resume: what comes waits in the pipe, and then whoever writes it. */
+void outlet_rest(struct outlet *o);
+
 /* Watches the outlet, if its call has room. */
 void outlet_resume(struct outlet *o, struct call *c);
 

@@ -56,7 +56,7 @@ void power_settle(struct power *p)
     if (p->state == POWER_ON)
         return;
     /* Jobs whose process has ended may still have output to hand on. */
-    if (p->state != POWER_LATE && (!p->reaper->childless || p->control->jobs.first))
+    if (p->state != POWER_LATE && (!p->reaper->childless || jobs_busy(&p->control->jobs)))
         return;
     while (control_pending(p->control) && poll(&port, 1, LAST_WORDS_MS) > 0 &&
            !(port.revents & (POLLHUP | POLLERR)))

@@ -40,6 +40,7 @@ static const struct {
     { MSG_GET, BIT(MSG_PATH), BIT(MSG_PATH), 0 },
     { MSG_POWEROFF, BIT(MSG_GRACE), 0, 0 },
     { MSG_JOBS, 0, 0, 0 },
+    { MSG_ATTACH, BIT(MSG_JOB), BIT(MSG_JOB), 0 },
 };
 
 /* What the request needs room for, found before anything is copied. */

@@ -102,15 +102,6 @@ static int check_field(const struct msg_field *f, const struct shape *shape, str
     }
 }
 
-/* MAIN is between client and keeper; a guest is not told. */
-static void relay_field(struct msg_builder *b, const struct msg_field *f, const struct request *r)
-{
-    if (f->tag == MSG_FLAGS)
-        msg_add_u32(b, MSG_FLAGS, r->flags & ~(uint32_t)MSG_F_MAIN);
-    else
-        msg_add(b, (enum msg_tag)f->tag, f->at, f->len);
-}
-
 static bool is_relayed(enum msg_type t)
 {
     return t == MSG_EXEC || t == MSG_PUT || t == MSG_GET;
@@ -145,7 +136,7 @@ int request_check(const struct msg_frame *m, struct request *out, struct msg_bui
         if (err)
             return err;
         if (is_relayed(shape->type))
-            relay_field(relay, &f, out);
+            msg_add(relay, (enum msg_tag)f.tag, f.at, f.len);
     }
     if (more < 0)
         return err_set(e, EINVAL, "the request is malformed");
@@ -172,7 +163,7 @@ int request_make_main(const struct box_config *c, struct request *out, struct ms
         msg_add_text(b, MSG_CWD, c->cwd);
     if (c->user)
         msg_add_text(b, MSG_USER, c->user);
-    msg_add_u32(b, MSG_FLAGS, out->flags & ~(uint32_t)MSG_F_MAIN);
+    msg_add_u32(b, MSG_FLAGS, out->flags);
     if (c->timeout_ms)
         msg_add_u32(b, MSG_TIMEOUT, c->timeout_ms);
     return b->overflow

@@ -821,6 +821,130 @@ static void jobs_are_told_of(void **state)
     }
 }
 
+/* ---- a main command and its requesters ---- */
+
+static uint32_t attach(uint32_t job)
+{
+    static struct msg_builder b;
+    uint32_t id = client_open(host);
+
+    msg_begin(&b, MSG_ATTACH);
+    msg_add_u32(&b, MSG_JOB, job);
+    client_request(host, id, &b);
+    return id;
+}
+
+static uint32_t start_main(uint32_t job, const char *text, uint32_t more)
+{
+    job_number = job;
+    return client_start(
+        host,
+        &(struct client_exec){ .argv = SHELL(text), .flags = MSG_F_MAIN | more, .more = add_job });
+}
+
+static void expect_frame(uint32_t id, uint8_t type, const char *body)
+{
+    struct msg_frame f;
+
+    assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 1);
+    assert_int_equal(f.type, type);
+    if (body) {
+        assert_int_equal(f.len, strlen(body));
+        assert_memory_equal(f.body, body, f.len);
+    }
+}
+
+static void lose_session(void)
+{
+    client_free(host);
+    connect_session();
+}
+
+/* H03: what it says while nobody listens waits, and so does it, when its pipe is full. */
+static void h03_a_main_command_outlives_its_session(void **state)
+{
+    const struct client_exec none = { 0 };
+    struct client_result r;
+    int gate[2];
+    char text[256];
+    uint32_t id;
+
+    (void)state;
+    assert_int_equal(pipe(gate), 0);
+    snprintf(text, sizeof(text),
+             "echo one; read x </proc/%d/fd/%d; i=0; while [ $i -lt 40000 ]; do echo $i; "
+             "i=$((i+1)); done; exit 5",
+             getpid(), gate[0]);
+    id = start_main(3, text, 0);
+    expect_frame(id, MSG_STARTED, NULL);
+    expect_frame(id, MSG_STDOUT, "one\n");
+    lose_session();
+    assert_int_equal(write(gate[1], "\n", 1), 1); /* 228,890 bytes: more than a pipe holds */
+    script("echo others", "others\n", 0);
+    lose_session(); /* once more, with nobody attached */
+    client_finish(host, attach(4), &none, &r);
+    assert_int_equal(r.error, ESRCH);
+    client_result_fini(&r);
+    client_finish(host, attach(3), &none, &r);
+    assert_true(r.started);
+    assert_int_equal(r.kind, MSG_EXITED);
+    assert_int_equal(r.code, 5);
+    assert_int_equal(r.out_len, 228890);
+    assert_memory_equal(r.out, "0\n1\n2\n", 6);
+    assert_string_equal((char *)r.out + r.out_len - 6, "39999\n");
+    client_result_fini(&r);
+    close(gate[0]);
+    close(gate[1]);
+}
+
+/* Its end is told to whoever asks: the last one may have died with it unread. */
+static void h03_the_end_is_told_again(void **state)
+{
+    const struct client_exec none = { 0 };
+    struct client_result r;
+    char text[256] = "";
+    static struct msg_builder b;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        client_finish(host, i ? attach(3) : start_main(3, "kill -9 $$", 0), &none, &r);
+        assert_true(r.started);
+        assert_int_equal(r.kind, MSG_SIGNALED);
+        assert_int_equal(r.code, SIGKILL);
+        client_result_fini(&r);
+        if (i == 1)
+            lose_session();
+    }
+    msg_begin(&b, MSG_POWEROFF);
+    assert_int_equal(client_simple(host, &b, text), 0);
+}
+
+/* One that hangs up does not wait, nor does one that is attached to have two requesters. */
+static void h03_who_is_not_waited_for(void **state)
+{
+    const struct client_exec none = { 0 };
+    struct client_result r;
+    uint32_t id;
+
+    (void)state;
+    id = start_main(5, "trap 'exit 1' HUP; echo up; while :; do sleep 0.01; done", MSG_F_HANGUP);
+    expect_frame(id, MSG_STARTED, NULL);
+    expect_frame(id, MSG_STDOUT, "up\n");
+    lose_session();
+    client_finish(host, attach(5), &none, &r);
+    assert_int_equal(r.error, ESRCH);
+    client_result_fini(&r);
+    id = start_main(6, "exec sleep 60", 0);
+    expect_frame(id, MSG_STARTED, NULL);
+    client_finish(host, attach(6), &none, &r);
+    assert_int_equal(r.error, ESRCH);
+    client_result_fini(&r);
+    client_send(host, id, MSG_SIGNAL, (const uint8_t[]){ SIGKILL }, 1);
+    client_finish(host, id, &none, &r);
+    assert_int_equal(r.code, SIGKILL);
+    client_result_fini(&r);
+}
+
 /* H15: what it leaves behind could not be ended. */
 static void h15_a_confined_job_needs_a_cgroup(void **state)
 {
@@ -1098,6 +1222,9 @@ int main(void)
         TEST(as_many_as_there_may_be),
         TEST(requests_to_pid_1),
         TEST(jobs_are_told_of),
+        TEST(h03_a_main_command_outlives_its_session),
+        TEST(h03_the_end_is_told_again),
+        TEST(h03_who_is_not_waited_for),
         TEST(h15_a_confined_job_needs_a_cgroup),
         TEST(r04_jobs_out_of_place),
         cmocka_unit_test(r11_a_host_that_does_not_listen),

@@ -187,6 +187,12 @@ static void bad_values(void **state)
     begin_exec();
     msg_add_u16(&b, MSG_FLAGS, 1);
     assert_int_equal(refused(), -EINVAL);
+    msg_begin(&b, MSG_ATTACH); /* whose? */
+    assert_int_equal(refused(), -EINVAL);
+    msg_begin(&b, MSG_ATTACH);
+    msg_add_u32(&b, MSG_JOB, 3);
+    msg_add_u32(&b, MSG_FLAGS, MSG_F_STDIN);
+    assert_int_equal(refused(), -EINVAL);
     msg_begin(&b, MSG_GET);
     msg_add_text(&b, MSG_PATH, "relative");
     assert_int_equal(refused(), -EINVAL);
@@ -197,7 +203,7 @@ static void r04_not_for_a_guest(void **state)
 {
     (void)state;
     for (int type = 1; type < 256; type++) {
-        if ((type >= MSG_SETUP && type <= MSG_POWEROFF) || type == MSG_JOBS)
+        if ((type >= MSG_SETUP && type <= MSG_POWEROFF) || type == MSG_JOBS || type == MSG_ATTACH)
             continue;
         msg_begin(&b, (enum msg_type)type);
         assert_int_equal(refused(), -ENOSYS);

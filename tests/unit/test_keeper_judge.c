@@ -66,7 +66,7 @@ static void a_request_is_made_anew(void **s)
         fields++;
         if (field.tag == MSG_FLAGS) {
             assert_true(msg_field_u32(&field, &flags));
-            assert_int_equal(flags, MSG_F_TTY | MSG_F_STDIN | MSG_F_HANGUP); /* not MAIN */
+            assert_int_equal(flags, MSG_F_TTY | MSG_F_STDIN | MSG_F_MAIN | MSG_F_HANGUP);
         }
     }
     assert_int_equal(fields, 9);
@@ -164,7 +164,7 @@ static void the_main_command_of_a_config(void **s)
 
     assert_int_equal(msg_parse(in.bytes, (size_t)n, &f), n);
     assert_int_equal(request_check(&f, &again, &relay, &e), 0);
-    assert_int_equal(again.flags, MSG_F_TTY);
+    assert_int_equal(again.flags, MSG_F_MAIN | MSG_F_TTY);
 
     static char big[40000];
     char *two[] = { big, big, NULL };
