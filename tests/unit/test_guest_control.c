@@ -865,23 +865,26 @@ static void h03_a_main_command_outlives_its_session(void **state)
 {
     const struct client_exec none = { 0 };
     struct client_result r;
-    int gate[2];
-    char text[256];
+    char gate[64], text[256];
     uint32_t id;
+    int fd;
 
     (void)state;
-    assert_int_equal(pipe(gate), 0);
+    snprintf(gate, sizeof(gate), "/tmp/carrel-gate.%d", getpid());
+    assert_int_equal(mkfifo(gate, 0600), 0);
     snprintf(text, sizeof(text),
-             "echo one; read x </proc/%d/fd/%d; i=0; while [ $i -lt 40000 ]; do echo $i; "
-             "i=$((i+1)); done; exit 5",
-             getpid(), gate[0]);
+             "echo one; read x <%s; i=0; while [ $i -lt 40000 ]; do echo $i; i=$((i+1)); done; "
+             "exit 5",
+             gate);
     id = start_main(3, text, 0);
     expect_frame(id, MSG_STARTED, NULL);
     expect_frame(id, MSG_STDOUT, "one\n");
     lose_session();
-    assert_int_equal(write(gate[1], "\n", 1), 1); /* 228,890 bytes: more than a pipe holds */
     script("echo others", "others\n", 0);
-    lose_session(); /* once more, with nobody attached */
+    fd = open(gate, O_WRONLY | O_CLOEXEC);   /* once somebody reads there */
+    assert_int_equal(write(fd, "\n", 1), 1); /* 228,890 bytes: more than a pipe holds */
+    script("sleep 0.2", "", 0);              /* it may well begin to print meanwhile */
+    lose_session();                          /* once more, with nobody attached */
     client_finish(host, attach(4), &none, &r);
     assert_int_equal(r.error, ESRCH);
     client_result_fini(&r);
@@ -893,8 +896,8 @@ static void h03_a_main_command_outlives_its_session(void **state)
     assert_memory_equal(r.out, "0\n1\n2\n", 6);
     assert_string_equal((char *)r.out + r.out_len - 6, "39999\n");
     client_result_fini(&r);
-    close(gate[0]);
-    close(gate[1]);
+    close(fd);
+    unlink(gate);
 }
 
 /* Its end is told to whoever asks: the last one may have died with it unread. */
