@@ -115,6 +115,7 @@ static const struct line keeper[] = {
     CALL(epoll_pwait, "its event loop"),
     CALL(epoll_ctl, "its event loop"),
     CALL(poll, "waiting for one descriptor"),
+    CALL(sendmsg, "descriptors that another keeper would need, to its holder"),
     CALL(recvfrom, "messages of its peers"),
     CALL(sendto, "messages to its peers"),
     CALL(shutdown, "one direction of a stream is done"),

@@ -45,11 +45,19 @@ int box_lock(int dirfd, struct err *e)
     return fd_steal(&fd);
 }
 
-int box_sign(int lock, struct err *e)
+void box_unlock(int *lock)
 {
-    char text[48];
-    int n = snprintf(text, sizeof(text), "%d %llu\n", (int)getpid(),
-                     (unsigned long long)proc_start_time(getpid()));
+    if (*lock >= 0)
+        (void)flock(*lock, LOCK_UN);
+    fd_closep(lock);
+}
+
+int box_sign(int lock, pid_t above, struct err *e)
+{
+    char text[96];
+    int n = snprintf(text, sizeof(text), "%d %llu %d %llu\n", (int)getpid(),
+                     (unsigned long long)proc_start_time(getpid()), (int)above,
+                     (unsigned long long)(above ? proc_start_time(above) : 0));
 
     if (FAILPOINT("box.lock.sign") || ftruncate(lock, 0) || pwrite(lock, text, (size_t)n, 0) != n)
         return err_sys(e, "lock");
@@ -60,14 +68,26 @@ struct box_holder box_holder(int dirfd)
 {
     struct box_holder h = { 0 };
     size_t len;
-    auto_str char *text = io_load(dirfd, "lock", 48, &len, NULL);
+    auto_str char *text = io_load(dirfd, "lock", 96, &len, NULL);
     char *end = text;
 
     if (text)
         h.pid = (pid_t)strtol(text, &end, 10);
     if (end && *end == ' ')
-        h.start = strtoull(end, NULL, 10);
+        h.start = strtoull(end, &end, 10);
+    if (end && *end == ' ')
+        h.above = (pid_t)strtol(end, &end, 10);
+    if (end && *end == ' ')
+        h.above_start = strtoull(end, NULL, 10);
     return h;
+}
+
+/* First the one above, who would replace it. */
+int box_kill_holder(const struct box_holder *h, int timeout_ms, struct err *e)
+{
+    int err = h->above ? proc_kill(h->above, h->above_start, timeout_ms, e) : 0;
+
+    return err < 0 ? err : proc_kill(h->pid, h->start, timeout_ms, e);
 }
 
 DIR *store_open_list(struct store *s, const char *dir)

@@ -5,7 +5,7 @@
  *
  *     sandboxes/ID/config.json   what was asked; written once at create
  *     sandboxes/ID/state.json    what is; replaced atomically by the keeper
- *     sandboxes/ID/lock          held (flock) by the keeper as long as it lives
+ *     sandboxes/ID/lock          held (flock) by the keeper, and by who would replace it
  *     sandboxes/ID/client        held (flock) by who makes it, until a keeper has it
  *     sandboxes/ID/keeper.sock   where the keeper listens
  *     sandboxes/ID/disk.img      the writable layer, when the sandbox has one on disk
@@ -119,16 +119,22 @@ must_check int store_list(struct store *s, char ***out, size_t *n, struct err *e
 
 /* The keeper's lock. -EWOULDBLOCK when another process holds it. Returns the lock's descriptor. */
 must_check int box_lock(int dirfd, struct err *e);
+/* Lets go of it, also where another process has the descriptor. */
+void box_unlock(int *lock);
 
 /* Whoever keeps the lock says who it is, for people who find it held: pid and start time (proc.h).
  * Both 0: nobody has said so. It may be one that held it before. */
 struct box_holder {
     pid_t pid;
     uint64_t start;
+    pid_t above; /* the process that would replace it and ends with the machine (keeper/holder.h) */
+    uint64_t above_start;
 };
 
-must_check int box_sign(int lock, struct err *e);
+must_check int box_sign(int lock, pid_t above, struct err *e);
 struct box_holder box_holder(int dirfd);
+/* Kills whoever holds it, with the machine, and waits at most timeout_ms: as proc_kill. */
+must_check int box_kill_holder(const struct box_holder *h, int timeout_ms, struct err *e);
 
 /* Ends and records a sandbox whose keeper is gone; removes it when ephemeral. Idempotent; every
  * verb calls it for what it touches, `ls` and `ps` for all. 1 = something was mended. */

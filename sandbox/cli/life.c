@@ -4,7 +4,7 @@
 #include "sandbox/cli/signals.h"
 #include "sandbox/cli/verbs.h"
 #include "sandbox/cli/volumes.h"
-
+#include "sandbox/engine/engine.h"
 #include "sandbox/proc.h"
 
 #include <errno.h>
@@ -89,7 +89,7 @@ static int kill_box(struct cli *c, struct store *s, struct box *b, char hint[HIN
 }
 
 /* Whether it listens or not, starts or runs: afterwards no keeper has it, and its machine went with
- * its keeper (or is ended by whoever reconciles). */
+ * its keeper's holder (or is ended by whoever reconciles). */
 static int end_by_force(struct store *s, struct box *b, char hint[HINT_MAX], struct err *e)
 {
     struct msg_builder *m = request_new(MSG_KILL, e);
@@ -100,7 +100,7 @@ static int end_by_force(struct store *s, struct box *b, char hint[HINT_MAX], str
     if (err == -ETIMEDOUT || !box_await_free(b->fd)) {
         const struct box_holder h = box_holder(b->fd);
 
-        err = proc_kill(h.pid, h.start, KEEPER_END_MS, e);
+        err = box_kill_holder(&h, KEEPER_END_MS, e);
         if (err < 0)
             return err;
         if (!box_await_free(b->fd))
@@ -225,6 +225,16 @@ int verb_rm(struct cli *c)
     return box_each(c, rm_one);
 }
 
+/* A keeper that was killed may be followed by another, so many times. */
+static int ask_each_keeper(struct box *b, struct msg_builder *m, char hint[HINT_MAX], struct err *e)
+{
+    int err = -EPIPE;
+
+    for (unsigned i = 0; i <= ENGINE_SPARES && err == -EPIPE; i++)
+        err = box_ask(b, m, &b->state, hint, e);
+    return err;
+}
+
 static int wait_one(struct cli *c, struct store *s, const char *what)
 {
     char hint[HINT_MAX];
@@ -239,7 +249,7 @@ static int wait_one(struct cli *c, struct store *s, const char *what)
     if (!err && box_lives(&b.state)) {
         struct msg_builder *m = request_new(MSG_WAIT, &e);
 
-        err = m ? box_ask(&b, m, &b.state, hint, &e) : -ENOMEM;
+        err = m ? ask_each_keeper(&b, m, hint, &e) : -ENOMEM;
         free(m);
         if (err == -ECONNREFUSED || err == -EPIPE) {
             hint[0] = '\0';

@@ -264,7 +264,7 @@ static int on_silence(struct session *s, struct err *e)
     if (err != -ETIMEDOUT)
         return err == -EINTR ? 0 : err;
     if (s->kill_asked)
-        (void)!proc_kill(h.pid, h.start, KEEPER_END_MS, NULL);
+        (void)!box_kill_holder(&h, KEEPER_END_MS, NULL);
     else
         box_hint_silent(s->ask->name, s->r->hint);
     return err;

@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define ENGINE_SPARES  7u /* VMM_SPARES_MAX */
 #define ENGINE_VOLUMES 6u /* VMM_DISKS_MAX, less the image and the writable layer */
 
 /* A file system of its own at a place of its own. */
@@ -58,6 +59,9 @@ struct engine_spec {
     int port_fds[8];
     const char *port_names[8];
     unsigned nports;
+    int spare_fds[ENGINE_SPARES]; /* more connections of port 0, for an engine that takes them */
+    unsigned nspares;
+    bool sibling;   /* the process is the child of our parent, who reaps it */
     int console_fd; /* guest kernel messages, a stream socket; -1 = no serial port */
     int log_fd;     /* the engine's own stderr, for append */
     /* The image is read through its hash tree (sandbox/image/verity.h); 0 blocks: it is not. */
@@ -107,6 +111,7 @@ struct engine_end {
 
 struct engine {
     const char *name; /* "kvm", "qemu" */
+    bool takes_spares;
     /* Can it run here? 0, or -errno with why in *e and the remedy in hint. */
     int (*check)(char hint[240], struct err *e);
     int (*start)(const struct engine_spec *spec, struct engine_run *run, struct err *e);

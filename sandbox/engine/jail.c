@@ -69,17 +69,34 @@ static int claim(struct jail *j, const char *path, struct err *e)
     return 1;
 }
 
-int jail_claim_uid(struct jail *j, const char *id, struct err *e)
+static int open_state(struct jail *j, struct err *e)
 {
     char *dir = places_state_dir(e);
+
+    j->state_fd = dir ? places_open_dir(dir, e) : -e->code;
+    free(dir);
+    return j->state_fd < 0 ? j->state_fd : 0;
+}
+
+static void name_claim(struct jail *j, uint32_t uid)
+{
+    snprintf(j->uid_path, sizeof(j->uid_path), "uids/%u", uid);
+}
+
+int jail_keep_uid(struct jail *j, uint32_t uid, int fd, struct err *e)
+{
+    name_claim(j, uid);
+    j->uid = uid;
+    j->uid_fd = fd;
+    return open_state(j, e);
+}
+
+int jail_claim_uid(struct jail *j, const char *id, struct err *e)
+{
     uint32_t at = 2166136261u; /* FNV-1a: spreads ids over the range, nothing more */
 
-    if (!dir)
+    if (open_state(j, e))
         return -e->code;
-    j->state_fd = places_open_dir(dir, e);
-    free(dir);
-    if (j->state_fd < 0)
-        return j->state_fd;
     if ((FAILPOINT("uid.mkdir") || mkdirat(j->state_fd, "uids", 0700)) && errno != EEXIST)
         return err_sys(e, "uids");
     for (const char *c = id; *c; c++)
@@ -87,7 +104,7 @@ int jail_claim_uid(struct jail *j, const char *id, struct err *e)
     for (uint32_t i = 0; i < TRIES; i++) {
         uint32_t uid = UID_FIRST + (at + i) % UIDS;
 
-        snprintf(j->uid_path, sizeof(j->uid_path), "uids/%u", uid);
+        name_claim(j, uid);
 
         int got = claim(j, j->uid_path, e);
 

@@ -31,6 +31,8 @@ void jail_require_all(struct jail *j);
 
 /* For root: finds a uid that no other sandbox has, beginning where the id leads. */
 must_check int jail_claim_uid(struct jail *j, const char *id, struct err *e);
+/* Of a sandbox that runs: takes fd, the claim to uid. */
+must_check int jail_keep_uid(struct jail *j, uint32_t uid, int fd, struct err *e);
 
 /*
  * Of bytes that arrived on an engine's report_fd, takes what is carrel-launch's: how many. A report

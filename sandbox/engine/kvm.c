@@ -93,6 +93,10 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
         l->ports[i].fd = spawn_keep(s, spec->port_fds[i], JAIL_SOCK);
         snprintf(l->ports[i].name, sizeof(l->ports[i].name), "%s", spec->port_names[i]);
     }
+    _Static_assert(ENGINE_SPARES == VMM_SPARES_MAX, "as many as a record holds");
+    l->nspares = spec->nspares;
+    for (unsigned i = 0; i < spec->nspares; i++)
+        l->spare_fds[i] = spawn_keep(s, spec->spare_fds[i], JAIL_SOCK);
     return cmdline_make(spec, "virtiofs", l->cmdline, e);
 }
 
@@ -150,6 +154,7 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     s.argv = argv;
     s.log_fd = spec->log_fd;
     s.jail = spec->jail;
+    s.sibling = spec->sibling;
     run->jailed = spec->jail;
     if (!path)
         return -ENOENT;
@@ -257,6 +262,7 @@ static void end(struct engine_run *run, int wait_status, struct engine_end *out)
 
 const struct engine engine_kvm = {
     .name = "kvm",
+    .takes_spares = true,
     .check = check,
     .start = start,
     .report = report,

@@ -202,6 +202,7 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     s.path = path;
     s.argv = a.argv;
     s.log_fd = spec->log_fd;
+    s.sibling = spec->sibling;
     if (spec->jail) {
         jail = jail_for_qemu(spec);
         s.jail = &jail;

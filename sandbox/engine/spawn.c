@@ -89,8 +89,9 @@ static _Noreturn void become(const struct spawn *s, const struct leap *leap, int
         signal(ignorable[i], SIG_DFL);
     sigemptyset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
-    /* h03: no machine goes on that nobody watches. Before the gate: a keeper that is dead by then
-     * does not open it. A change of user undoes this, so carrel-launch does it again. */
+    /* h03: no machine goes on that nobody watches: it ends with its parent. Before the gate: who is
+     * dead by then does not open it. A change of user undoes this, so carrel-launch does it again.
+     */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (read(gate, &go, 1) != 1)
         _exit(0); /* nobody knows of us */
@@ -171,9 +172,10 @@ static pid_t make_process(unsigned long flags, struct engine_run *run)
     return pid < 0 ? (pid_t)-errno : (pid_t)pid;
 }
 
+/* A sibling is not waited for. */
 static void discard(struct engine_run *run)
 {
-    kill(run->pid, SIGKILL); /* our child, not reaped: the pid is still its own */
+    (void)syscall(SYS_pidfd_send_signal, run->pidfd, SIGKILL, NULL, 0);
     while (waitpid(run->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     run->pid = 0;
@@ -192,13 +194,13 @@ static int make_jailed(const struct spawn *s, const struct leap *leap, int gate,
     int err = EPERM;
 
     for (unsigned i = 0; i < array_len(tries); i++) {
-        unsigned long flags = tries[i];
+        unsigned long flags = tries[i], kin = s->sibling ? CLONE_PARENT : 0;
 
         if (s->jail->level[JAIL_USER] == JAIL_OFF && geteuid())
             flags = 0;
         if (s->jail->level[JAIL_PIDS] == JAIL_OFF)
             flags &= ~(unsigned long)CLONE_NEWPID;
-        run->pid = make_process(flags, run);
+        run->pid = make_process(flags | kin, run);
         if (run->pid == 0) {
             close(ours); /* or it would wait for itself */
             become(s, leap, gate);
@@ -347,7 +349,7 @@ int spawn_gated(const struct spawn *s, struct engine_run *run, struct err *e)
             return err;
     } else {
         const struct leap leap = { program, s->argv, -1 };
-        pid_t pid = make_process(0, run);
+        pid_t pid = make_process(s->sibling ? CLONE_PARENT : 0, run);
 
         if (pid < 0)
             return err_set(e, -pid, "starting the engine: %s", strerror(-pid));

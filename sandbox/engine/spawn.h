@@ -20,6 +20,7 @@ struct spawn {
     struct jail_fd keep[JAIL_FDS_MAX]; /* inherited under their own numbers, all above 2 */
     const struct jail *jail;           /* NULL: executed as it is */
     uint64_t limit[JAIL_LIMITS_N];     /* as jail_record.limit */
+    bool sibling;                      /* of ours: the child of our parent, who reaps it */
     const char *const *binds;          /* for its root, up to a NULL; NULL: it needs none */
 };
 

@@ -287,7 +287,8 @@ static int open_audit(struct guard *g, const struct guard_sandbox *s, struct err
     if (!err && g->plan->audit_level != LEVEL_OFF)
         err = guard_open_log(g, e);
     return err ? err
-               : guard_record(g, AUDIT_EVENT, "sandbox.start", NULL, '-', text_str(&g->start), e);
+               : guard_record(g, AUDIT_EVENT, s->adopted ? "sandbox.adopted" : "sandbox.start",
+                              NULL, '-', text_str(&g->start), e);
 }
 
 struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct err *e)

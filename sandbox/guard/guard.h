@@ -19,6 +19,7 @@ struct guard_sandbox {
     const struct box_config *cfg; /* borrowed */
     const char *engine;           /* static */
     bool cgroups;                 /* the machine can be put into one */
+    bool adopted;                 /* it runs already: its last keeper was killed */
     int boxfd, image_fd, kernel_fd;
 };
 

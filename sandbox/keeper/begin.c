@@ -15,24 +15,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
-#define DEFAULT_GRACE_MS 10000u
-#define KEEPER_LOG_CAP   (1u << 20)
-#define ENGINE_LOG_CAP   (1ull << 20)
-#define AWAIT_MAIN_MS    10000
-#define BOOT_KVM_MS      60000
-#define BOOT_QEMU_MS     120000
-#define SEED_BYTES       64
+#define KEEPER_LOG_CAP (1u << 20)
+#define AWAIT_MAIN_MS  10000
+#define BOOT_KVM_MS    60000
+#define BOOT_QEMU_MS   120000
+#define SEED_BYTES     64
 
-struct keeper *keeper_new(int boxfd, bool await_main, struct err *e)
+struct keeper *keeper_new(int boxfd, struct hold *hold, bool await_main, struct err *e)
 {
     struct keeper *k = calloc(1, sizeof(*k));
     struct timespec t;
@@ -44,6 +45,10 @@ struct keeper *keeper_new(int boxfd, bool await_main, struct err *e)
     clock_gettime(CLOCK_MONOTONIC, &t);
     k->t0 = t.tv_sec * 1000000000LL + t.tv_nsec;
     k->boxfd = boxfd;
+    k->hold = hold;
+    k->kept = hold->kept;
+    for (unsigned i = 0; i < ENGINE_SPARES; i++)
+        k->spares[i] = -1;
     k->lock = k->listener.fd = k->wire.src.fd = k->signals.fd = -1;
     k->engine_report.fd = k->engine_gone.fd = -1;
     k->await_main = await_main;
@@ -80,6 +85,8 @@ void keeper_free(struct keeper *k)
     wire_close(&k->wire);
     fd_closep(&k->listener.fd);
     fd_closep(&k->signals.fd);
+    for (unsigned i = 0; i < ENGINE_SPARES; i++)
+        fd_closep(&k->spares[i]);
     engine_run_fini(&k->run);
     keeper_files_over(k);
     jail_fini(&k->jail);
@@ -99,7 +106,7 @@ int keeper_claim(struct keeper *k, struct err *e)
     k->lock = box_lock(k->boxfd, e);
     if (k->lock < 0)
         return k->lock;
-    err = box_sign(k->lock, e);
+    err = box_sign(k->lock, k->hold->pid, e);
     if (!err)
         err = box_load_config(k->boxfd, &k->cfg, e);
     if (!err)
@@ -111,21 +118,22 @@ int keeper_claim(struct keeper *k, struct err *e)
         return err_set(e, EBUSY, "the sandbox is %s: its last keeper was lost",
                        box_phase_name(last.phase));
     }
-    k->grace_ms = k->cfg.stop_grace_ms ? k->cfg.stop_grace_ms : DEFAULT_GRACE_MS;
+    k->grace_ms = k->cfg.stop_grace_ms ? k->cfg.stop_grace_ms : KEEPER_GRACE_MS;
     return 0;
 }
 
-static int open_log(struct keeper *k, struct journal *j, const char *name, uint64_t cap,
-                    struct err *e)
+int keeper_open_log(struct keeper *k, struct journal *j, const char *name, uint64_t cap,
+                    bool goes_on, struct err *e)
 {
+    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
     int fd = FAILPOINT("keeper.log.open")
                  ? -1
-                 : openat(k->boxfd, name,
-                          O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+                 : openat(k->boxfd, name, goes_on ? flags : flags | O_TRUNC, 0600);
 
     if (fd < 0)
         return err_sys(e, "%s", name);
     journal_init(j, fd, cap);
+    journal_go_on(j);
     return 0;
 }
 
@@ -134,7 +142,7 @@ static int open_engine_log(struct keeper *k, struct keeper_parts *p, struct err 
 {
     int fds[2];
 
-    journal_init(&k->engine_log, fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), ENGINE_LOG_CAP);
+    journal_init(&k->engine_log, fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), KEEPER_ENGINE_LOG);
     if (FAILPOINT("keeper.enginelog.pipe") || pipe2(fds, O_CLOEXEC))
         return err_sys(e, "pipe");
     p->log = fds[1];
@@ -148,12 +156,27 @@ static int open_console(struct keeper *k, struct keeper_parts *p, struct err *e)
 
     if (!keeper_setting("CARREL_CONSOLE", 0))
         return 0;
-    if (open_log(k, &k->console, "console.log", guard_plan(k->guard)->console, e))
+    if (keeper_open_log(k, &k->console, "console.log", guard_plan(k->guard)->console, false, e))
         return -e->code;
     if (FAILPOINT("keeper.console.pair") || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
         return err_sys(e, "socketpair");
     p->console = fds[1];
     return journal_follow(&k->console, &k->loop, fds[0], e);
+}
+
+/* A held machine gets more connections than one, for keepers to come. */
+static int open_spares(struct keeper *k, struct keeper_parts *p, struct err *e)
+{
+    int fds[2];
+
+    while (k->hold->pid && k->engine->takes_spares && p->nspares < ENGINE_SPARES) {
+        if (FAILPOINT("keeper.spare.pair") ||
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+            return err_sys(e, "socketpair");
+        k->spares[p->nspares] = fds[0];
+        p->spares[p->nspares++] = fds[1];
+    }
+    return 0;
 }
 
 static int open_port(struct keeper *k, struct keeper_parts *p, struct err *e)
@@ -215,6 +238,7 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, const st
         .port_fds = { p->port },
         .port_names = { "carrel.control" },
         .nports = 1,
+        .sibling = k->hold->pid,
         .console_fd = p->console,
         .log_fd = p->log,
         .verity_blocks = v->blocks,
@@ -230,6 +254,8 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, const st
 
     memcpy(spec.volumes, p->volumes, sizeof(spec.volumes));
     spec.nvolumes = p->nvolumes;
+    memcpy(spec.spare_fds, p->spares, sizeof(spec.spare_fds));
+    spec.nspares = p->nspares;
     add_live(k, p, &spec);
     keeper_jail_prepare(k);
 
@@ -258,10 +284,19 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, const st
     return err ? err : engine_release(&k->run, e);
 }
 
+int keeper_ask_jobs(struct keeper *k, struct err *e)
+{
+    const struct request jobs = { .type = MSG_JOBS };
+
+    msg_begin(&k->builder, MSG_JOBS);
+    k->roster = session_open(k, &jobs, &k->builder, e);
+    return k->roster ? 0 : -e->code;
+}
+
 /* The first words on the wire; they wait there until the guest listens. */
 static int greet(struct keeper *k, struct err *e)
 {
-    const struct request r = { .type = MSG_SETUP }, jobs = { .type = MSG_JOBS };
+    const struct request r = { .type = MSG_SETUP };
     const struct plan *plan = guard_plan(k->guard);
     uint8_t seed[SEED_BYTES];
     struct timespec t;
@@ -277,11 +312,7 @@ static int greet(struct keeper *k, struct err *e)
     msg_add_u32(&k->builder, MSG_FILES, (uint32_t)plan->open_files);
     k->setup = session_open(k, &r, &k->builder, e);
     explicit_bzero(seed, sizeof(seed));
-    if (!k->setup)
-        return -e->code;
-    msg_begin(&k->builder, MSG_JOBS);
-    k->roster = session_open(k, &jobs, &k->builder, e);
-    return k->roster ? 0 : -e->code;
+    return k->setup ? keeper_ask_jobs(k, e) : -e->code;
 }
 
 static int greet_main(struct keeper *k, char hint[240], struct err *e)
@@ -310,13 +341,14 @@ static int64_t boot_limit(const struct keeper *k)
     return keeper_setting("CARREL_BOOT_TIMEOUT", kvm ? BOOT_KVM_MS : BOOT_QEMU_MS);
 }
 
-/* From here on the machine is what the plan says. */
-static int open_guard(struct keeper *k, const struct keeper_parts *p, char hint[240], struct err *e)
+int keeper_open_guard(struct keeper *k, const struct keeper_parts *p, bool adopted, char hint[240],
+                      struct err *e)
 {
     struct box_jail leaf;
     const struct guard_sandbox s = { .cfg = &k->cfg,
                                      .engine = k->engine->name,
                                      .cgroups = JAILED && !cgroup_plan(&leaf, k->cfg.id, NULL),
+                                     .adopted = adopted,
                                      .boxfd = k->boxfd,
                                      .image_fd = p->image,
                                      .kernel_fd = p->kernel };
@@ -326,7 +358,6 @@ static int open_guard(struct keeper *k, const struct keeper_parts *p, char hint[
         return -e->code;
     k->cfg.mem_bytes = guard_plan(k->guard)->memory;
     k->cfg.vcpus = (uint32_t)guard_plan(k->guard)->vcpus;
-    limits_begin(k);
     keeper_trace(k, "policy in force");
     return 0;
 }
@@ -343,10 +374,12 @@ static int open_disk(struct keeper *k, struct keeper_parts *p, char hint[240], s
 int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struct err *e)
 {
     struct verity verity = { 0 };
-    int err = open_guard(k, p, hint, e);
+    int err = keeper_open_guard(k, p, false, hint, e);
 
     if (!err)
         err = check_image(k, p, &verity, hint, e);
+    if (!err)
+        limits_begin(k);
     if (!err)
         err = open_disk(k, p, hint, e);
     if (!err)
@@ -356,9 +389,11 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
     if (!err)
         err = open_console(k, p, e);
     if (!err && !k->cfg.ephemeral)
-        err = open_log(k, &k->output, "output.log", guard_plan(k->guard)->console, e);
+        err = keeper_open_log(k, &k->output, "output.log", guard_plan(k->guard)->console, false, e);
     if (!err)
         err = open_port(k, p, e);
+    if (!err)
+        err = open_spares(k, p, e);
     if (!err)
         err = keeper_files_start(k, p, e);
     if (!err)
@@ -379,13 +414,22 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
     return door_listen(k, e);
 }
 
+/* Its pidfd is ready when it has ended, whoever reaps it. */
+static void end_engine(struct keeper *k)
+{
+    struct pollfd p = { .fd = k->run.pidfd, .events = POLLIN };
+
+    if (k->run.pid <= 0)
+        return;
+    (void)syscall(SYS_pidfd_send_signal, k->run.pidfd, SIGKILL, NULL, 0);
+    while (poll(&p, 1, -1) < 0 && errno == EINTR)
+        ;
+    (void)waitpid(k->run.pid, NULL, WNOHANG);
+}
+
 void keeper_undo(struct keeper *k)
 {
-    if (k->run.pid > 0) {
-        kill(k->run.pid, SIGKILL); /* our child, not reaped: the pid is still its own */
-        while (waitpid(k->run.pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    end_engine(k);
     keeper_files_over(k);
     keeper_jail_over(k);
 }

@@ -82,11 +82,19 @@ void door_close(struct keeper *k)
 {
     if (FAILPOINT("finish.socket") || unlinkat(k->boxfd, "keeper.sock", 0))
         keeper_log(k, "keeper.sock: %s", strerror(errno));
+    shutdown(k->listener.fd, SHUT_RDWR); /* the holder has it too */
     /* Whoever came while there was a door is owed the farewell. */
     for (unsigned i = 0; i < KEEPER_LINKS && let_in(k); i++)
         ;
     loop_remove(&k->loop, &k->listener);
     fd_closep(&k->listener.fd);
+}
+
+int door_watch(struct keeper *k, int fd, struct err *e)
+{
+    k->listener = (struct loop_source){ .fd = fd, .ready = on_connect };
+    return FAILPOINT("link.watch") ? err_sys(e, "keeper.sock")
+                                   : loop_add(&k->loop, &k->listener, EPOLLIN, e);
 }
 
 int door_listen(struct keeper *k, struct err *e)
@@ -104,12 +112,5 @@ int door_listen(struct keeper *k, struct err *e)
     if (FAILPOINT("link.bind") || bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) ||
         FAILPOINT("link.listen") || listen(fd, KEEPER_LINKS))
         return err_sys(e, "keeper.sock");
-    k->listener = (struct loop_source){ .fd = fd, .ready = on_connect };
-    if (FAILPOINT("link.watch") ? err_sys(e, "keeper.sock")
-                                : loop_add(&k->loop, &k->listener, EPOLLIN, e)) {
-        k->listener.fd = -1;
-        return -e->code;
-    }
-    k->listener.fd = fd_steal(&fd);
-    return 0;
+    return door_watch(k, fd_steal(&fd), e);
 }

@@ -36,6 +36,8 @@ struct job *job_new(struct keeper *k, struct msg_builder *b, struct err *e)
                        .id = k->last_job,
                        .asked = strdup(guard_asked(k->guard)),
                        .held = strdup(guard_held(k->guard)) };
+    k->kept->last_job = k->last_job;
+    k->kept->jobs[j - k->jobs] = j->id;
     if (!j->asked || !j->held) {
         job_free(j);
         err_set(e, ENOMEM, "out of memory");
@@ -49,7 +51,18 @@ void job_free(struct job *j)
 {
     free(j->asked);
     free(j->held);
+    if (j->k)
+        j->k->kept->jobs[j - j->k->jobs] = 0;
     *j = (struct job){ 0 };
+}
+
+static void note_end(struct job *j, const char *of, const char *why)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "job %u%s: %s", j->id, of, why);
+    guard_note(j->k->guard, "exec.end", text);
+    keeper_log(j->k, "ended: %s", text);
 }
 
 static void settle(struct job *j)
@@ -118,6 +131,31 @@ void job_started(struct job *j)
         tell_to_end(j);
 }
 
+void jobs_adopt(struct keeper *k, struct session *main)
+{
+    const struct kept *kept = k->kept;
+
+    k->last_job = kept->last_job;
+    for (size_t i = 0; i < KEEPER_JOBS; i++) {
+        struct job *j = &k->jobs[i];
+
+        if (!kept->jobs[i])
+            continue;
+        *j = (struct job){ .k = k, .id = kept->jobs[i], .denied = true };
+        if (main && j->id == kept->main_job) {
+            *j = (struct job){ .k = k,
+                               .id = j->id,
+                               .session = main,
+                               .asked = strndup(kept->asked, KEPT_TEXT),
+                               .held = strndup(kept->held, KEPT_TEXT) };
+            main->job = j;
+            continue;
+        }
+        note_end(j, "", "its keeper was killed");
+        tell_to_end(j);
+    }
+}
+
 /* The command is not there yet: the guest would not know what to end. */
 static bool is_coming(const struct job *j)
 {
@@ -127,12 +165,8 @@ static bool is_coming(const struct job *j)
 static void end(struct job *j, const char *why)
 {
     struct keeper *k = j->k;
-    char text[512];
 
-    snprintf(text, sizeof(text), "job %u%s: %s", j->id,
-             j->session ? "" : ", what its command left behind", why);
-    guard_note(k->guard, "exec.end", text);
-    keeper_log(k, "ended by another policy: %s", text);
+    note_end(j, j->session ? "" : ", what its command left behind", why);
     j->denied = true;
     if (!is_coming(j)) {
         tell_to_end(j);

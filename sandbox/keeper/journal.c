@@ -9,12 +9,22 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 #define DRAIN_ROUNDS 64 /* of 16 KiB: an end is not put off for ever */
 
 void journal_init(struct journal *j, int file, uint64_t cap)
 {
     *j = (struct journal){ .file = file, .left = cap, .from.fd = -1 };
+}
+
+void journal_go_on(struct journal *j)
+{
+    struct stat st;
+    uint64_t has = fstat(j->file, &st) ? 0 : (uint64_t)st.st_size;
+
+    j->full = has > j->left; /* and says so */
+    j->left -= has < j->left ? has : j->left;
 }
 
 void journal_fini(struct journal *j)

@@ -21,6 +21,9 @@ struct journal {
 void journal_init(struct journal *j, int file, uint64_t cap);
 void journal_fini(struct journal *j);
 
+/* What is in the file already counts. */
+void journal_go_on(struct journal *j);
+
 /* Never fails: what cannot be kept is lost, and the file says so. */
 void journal_write(struct journal *j, const void *bytes, size_t len);
 

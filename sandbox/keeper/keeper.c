@@ -157,6 +157,7 @@ static void setup_over(struct keeper *k, const struct msg_frame *last)
     k->state.ready_ns = keeper_utc_ns();
     k->next_ping = keeper_now(); /* the first one at once */
     keeper_event(k, LIFE_READY);
+    keeper_provide(k);
 }
 
 /* The command could not be started: what a shell would say. */
@@ -235,6 +236,18 @@ struct session *keeper_start_command(struct keeper *k, const struct request *r,
     return s;
 }
 
+/* Who takes over must be able to decide again about the main command. */
+static void keep_main(struct keeper *k, const struct job *j)
+{
+    struct kept *kept = k->kept;
+
+    kept->had_main = true;
+    kept->main_tty = k->main->talk.tty;
+    if (snprintf(kept->asked, KEPT_TEXT, "%s", j->asked) < (int)KEPT_TEXT &&
+        snprintf(kept->held, KEPT_TEXT, "%s", j->held) < (int)KEPT_TEXT)
+        kept->main_job = j->id;
+}
+
 int keeper_start_main(struct keeper *k, const struct request *r, struct msg_builder *b,
                       struct err *e)
 {
@@ -244,6 +257,7 @@ int keeper_start_main(struct keeper *k, const struct request *r, struct msg_buil
     if (!k->main)
         return -e->code;
     k->had_main = true;
+    keep_main(k, k->main->job);
     k->main_due = 0;
     keeper_trace(k, "main command sent");
     return 0;

@@ -20,6 +20,7 @@
 #include "sandbox/engine/engine.h"
 #include "sandbox/engine/jail.h"
 #include "sandbox/guard/guard.h"
+#include "sandbox/keeper/holder.h"
 #include "sandbox/keeper/journal.h"
 #include "sandbox/keeper/lifecycle.h"
 #include "sandbox/keeper/request.h"
@@ -34,8 +35,9 @@
 /* Descriptors at most: each link, each volume while it is handed over, and what there is one of:
  * standard ones, directory, lock, log, ledgers of ancestors, loop, jail, engine; and room for
  * libraries. */
-#define KEEPER_FILES (KEEPER_LINKS + ENGINE_VOLUMES + 128u)
-#define FRAME_MAX    (MSG_HEADER + MSG_MAX)
+#define KEEPER_FILES    (KEEPER_LINKS + ENGINE_VOLUMES + 2 * ENGINE_SPARES + 128u)
+#define KEEPER_GRACE_MS 10000u /* between TERM and KILL of the main command, unless said */
+#define FRAME_MAX       (MSG_HEADER + MSG_MAX)
 /* What clients leave free on a command's stream: the keeper's own SIGNAL and STDIN_EOF. */
 #define KEEPER_RESERVE (2 * MSG_HEADER + 1)
 
@@ -92,6 +94,8 @@ struct job {
 struct job *job_new(struct keeper *k, struct msg_builder *b, struct err *e);
 /* No session came of it. */
 void job_free(struct job *j);
+/* Books what the last keeper had: the main command, with a session; the others, which are ended. */
+void jobs_adopt(struct keeper *k, struct session *main);
 /* Its session ends: with last, or NULL when it was dropped. */
 void job_left(struct job *j, const struct msg_frame *last);
 /* STARTED came. */
@@ -186,6 +190,8 @@ must_check int keeper_lock_down(struct keeper *k, struct err *e);
 /* ---- door.c ---- */
 
 must_check int door_listen(struct keeper *k, struct err *e);
+/* With a door that is there: takes fd. */
+must_check int door_watch(struct keeper *k, int fd, struct err *e);
 /* Lets clients in again, if accept4 had failed for want of a descriptor: one is free now. */
 void door_open(struct keeper *k);
 /* The same when it is time to try. The next such moment, or INT64_MAX. */
@@ -208,9 +214,32 @@ int64_t limits_tick(struct keeper *k, int64_t now);
 /* The machine has ended, having used this. */
 void limits_end(struct keeper *k, const struct rusage *used);
 
-/* ---- files.c ---- */
+/* ---- adopt.c ---- */
+
+#define KEPT_TEXT (256u << 10)
+
+/*
+ * What a keeper remembers for the one after it, in memory that both have (holder.h). It is read
+ * once, by a keeper that has just begun; everything else comes from the sandbox's directory.
+ */
+struct kept {
+    struct limits limits;
+    uint32_t last_job, jobs[KEEPER_JOBS]; /* numbers in the books; 0: none */
+    uint32_t main_job;                    /* 0: its books did not fit */
+    bool had_main, main_tty;
+    char asked[KEPT_TEXT], held[KEPT_TEXT]; /* main_job's */
+};
 
 struct keeper_parts;
+
+/* From what was kept and given, up to a keeper that goes on where the last one was killed. On
+ * failure the machine is to end with its holder. */
+must_check int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e);
+
+/* The sandbox runs: if another keeper could go on with it, that one gets what it needs. */
+void keeper_provide(struct keeper *k);
+
+/* ---- files.c ---- */
 
 /* carrel-files of this sandbox; all -1 and 0 when nothing is live. */
 struct files {
@@ -257,8 +286,10 @@ struct keeper {
     uint8_t ask_signal;   /* TERM, or HUP when its client went away */
     int64_t reaped_at;    /* the engine is gone; what it said is still being passed on; 0: no */
 
-    struct guard *guard; /* owned: the policy in force; there is one from keeper_begin on */
-    struct limits limits;
+    struct guard *guard;       /* owned: the policy in force; there is one from keeper_begin on */
+    struct hold *hold;         /* borrowed */
+    struct kept *kept;         /* hold's */
+    int spares[ENGINE_SPARES]; /* owned: control connections of keepers to come; -1: none */
 
     /* machine */
     const struct engine *engine;
@@ -342,6 +373,7 @@ void keeper_jail_fill(struct box_jail *b, const struct jail *asked, const struct
 
 /* ---- volumes.c ---- */
 
+bool keeper_mount_writes(const struct plan_mount *m);
 /* Opens what the plan mounts, and has the log say what is in it. */
 must_check int keeper_open_volumes(struct keeper *k, struct keeper_parts *p, struct err *e);
 
@@ -349,9 +381,11 @@ must_check int keeper_open_volumes(struct keeper *k, struct keeper_parts *p, str
 
 /* What the engine borrows while it is started; -1: none. The caller's. */
 struct keeper_parts {
-    int kernel, initrd, image;                    /* handed over by whoever started the keeper */
-    int disk;                                     /* by keeper_begin, with open_disk */
-    int port, files, console, log;                /* by keeper_begin */
+    int kernel, initrd, image;     /* handed over by whoever started the keeper */
+    int disk;                      /* by keeper_begin, with open_disk */
+    int port, files, console, log; /* by keeper_begin */
+    int spares[ENGINE_SPARES];     /* by keeper_begin; -1: none */
+    unsigned nspares;
     struct engine_volume volumes[ENGINE_VOLUMES]; /* by keeper_begin; their fds: owned */
     unsigned nvolumes;
     /* disk_open, by keeper_launch; NULL: what is at `disk` will do. */
@@ -359,11 +393,21 @@ struct keeper_parts {
 };
 
 #define KEEPER_PARTS_INIT \
-    ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1, -1, { { 0 } }, 0, NULL })
+    ((struct keeper_parts){ -1, -1, -1, -1, -1, -1, -1, -1, { 0 }, 0, { { 0 } }, 0, NULL })
 
-/* boxfd is borrowed, outlives it. */
-struct keeper *keeper_new(int boxfd, bool await_main, struct err *e);
+/* boxfd and hold are borrowed, outlive it. */
+struct keeper *keeper_new(int boxfd, struct hold *hold, bool await_main, struct err *e);
 void keeper_free(struct keeper *k);
+
+/* From here on the machine is what the plan says. */
+must_check int keeper_open_guard(struct keeper *k, const struct keeper_parts *p, bool adopted,
+                                 char hint[240], struct err *e);
+/* A log in the sandbox's directory, of at most cap bytes; one that goes on keeps what it has. */
+must_check int keeper_open_log(struct keeper *k, struct journal *j, const char *name, uint64_t cap,
+                               bool goes_on, struct err *e);
+/* The stream on which the guest's jobs are told of. */
+must_check int keeper_ask_jobs(struct keeper *k, struct err *e);
+#define KEEPER_ENGINE_LOG (1ull << 20)
 
 /* Takes the lock and reads the configuration. */
 must_check int keeper_claim(struct keeper *k, struct err *e);
@@ -377,6 +421,7 @@ void keeper_undo(struct keeper *k);
 /* ---- launch.c ---- */
 
 /* Claim, choose, open and begin; hint is for a person. Takes the descriptors in given. */
+void keeper_parts_close(struct keeper_parts *p);
 must_check int keeper_launch(struct keeper *k, struct keeper_parts *given, char hint[240],
                              struct err *e);
 

@@ -8,20 +8,22 @@
 #include "base/fd.h"
 #include "sandbox/keeper/disk.h"
 
-static void parts_close(struct keeper_parts *p)
+void keeper_parts_close(struct keeper_parts *p)
 {
     int *const all[] = { &p->kernel, &p->initrd, &p->image,   &p->disk,
                          &p->port,   &p->files,  &p->console, &p->log };
 
     for (size_t i = 0; i < array_len(all); i++)
         fd_closep(all[i]);
+    while (p->nspares)
+        fd_closep(&p->spares[--p->nspares]);
     while (p->nvolumes)
         fd_closep(&p->volumes[--p->nvolumes].fd);
 }
 
 int keeper_launch(struct keeper *k, struct keeper_parts *given, char hint[240], struct err *e)
 {
-    cleanup_with(parts_close) struct keeper_parts p = *given;
+    cleanup_with(keeper_parts_close) struct keeper_parts p = *given;
     char why[240];
     int err = keeper_claim(k, e);
 

@@ -49,7 +49,7 @@ static uint64_t cpu_ms(const struct keeper *k)
 static int64_t look_at_cpu(struct keeper *k, int64_t now)
 {
     uint64_t used = cpu_ms(k), budget = guard_plan(k->guard)->budget_cpu_ms;
-    uint64_t delta = used > k->limits.cpu_seen ? used - k->limits.cpu_seen : 0, all;
+    uint64_t delta = used > k->kept->limits.cpu_seen ? used - k->kept->limits.cpu_seen : 0, all;
     struct err e = ERR_INIT;
     bool empty = false;
     int64_t left;
@@ -58,7 +58,7 @@ static int64_t look_at_cpu(struct keeper *k, int64_t now)
         keeper_log(k, "budget.cpu: %s", e.msg); /* what cannot be counted is not spent */
         empty = true;
     }
-    k->limits.cpu_seen = used;
+    k->kept->limits.cpu_seen = used;
     all = guard_cpu_used(k->guard);
     if (empty || all >= budget) {
         over(k, "budget.cpu", budget);
@@ -78,18 +78,18 @@ void limits_begin(struct keeper *k)
 {
     int64_t now = keeper_now();
 
-    k->limits = (struct limits){ .begun = now, .worked = now, .cpu_due = now };
+    k->kept->limits = (struct limits){ .begun = now, .worked = now, .cpu_due = now };
 }
 
 void limits_again(struct keeper *k)
 {
-    k->limits.cpu_due = keeper_now();
+    k->kept->limits.cpu_due = keeper_now();
 }
 
 int64_t limits_tick(struct keeper *k, int64_t now)
 {
     const struct plan *plan = guard_plan(k->guard);
-    struct limits *l = &k->limits;
+    struct limits *l = &k->kept->limits;
     int64_t next, idle_due, wall_due = l->begun + (int64_t)plan->wall_ms;
 
     if (k->life != LIFE_BOOTING && k->life != LIFE_RUNNING)
@@ -123,7 +123,8 @@ void limits_end(struct keeper *k, const struct rusage *used)
     struct err e = ERR_INIT;
     bool empty;
 
-    if (all > k->limits.cpu_seen && guard_use_cpu(k->guard, all - k->limits.cpu_seen, &empty, &e))
+    if (all > k->kept->limits.cpu_seen &&
+        guard_use_cpu(k->guard, all - k->kept->limits.cpu_seen, &empty, &e))
         keeper_log(k, "budget.cpu: %s", e.msg);
-    k->limits.cpu_seen = all;
+    k->kept->limits.cpu_seen = all;
 }

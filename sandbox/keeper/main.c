@@ -1,6 +1,6 @@
 /*
  * carrel-keeper - one sandbox's state, lock and lifetime: `carrel-keeper BOXFD READYFD KERNELFD
- * INITRDFD IMAGEFD [await-main]`.
+ * INITRDFD IMAGEFD [await-main]`. Two processes: the holder and its keeper (holder.h).
  *
  * Started by client_start in a session of its own, with its log as standard output and error. It
  * says on READYFD whether the machine boots (ready.h), and from then on ends only when the sandbox
@@ -74,7 +74,7 @@ static void set_signals(void)
 }
 
 /* A failed start leaves what it found, and nothing of an ephemeral sandbox. */
-static int fail(struct keeper *k, int readyfd, const struct err *e, const char *hint)
+static void fail(struct keeper *k, int readyfd, const struct err *e, const char *hint)
 {
     struct box_state st;
 
@@ -98,55 +98,70 @@ static int fail(struct keeper *k, int readyfd, const struct err *e, const char *
     }
     tell(readyfd, e, hint);
     keeper_free(k);
-    return 1;
 }
 
 /* Where descriptors and the word stand in argv. */
 enum { ARG_BOX = 1, ARG_READY, ARG_KERNEL, ARG_INITRD, ARG_IMAGE, ARG_AWAIT };
 
-int main(int argc, char **argv)
+struct order {
+    int fds[ARG_AWAIT];
+    bool await_main;
+};
+
+/* Up to a machine that boots, and somebody who knows. NULL: it came to nothing. */
+static struct keeper *begin(struct hold *h, const struct order *o, struct keeper_parts *p)
 {
+    const int ready = o->fds[ARG_READY];
     char hint[240] = "";
     struct err e = ERR_INIT;
-    bool await_main = argc == ARG_AWAIT + 1 && !strcmp(argv[ARG_AWAIT], KEEPER_AWAIT_MAIN);
-    bool whole = argc == ARG_AWAIT || await_main;
-    int fds[ARG_AWAIT];
-    struct keeper *k;
-    int err;
+    struct keeper *k =
+        confine_descriptors(&e) ? NULL : keeper_new(o->fds[ARG_BOX], h, o->await_main, &e);
 
-    for (int i = ARG_BOX; i < ARG_AWAIT; i++) {
-        fds[i] = whole ? fd_arg(argv[i]) : -1;
-        whole = fds[i] >= 0;
-    }
-    if (!whole) {
-        fprintf(stderr, "carrel-keeper is started by carrel, not by hand\n");
-        return 125;
-    }
-
-    const int box = fds[ARG_BOX], ready = fds[ARG_READY];
-    struct keeper_parts parts = KEEPER_PARTS_INIT;
-
-    parts.kernel = fds[ARG_KERNEL];
-    parts.initrd = fds[ARG_INITRD];
-    parts.image = fds[ARG_IMAGE];
-    umask(077);
-    set_signals();
-    if (confine_descriptors(&e)) {
-        tell(ready, &e, hint);
-        return 1;
-    }
-    k = keeper_new(box, await_main, &e);
     if (!k) {
         tell(ready, &e, hint);
-        return 1;
+        return NULL;
     }
     keeper_trace(k, "keeper started");
-    if (keeper_launch(k, &parts, hint, &e))
-        return fail(k, ready, &e, hint);
-    k->lock_down = keeper_lock_down;
+    if (keeper_launch(k, p, hint, &e)) {
+        fail(k, ready, &e, hint);
+        return NULL;
+    }
     tell(ready, &(struct err){ 0 }, "");
     close(ready);
     keeper_trace(k, "ready");
+    return k;
+}
+
+/* NULL: the machine is to end, and whoever looks next writes that down. */
+static struct keeper *go_on(struct hold *h, const struct order *o, struct keeper_parts *p)
+{
+    struct err e = ERR_INIT;
+    struct keeper *k = confine_descriptors(&e) ? NULL : keeper_new(o->fds[ARG_BOX], h, false, &e);
+
+    if (k && keeper_adopt(k, p, &e)) {
+        keeper_log(k, "no keeper can go on: %s", e.msg);
+        _exit(1); /* as if killed: nothing is tidied up that its machine still uses */
+    }
+    keeper_parts_close(p); /* its image and kernel were only measured */
+    return k;
+}
+
+/* One keeper's life. */
+static int keep(struct hold *h, void *arg)
+{
+    const struct order *o = arg;
+    struct keeper_parts parts = KEEPER_PARTS_INIT;
+    struct err e = ERR_INIT;
+    struct keeper *k;
+    int err;
+
+    parts.kernel = o->fds[ARG_KERNEL];
+    parts.initrd = o->fds[ARG_INITRD];
+    parts.image = o->fds[ARG_IMAGE];
+    k = h->turn ? go_on(h, o, &parts) : begin(h, o, &parts);
+    if (!k)
+        return 1;
+    k->lock_down = keeper_lock_down;
     err = keeper_run(k, &e);
     if (err) {
         keeper_log(k, "failed: %s", e.msg);
@@ -154,4 +169,28 @@ int main(int argc, char **argv)
     }
     keeper_free(k);
     return err != 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct order o = { .await_main =
+                           argc == ARG_AWAIT + 1 && !strcmp(argv[ARG_AWAIT], KEEPER_AWAIT_MAIN) };
+    bool whole = argc == ARG_AWAIT || o.await_main;
+    struct err e = ERR_INIT;
+
+    for (int i = ARG_BOX; i < ARG_AWAIT; i++) {
+        o.fds[i] = whole ? fd_arg(argv[i]) : -1;
+        whole = o.fds[i] >= 0;
+    }
+    if (!whole) {
+        fprintf(stderr, "carrel-keeper is started by carrel, not by hand\n");
+        return 125;
+    }
+    umask(077);
+    set_signals();
+    if (hold_keepers(keep, &o, o.fds[ARG_READY], &e)) {
+        tell(o.fds[ARG_READY], &e, "");
+        return 1;
+    }
+    return 0;
 }

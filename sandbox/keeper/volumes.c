@@ -15,10 +15,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+bool keeper_mount_writes(const struct plan_mount *m)
+{
+    return m->access >= (m->volume ? (uint64_t)MEMORY_APPEND : (uint64_t)ACCESS_RW);
+}
+
 static int open_one(struct keeper *k, const struct plan_mount *m, struct engine_volume *v,
                     struct err *e)
 {
-    bool writable = m->access >= (m->volume ? (uint64_t)MEMORY_APPEND : (uint64_t)ACCESS_RW);
+    bool writable = keeper_mount_writes(m);
     char name[VOLUME_NAME];
     auto_fd int fd = -1;
     struct stat st;

@@ -10,6 +10,7 @@
  * crash nth [all]: each system call failing at its Nth time, by strace (h08)
  * crash cycles N: as many lives after each other, nothing grows
  * crash many N: as many sandboxes at once
+ * crash kills N: as many keepers killed, seven of each sandbox, and how long until another answers
  *
  * Lives are those of crash_life.c, with the real keeper, launcher and jail, and fake_vmm.c for the
  * machine. Afterwards crash_check.c is the next command.
@@ -18,6 +19,7 @@
 
 #include "base/failpoint.h"
 #include "base/fd.h"
+#include "sandbox/proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -119,41 +121,68 @@ static pid_t begin(enum life l, const char *what)
     return pid;
 }
 
-/* A child of this process that is a machine, or becomes one. */
-static pid_t engine_of(pid_t keeper)
-{
-    char path[64], text[512];
+#define CHILDREN 16u
 
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)keeper, (int)keeper);
+static unsigned children_of(pid_t pid, pid_t out[CHILDREN])
+{
+    char path[64], text[512], *at = text;
+    unsigned n = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
 
     auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+    ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 
-    text[n > 0 ? n : 0] = '\0';
-    return (pid_t)strtol(text, NULL, 10);
+    text[got > 0 ? got : 0] = '\0';
+    for (long next; n < CHILDREN && (next = strtol(at, &at, 10)) > 0;)
+        out[n++] = (pid_t)next;
+    return n;
 }
 
-/* Until the life is over, well or not so; whoever stops is let go on once its victim is killed. It
- * asks again and again because nothing tells of a process that had stopped before it became a child
- * of ours. */
+/* A machine, or what becomes one: beside its keeper, the child of who holds both. */
+static pid_t engine_beside(pid_t keeper, pid_t holder)
+{
+    pid_t list[CHILDREN];
+
+    for (unsigned i = children_of(holder, list); i--;)
+        if (list[i] != keeper)
+            return list[i];
+    return 0;
+}
+
+/* Whoever has stopped below a process is let go on, once its victim is killed: what was started by
+ * a life is below this one, or a child of a child. */
+static void go_on_below(pid_t parent, pid_t driver, bool kill_driver)
+{
+    pid_t list[CHILDREN];
+
+    for (unsigned i = children_of(parent, list); i--;) {
+        bool direct = parent == getpid();
+
+        if (proc_is_stopped(list[i], proc_start_time(list[i]))) {
+            pid_t victim = kill_driver ? driver : direct ? 0 : engine_beside(list[i], parent);
+
+            if (victim > 0)
+                kill(victim, SIGKILL);
+            kill(list[i], SIGCONT);
+        } else if (direct) {
+            go_on_below(list[i], driver, kill_driver);
+        }
+    }
+}
+
+/* Until the life is over, well or not so. It asks again and again because nothing tells of a
+ * process that stops and is no child of ours. */
 static bool await(pid_t driver, bool kill_driver, const char *about)
 {
     int status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WUNTRACED | WNOHANG)) >= 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG)) >= 0 && pid != driver)
         if (pid == 0) {
             poll(NULL, 0, 1);
-        } else if (WIFSTOPPED(status)) {
-            pid_t victim = kill_driver ? driver : pid == driver ? 0 : engine_of(pid);
-
-            if (victim > 0)
-                kill(victim, SIGKILL);
-            kill(pid, SIGCONT);
-        } else if (pid == driver) {
-            break;
+            go_on_below(getpid(), driver, kill_driver);
         }
-    }
     if (pid == driver && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
         return !printf("FAILED %s: hangs\n", about);
     if (pid == driver && WIFEXITED(status) && WEXITSTATUS(status) == LIFE_ORPHAN)
@@ -384,6 +413,45 @@ static void cycles(unsigned n)
     remove_root();
 }
 
+static int by_size(const void *a, const void *b)
+{
+    const unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void kills(unsigned n)
+{
+    const unsigned lives = (n + CRASH_KILLS - 1) / CRASH_KILLS, all = lives * CRASH_KILLS;
+    unsigned *us = mmap(NULL, (size_t)all * sizeof(*us), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (us == MAP_FAILED || !all)
+        abort();
+    fresh_root();
+    for (unsigned i = 0; i < lives; i++) {
+        int status = 1;
+
+        total->lives++;
+        fflush(stdout);
+        if (fork() == 0) {
+            alarm(HANG_S);
+            _exit(life_kills(us + (size_t)i * CRASH_KILLS));
+        }
+        while (wait(&status) > 0) /* machines, too, which are killed */
+            failures += status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    }
+    qsort(us, all, sizeof(*us), by_size);
+    printf("kills: %u keepers, another answers after %u us (p50), %u us (p99), %u us at most\n",
+           all, us[all / 2], us[all - 1 - all / 100], us[all - 1]);
+    if (us[all / 2] > 100000) {
+        puts("FAILED: not within 100 ms");
+        failures++;
+    }
+    failures += check_all(root, "kills", false);
+    remove_root();
+}
+
 static void many(unsigned n)
 {
     int status;
@@ -451,10 +519,13 @@ int main(int argc, char **argv)
         loop(each_call, argc > 2);
     } else if (!strcmp(verb, "cycles") && argc == 3) {
         cycles((unsigned)strtoul(argv[2], NULL, 10));
+    } else if (!strcmp(verb, "kills") && argc == 3) {
+        kills((unsigned)strtoul(argv[2], NULL, 10));
     } else if (!strcmp(verb, "many") && argc == 3) {
         many((unsigned)strtoul(argv[2], NULL, 10));
     } else {
-        fputs("crash list|ci|all|one LIFE WHAT|full [all]|nth [all]|cycles N|many N\n", stderr);
+        fputs("crash list|ci|all|one LIFE WHAT|full [all]|nth [all]|cycles N|many N|kills N\n",
+              stderr);
         return 2;
     }
     clock_gettime(CLOCK_MONOTONIC, &now);

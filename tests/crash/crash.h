@@ -19,6 +19,11 @@ extern const char *const life_names[LIVES];
 #define LIFE_ORPHAN 3
 int life_run(enum life l);
 
+/* One sandbox, its keeper killed as often as another follows: how long each kill kept a client
+ * waiting, in us. */
+#define CRASH_KILLS 7u
+int life_kills(unsigned us[CRASH_KILLS]);
+
 /* What a volume's file holds at this place. */
 unsigned char life_byte(size_t at);
 

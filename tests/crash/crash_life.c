@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 
 const char *const life_names[LIVES] = { "ephemeral", "kept" };
 
@@ -162,18 +163,42 @@ static int use_cache(struct err *e)
     return err;
 }
 
-/* h03: its keeper is killed, and the next command ends what is left. */
+/* Its keeper is another one than that: after 3 s at most. */
+static bool await_another(const struct box_holder *than)
+{
+    struct box_state st;
+
+    for (int i = 0; i < 300; i++) {
+        if (box_load_state(box, &st, NULL) == 0 && st.keeper_pid && st.keeper_pid != than->pid)
+            return true;
+        poll(NULL, 0, 10);
+    }
+    return false;
+}
+
+/* h03: its keeper is killed, and another goes on; who holds it is killed, and the next command ends
+ * what is left. */
 static int lose_keeper(struct err *e)
 {
     struct box_holder h;
     struct box_state st;
     int err = start(false, e);
 
-    if (err)
+    if (!err)
+        err = ask(MSG_EXEC, "/echo", 0, e);
+    if (err < 0)
         return err;
     h = box_holder(box);
     if (proc_kill(h.pid, h.start, 2000, e) < 0)
         return -e->code;
+    if (!await_another(&h))
+        return err_set(e, ETIMEDOUT, "nobody adopted it");
+    err = ask(MSG_STATUS, NULL, 0, e);
+    h = box_holder(box);
+    if (err >= 0 && box_kill_holder(&h, 2000, e) < 0)
+        err = -e->code;
+    if (err < 0)
+        return err;
     await_free();
     err = store_reconcile(store, cfg.id, e);
     if (err >= 0)
@@ -214,6 +239,54 @@ static int kept(struct err *e)
     if (err >= 0)
         err = lose_keeper(e);
     return err < 0 ? err : store_remove(store, cfg.id, e);
+}
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int kill_keeper(unsigned *us, struct err *e)
+{
+    const struct box_holder h = box_holder(box);
+    struct box_state st;
+    int64_t from = now_us();
+    int err = proc_kill(h.pid, h.start, 2000, e);
+
+    if (err >= 0)
+        err = ask(MSG_STATUS, NULL, 0, e);
+    *us = (unsigned)(now_us() - from);
+    if (err >= 0)
+        err = ask(MSG_EXEC, "/echo", 0, e);
+    if (err >= 0)
+        err = box_load_state(box, &st, e);
+    return err < 0 ? err : st.keeper_pid == h.pid ? err_set(e, EPROTO, "the same keeper") : 0;
+}
+
+int life_kills(unsigned us[CRASH_KILLS])
+{
+    struct err e = ERR_INIT;
+    int err = conceive(false, &e);
+
+    if (!err) {
+        store_let_go(store);
+        err = start(false, &e);
+    }
+    if (!err)
+        err = ask(MSG_EXEC, "/echo", 0, &e);
+    for (unsigned i = 0; err >= 0 && i < CRASH_KILLS; i++)
+        err = kill_keeper(&us[i], &e);
+    if (err >= 0)
+        err = ask(MSG_KILL, NULL, 0, &e);
+    await_free();
+    if (err >= 0)
+        err = store_remove(store, cfg.id, &e);
+    if (err < 0)
+        printf("FAILED kills: %s\n", e.msg);
+    return err < 0;
 }
 
 /* h03: whose keeper is gone goes too, before any command looks. */

@@ -26,7 +26,8 @@ static int check(char hint[240], struct err *e)
 static int start(const struct engine_spec *spec, struct engine_run *run, struct err *e)
 {
     char *path = places_program("carrel-vmm", e), number[12], name[] = "carrel-vmm";
-    char *argv[] = { name, number, NULL };
+    char spares[ENGINE_SPARES][12];
+    char *argv[2 + ENGINE_SPARES + 1] = { name, number };
     int report[2], err;
     struct spawn s;
 
@@ -42,11 +43,16 @@ static int start(const struct engine_spec *spec, struct engine_run *run, struct 
     s.argv = argv;
     s.log_fd = spec->log_fd;
     s.jail = spec->jail;
+    s.sibling = spec->sibling;
     s.report_fd = report[1];
     run->jailed = spec->jail;
     run->filtered = true;
     run->report_fd = report[0];
     snprintf(number, sizeof(number), "%d", spawn_keep(&s, spec->port_fds[0], JAIL_SOCK));
+    for (unsigned i = 0; i < spec->nspares; i++) {
+        snprintf(spares[i], sizeof(spares[i]), "%d", spawn_keep(&s, spec->spare_fds[i], JAIL_SOCK));
+        argv[2 + i] = spares[i];
+    }
     spawn_keep(&s, spec->disk_fd, JAIL_REG);
     err = spawn_gated(&s, run, e);
     close(report[1]);
@@ -74,7 +80,7 @@ static void end(struct engine_run *run, int status, struct engine_end *out)
     snprintf(out->text, sizeof(out->text), "%s", jail_refusal(run) ? jail_refusal(run) : "");
 }
 
-static const struct engine fake = { "kvm", check, start, report, end };
+static const struct engine fake = { "kvm", true, check, start, report, end };
 
 const struct engine *engine_choose(const char *name, char why[240], char hint[240], struct err *e)
 {

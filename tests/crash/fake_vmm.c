@@ -1,7 +1,8 @@
 /*
  * fake_vmm.c - a guest that speaks yamux and msg and nothing else, for tests of everything round a
- * machine. `carrel-vmm FD`. Commands by their first argument: "true" ends at once, "wait" at a
- * signal, "deaf" at none and says that it heard one; all others print their name.
+ * machine. `carrel-vmm FD [SPARE]...`. When one hangs up, the main command waits for ATTACH from
+ * the next. Commands by their first argument: "true" ends at once, "wait" at a signal, "deaf" at
+ * none and says that it heard one; all others print their name.
  */
 #include "base/msg.h"
 #include "base/yamux.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CALLS 64u
@@ -20,6 +22,10 @@ static struct call {
     uint8_t job[4]; /* its number, as on the wire */
     uint8_t buf[MSG_HEADER + MSG_MAX];
 } calls[CALLS];
+
+static struct call first; /* the main command; what it is, whatever became of its stream */
+static uint8_t end_of_first[2];
+static bool has_ended;
 
 static struct yamux *y;
 static uint32_t roster; /* the stream on which jobs are told of */
@@ -38,6 +44,10 @@ static void leave(struct call *c, uint8_t kind, uint8_t code)
 {
     const uint8_t body[2] = { kind, code };
 
+    if (memcmp(first.job, c->job, sizeof(c->job)) == 0) {
+        memcpy(end_of_first, body, sizeof(body));
+        has_ended = true;
+    }
     say(c->id, MSG_EXIT, body, sizeof(body));
     yamux_close(y, c->id);
     say(roster, MSG_GONE, c->job, sizeof(c->job));
@@ -46,6 +56,12 @@ static void leave(struct call *c, uint8_t kind, uint8_t code)
 /* What runs, for nothing stays when its command has ended. */
 static void on_end(const struct msg_frame *f)
 {
+    bool runs = false;
+
+    for (size_t i = 0; i < CALLS; i++)
+        runs |= calls[i].id && memcmp(calls[i].job, f->body, 4) == 0;
+    if (!runs)
+        say(roster, MSG_GONE, f->body, 4);
     for (size_t i = 0; i < CALLS; i++)
         if (calls[i].id && f->len == 4 && memcmp(calls[i].job, f->body, 4) == 0)
             leave(&calls[i], MSG_SIGNALED, 9);
@@ -55,14 +71,18 @@ static void on_exec(struct call *c, const struct msg_frame *f)
 {
     static const uint8_t pid[4] = { 7 };
     struct msg_field field;
-    uint32_t pos = 0;
+    uint32_t pos = 0, flags = 0;
 
     while (msg_next_field(f, &pos, &field) == 1) {
         if (field.tag == MSG_ARG && !c->what[0])
             snprintf(c->what, sizeof(c->what), "%.*s", (int)field.len, (const char *)field.at);
         if (field.tag == MSG_JOB && field.len == sizeof(c->job))
             memcpy(c->job, field.at, sizeof(c->job));
+        if (field.tag == MSG_FLAGS && !msg_field_u32(&field, &flags))
+            _exit(70);
     }
+    if ((flags & (MSG_F_MAIN | MSG_F_HANGUP)) == MSG_F_MAIN)
+        first = *c;
     say(c->id, MSG_STARTED, pid, sizeof(pid));
     if (strcmp(c->what, "wait") == 0 || strcmp(c->what, "/wait") == 0)
         return;
@@ -73,12 +93,29 @@ static void on_exec(struct call *c, const struct msg_frame *f)
     leave(c, MSG_EXITED, 0);
 }
 
+static void on_attach(struct call *c, const struct msg_frame *f)
+{
+    static const uint8_t pid[4] = { 7 };
+    struct msg_field field;
+    uint32_t pos = 0;
+
+    if (msg_next_field(f, &pos, &field) != 1 || field.len != 4 ||
+        memcmp(first.job, field.at, 4) != 0)
+        _exit(70);
+    memcpy(c->job, first.job, sizeof(c->job));
+    memcpy(c->what, first.what, sizeof(c->what));
+    say(c->id, MSG_STARTED, pid, sizeof(pid));
+    if (has_ended)
+        leave(c, end_of_first[0], end_of_first[1]);
+}
+
 static void on_request(struct call *c, const struct msg_frame *f)
 {
     switch (f->type) {
     case MSG_SETUP: say(c->id, MSG_DONE, NULL, 0); break;
     case MSG_EXEC: on_exec(c, f); break;
     case MSG_POWEROFF: exit(0);
+    case MSG_ATTACH: on_attach(c, f); break;
     case MSG_JOBS: roster = c->id; break;
     case MSG_END: on_end(f); break;
     case MSG_SIGNAL:
@@ -135,31 +172,39 @@ static void send_all(int fd)
     size_t n;
 
     while ((n = yamux_output(y, out, sizeof(out))) > 0)
-        if (write(fd, out, n) != (ssize_t)n)
-            go_on();
+        if (send(fd, out, n, MSG_NOSIGNAL) != (ssize_t)n)
+            return; /* its end is read next */
 }
 
-int main(int argc, char **argv)
+static void serve(int fd)
 {
     static const struct yamux_config cfg = { .max_streams = CALLS, .accept = true };
     static uint8_t in[65536];
-    int fd = argc > 1 ? atoi(argv[1]) : -1; /* NOLINT(cert-err34-c): our own number */
     struct yamux_event ev;
     ssize_t n;
 
-    if (write(2, "up\n", 3) != 3) /* an engine has a log */
-        return 72;
     y = yamux_new(&cfg);
+    memset(calls, 0, sizeof(calls));
     while (y && (n = read(fd, in, sizeof(in))) > 0)
         for (ssize_t used = 0; used < n;) {
             ssize_t got = yamux_input(y, in + used, (size_t)(n - used));
 
             if (got < 0)
-                return 71;
+                _exit(71);
             used += got;
             while (yamux_next_event(y, &ev))
                 on_event(&ev);
             send_all(fd);
         }
+    yamux_free(y);
+    close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    if (write(2, "up\n", 3) != 3) /* an engine has a log */
+        return 72;
+    for (int i = 1; i < argc; i++)
+        serve(atoi(argv[i])); /* NOLINT(cert-err34-c): our own number */
     go_on();
 }

@@ -61,15 +61,132 @@ halt() { # PID
     until [[ $(ps -o stat= -p "$1") == T* ]]; do :; done
 }
 
-@test "h03: a killed keeper's machine ends with it, before anybody looks" {
-    start box
-    [ "$(state box phase)" = running ] || [ "$(state box phase)" = booting ]
+above() { # NAME: the process that holds its keeper
+    cut -d' ' -f3 "$CARREL_STATE"/sandboxes/"$(carrel inspect "$1" | jq -r .config.id)"/lock
+}
+
+await_keeper() { # NAME OLD: another one, within 5 s
+    for _ in $(seq 250); do
+        keeper=$(state "$1" keeper_pid)
+        [ "$keeper" = "$2" ] || [ "$keeper" = 0 ] || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+await_running() { # NAME: its guest is up, within 5 s
+    for _ in $(seq 250); do
+        [ "$(state "$1" phase)" != running ] || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+allowing() { # PROGRAM...: a policy
+    printf 'carrel: 1\nname: some\nlimits: {wall: 1h, idle: 1h}\n'
+    printf 'budget: {tool_calls: 5}\nstorage: {root: {quota: {bytes: 64MiB, inodes: 5k}}}\n'
+    printf 'tools:\n  commands:\n'
+    for program; do
+        printf '    - {id: %s, exec: {path: /%s}, user: 0, argv: [], env: {allow: ["*"]}}\n' \
+            "$program" "$program"
+    done
+}
+
+@test "h03: a killed keeper's machine goes on with another" {
+    allowing deaf echo wait >wide.yaml
+    allowing deaf echo >narrow.yaml
+    carrel run -q -d --name box -p wide.yaml mini -- /deaf >/dev/null
+    await_running box
+    first=$(state box keeper_pid) machine=$(state box vmm_pid)
+    carrel exec -d box -- /wait # a command of somebody else
+    kill -KILL "$first"
+    [ "$(carrel exec box -- /echo)" = /echo ] # who comes in between waits at the door
+    await_keeper box "$first"
     runs "$machine"
+    [ "$(state box vmm_pid)" = "$machine" ]
+    [ "$(state box phase)" = running ]
+    carrel kill -s TERM box
+    carrel logs -f box >out & logs=$!
+    await_heard 1
+    [[ $(carrel ps --format name,state) == *"running"* ]]
+    # its policy goes on, and may be narrowed; so do its budgets
+    carrel policy apply box narrow.yaml
+    second=$keeper
+    kill -KILL "$second"
+    await_keeper box "$second"
+    run carrel exec box -- /wait
+    [ "$status" -eq 126 ]
+    [ "$(carrel exec box -- /echo)" = /echo ]
+    [ "$(carrel exec box -- /echo)" = /echo ]
+    run carrel exec box -- /echo
+    [ "$status" -eq 126 ]
+    [[ $output == *tool_calls* ]]
+    kill "$logs" || :
+    carrel kill box
+    await_end "$machine"
+    await_end "$keeper"
+    [ "$(state box reason)" = killed ]
+    carrel audit verify box
+    log=$(carrel audit tail -n 100 box)
+    [ "$(grep -c sandbox.adopted <<<"$log")" = 2 ]
+    [[ $log == *"its keeper was killed"* ]]
+    [[ $log != *sandbox.lost* ]]
+    carrel gc
+    [ "$(carrel gc --json)" = "[]" ]
+}
+
+@test "h03: the exit status of a command that ended while nobody looked" {
+    carrel run -q -d --name box mini -- /wait >/dev/null
+    await_running box
+    first=$(state box keeper_pid)
+    kill -KILL "$first"
+    await_keeper box "$first"
+    carrel kill -s USR1 box
+    [ "$(carrel wait box)" = 138 ]
+    [ "$(state box reason)" = signal ]
+}
+
+@test "h03: who waits for the end waits on; wall time goes on" {
+    start box --wall 4s --stop-timeout 100ms
+    await_running box
+    began=$(date +%s%N)
+    carrel wait box >out 2>&1 & waiter=$!
+    until [[ $(cat "/proc/$waiter/syscall") == 7\ * ]]; do [ -d "/proc/$waiter" ]; done
+    first=$keeper
+    kill -KILL "$first"
+    await_keeper box "$first"
+    wait "$waiter"
+    [ "$(cat out)" = 143 ]
+    [ $((($(date +%s%N) - began) / 1000000)) -lt 5000 ]
+    [ "$(state box reason)" = limit ]
+    [[ $(state box text) == *limits.wall* ]]
+}
+
+@test "h03: so many keepers and no more, then the machine ends and the record says why" {
+    start box
+    await_running box
+    for _ in 1 2 3 4 5 6 7; do
+        old=$(state box keeper_pid)
+        kill -KILL "$old"
+        await_keeper box "$old"
+        [ "$(carrel exec box -- /echo)" = /echo ]
+        runs "$machine"
+    done
     kill -KILL "$keeper"
     await_end "$machine"
-    # the record is behind until somebody looks, and nobody is told what is not so any more
-    grep -q '"phase":"\(running\|booting\)"' "$CARREL_STATE"/sandboxes/*/state.json
     [[ $(carrel ps -a --format name,state) == *"ended (keeper-lost)"* ]]
+    carrel audit verify box
+    [[ $(carrel audit tail box) == *sandbox.lost* ]]
+}
+
+@test "h03: who holds the keeper is killed: all of it ends" {
+    start box
+    await_running box
+    holder=$(above box)
+    runs "$holder"
+    kill -KILL "$holder"
+    await_end "$machine"
+    await_end "$keeper"
     [ "$(state box reason)" = keeper-lost ]
     [ -z "$(carrel ps -q)" ]
     carrel audit verify box
@@ -78,15 +195,32 @@ halt() { # PID
     [ "$(carrel gc --json)" = "[]" ]
 }
 
+@test "h03: a keeper that fails of itself is not followed" {
+    start box
+    await_running box
+    kill -SEGV "$keeper"
+    await_end "$machine"
+    [ "$(state box reason)" = keeper-lost ]
+}
+
+@test "h03: a sandbox that goes with its client is not adopted" {
+    carrel run -q --rm --name box mini -- /deaf >out & client=$!
+    await_output out
+    keeper=$(state box keeper_pid) machine=$(state box vmm_pid)
+    kill -KILL "$keeper"
+    await_end "$machine"
+    run ! wait "$client"
+    [ -z "$(carrel ls -q)" ]
+}
+
 @test "h03: inspect right after the kill, many times over, tells no lie" {
     for _ in 1 2 3 4 5; do
         start box
         kill -KILL "$keeper"
         phase=$(state box phase)
         if [ "$phase" = ended ]; then ! runs "$machine"; else await_end "$keeper"; fi
+        carrel rm -f box
         await_end "$machine"
-        [ "$(state box phase)" = ended ]
-        carrel rm box
     done
 }
 

@@ -18,6 +18,10 @@ struct rig rig = { .box = -1 };
 
 int rig_setup(void **s)
 {
+    static struct kept kept;
+
+    memset(&kept, 0, sizeof(kept));
+    rig.hold = HOLD_NONE(&kept);
     (void)s;
     snprintf(rig.root, sizeof(rig.root), "/tmp/carrel-keeper.XXXXXX");
     if (!mkdtemp(rig.root) || setenv("CARREL_STATE", rig.root, 1))
@@ -90,7 +94,7 @@ static _Noreturn void be_keeper(bool await_main, int ready)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
 
-    struct keeper *k = keeper_new(rig.box, await_main, &why);
+    struct keeper *k = keeper_new(rig.box, &rig.hold, await_main, &why);
 
     if (!k || keeper_claim(k, &why))
         _exit(72);

@@ -118,7 +118,7 @@ static void h14_a_second_keeper_refuses(void **s)
 
     (void)s;
     rig_start(false, NULL, false);
-    k = keeper_new(rig.box, false, &rig.err);
+    k = keeper_new(rig.box, &rig.hold, false, &rig.err);
     assert_non_null(k);
     assert_int_equal(keeper_claim(k, &rig.err), -EWOULDBLOCK);
     assert_non_null(strstr(rig.err.msg, "in use"));

@@ -508,7 +508,7 @@ static void h02_a_lost_sandbox_is_not_claimed(void **s)
     rig.box = store_find(rig.store, rig.cfg.id, id, &rig.err);
     assert_true(rig.box >= 0);
     assert_int_equal(box_save_state(rig.box, &lost, true, &rig.err), 0);
-    k = keeper_new(rig.box, false, &rig.err);
+    k = keeper_new(rig.box, &rig.hold, false, &rig.err);
     assert_non_null(k);
     assert_int_equal(keeper_claim(k, &rig.err), -EBUSY);
     assert_int_equal(k->lock, -1); /* whoever holds it may remove an ephemeral sandbox */

@@ -1,0 +1,187 @@
+/*
+ * adopt.c - a keeper that was killed, and the one after it: the same machine, policy and log, on a
+ * control connection of its own.
+ *
+ * What was on the wire is gone, and with it whoever talked: clients are told by their connections,
+ * and their commands are ended. The main command waits in the guest (PROTOCOL, ATTACH). What the
+ * last keeper had taken from the wire and not yet written to output.log is lost.
+ */
+#include "sandbox/keeper/keeper.h"
+
+#include "base/failpoint.h"
+#include "base/fd.h"
+#include "policies/words.h"
+#include "sandbox/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the one before ---- */
+
+/* A sandbox that goes with its client cannot know whether that is still there. carrel-files is
+ * ended with the keeper whose child it is, and a guest without its files is no use. */
+static bool could_go_on(const struct keeper *k)
+{
+    return k->hold->pid && k->engine->takes_spares && !k->cfg.ephemeral && k->files.run.pid <= 0;
+}
+
+void keeper_provide(struct keeper *k)
+{
+    struct err e = ERR_INIT;
+    int fd[HOLD_FDS] = {
+        [HOLD_LOCK] = k->lock,
+        [HOLD_DOOR] = k->listener.fd,
+        [HOLD_ENGINE] = k->run.pidfd,
+        [HOLD_REPORT] = k->run.report_fd,
+        [HOLD_LOG] = k->engine_log.from.fd,
+        [HOLD_CONSOLE] = k->console.from.fd,
+        [HOLD_UID] = k->jail.uid_fd,
+    };
+
+    for (unsigned i = 0; i < ENGINE_SPARES; i++)
+        fd[HOLD_SPARE + i] = k->spares[i];
+    if (could_go_on(k) && hold_give(k->hold, fd, &e))
+        keeper_log(k, "no other keeper could go on: %s", e.msg);
+    for (unsigned i = 0; i < ENGINE_SPARES; i++)
+        fd_closep(&k->spares[i]); /* theirs */
+}
+
+/* ---- the one after ---- */
+
+static int take(struct keeper *k, unsigned which)
+{
+    int fd = k->hold->fd[which];
+
+    k->hold->fd[which] = -1;
+    return fd;
+}
+
+static int claim(struct keeper *k, struct err *e)
+{
+    int err;
+
+    k->lock = take(k, HOLD_LOCK);
+    err = FAILPOINT("adopt.sign") ? err_sys(e, "lock") : box_sign(k->lock, k->hold->pid, e);
+    if (!err)
+        err = box_load_config(k->boxfd, &k->cfg, e);
+    if (!err)
+        err = box_load_state(k->boxfd, &k->state, e);
+    if (err)
+        return err;
+    if (k->state.phase != BOX_RUNNING)
+        return err_set(e, ESHUTDOWN, "the sandbox was %s", box_phase_name(k->state.phase));
+    k->grace_ms = k->cfg.stop_grace_ms ? k->cfg.stop_grace_ms : KEEPER_GRACE_MS;
+    return 0;
+}
+
+static int take_machine(struct keeper *k, struct err *e)
+{
+    char why[240], hint[240];
+    struct box_jail *b = &k->jail_record;
+    int err, uid = take(k, HOLD_UID);
+
+    k->engine = engine_choose(k->state.engine, why, hint, e);
+    k->run.pid = k->state.vmm_pid;
+    k->run.pidfd = take(k, HOLD_ENGINE);
+    k->run.report_fd = take(k, HOLD_REPORT);
+    if (!k->engine)
+        return -e->code;
+    err = box_load_jail(k->boxfd, BOX_ENGINE, b, e);
+    k->jail_told = true;
+    return err || uid < 0 ? err : jail_keep_uid(&k->jail, b->uid, uid, e);
+}
+
+static int go_on_with(struct keeper *k, struct journal *j, enum hold_fd from, struct err *e)
+{
+    int fd = take(k, from);
+
+    return fd < 0 ? 0 : journal_follow(j, &k->loop, fd, e);
+}
+
+static int take_logs(struct keeper *k, struct err *e)
+{
+    uint64_t cap = guard_plan(k->guard)->console;
+    int err = keeper_open_log(k, &k->output, "output.log", cap, true, e);
+
+    if (!err && k->hold->fd[HOLD_CONSOLE] >= 0)
+        err = keeper_open_log(k, &k->console, "console.log", cap, true, e);
+    if (!err)
+        err = go_on_with(k, &k->console, HOLD_CONSOLE, e);
+    journal_init(&k->engine_log, fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), KEEPER_ENGINE_LOG);
+    journal_go_on(&k->engine_log);
+    k->log_left = k->engine_log.left < k->log_left ? k->engine_log.left : k->log_left;
+    return err ? err : go_on_with(k, &k->engine_log, HOLD_LOG, e);
+}
+
+static void look_at_volumes(struct keeper *k)
+{
+    const struct plan *plan = guard_plan(k->guard);
+
+    for (uint32_t i = 0; i < plan->nmounts; i++)
+        if (keeper_mount_writes(&plan->mounts[i]))
+            k->has_volumes = true;
+}
+
+static int attach(struct keeper *k, struct err *e)
+{
+    const struct kept *kept = k->kept;
+    const struct request r = { .type = MSG_EXEC, .flags = kept->main_tty ? MSG_F_TTY : 0u };
+
+    k->had_main = kept->had_main;
+    if (!k->had_main)
+        return 0;
+    if (!kept->main_job)
+        return err_set(e, E2BIG, "what was decided about the main command is too long");
+    msg_begin(&k->builder, MSG_ATTACH);
+    msg_add_u32(&k->builder, MSG_JOB, kept->main_job);
+    k->main = session_open(k, &r, &k->builder, e);
+    return k->main ? 0 : -e->code;
+}
+
+/* What it says first; the guest hears it when it has let go of the last connection. */
+static int greet(struct keeper *k, struct err *e)
+{
+    int err = wire_open(k, take(k, HOLD_SPARE + k->hold->turn - 1), e);
+
+    if (!err)
+        err = keeper_ask_jobs(k, e);
+    if (!err)
+        err = attach(k, e);
+    if (!err)
+        jobs_adopt(k, k->main);
+    return err;
+}
+
+int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e)
+{
+    char hint[240];
+    int err = claim(k, e);
+
+    if (!err)
+        err = take_machine(k, e);
+    if (!err)
+        err = FAILPOINT("adopt.guard") ? err_sys(e, "policy")
+                                       : keeper_open_guard(k, p, true, hint, e);
+    if (!err)
+        err = take_logs(k, e);
+    if (!err)
+        err = greet(k, e);
+    if (!err)
+        err = door_watch(k, take(k, HOLD_DOOR), e);
+    if (err)
+        return err;
+    look_at_volumes(k);
+    limits_again(k);
+    k->life = LIFE_RUNNING;
+    k->next_ping = keeper_now();
+    k->state.keeper_pid = getpid();
+    k->state.keeper_start = proc_start_time(getpid());
+    keeper_save(k);
+    keeper_log(k, "adopted: the last keeper was killed");
+    keeper_decide_again(k); /* a grant may have expired meanwhile */
+    wire_pump(k);
+    return 0;
+}

@@ -1,0 +1,61 @@
+/*
+ * holder.h - the process that outlives a keeper, so that its machine may.
+ *
+ * `carrel` starts the holder; the holder forks the keeper and does nothing but wait. The machine is
+ * the holder's child, too (spawn.h, sibling): it lives as long as the holder does. When a keeper is
+ * killed (SIGKILL, nothing else: one that died of what it read would be asked to read it again),
+ * the holder forks the next one, with the descriptors that the first had given for this. It parses
+ * nothing of anybody's: descriptors go through it, and how its children ended.
+ *
+ * When the holder dies the kernel kills keeper and machine, and when it gives up it ends.
+ */
+#ifndef SANDBOX_KEEPER_HOLDER_H
+#define SANDBOX_KEEPER_HOLDER_H
+
+#include "base/err.h"
+#include "sandbox/engine/engine.h"
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct kept;
+
+/* What the first keeper gives for those to come. */
+enum hold_fd {
+    HOLD_LOCK,    /* the sandbox's: never free while somebody holds it */
+    HOLD_DOOR,    /* keeper.sock: clients wait there */
+    HOLD_ENGINE,  /* its pidfd */
+    HOLD_REPORT,  /* what it says of itself */
+    HOLD_LOG,     /* its standard error */
+    HOLD_CONSOLE, /* the guest's kernel messages */
+    HOLD_UID,     /* the claim to its uid */
+    HOLD_SPARE,   /* our ends of its spare control connections, one a keeper */
+    HOLD_FDS = HOLD_SPARE + ENGINE_SPARES,
+};
+
+/* As a keeper sees its holder. */
+struct hold {
+    pid_t pid;         /* 0: there is none, and the machine is the keeper's own child */
+    int socket;        /* to it; -1: none */
+    struct kept *kept; /* memory of all keepers */
+    unsigned turn;     /* which keeper this is, from 0 */
+    int fd[HOLD_FDS];  /* owned; -1: none */
+};
+
+#define HOLD_NONE(memory) ((struct hold){ .socket = -1, .kept = (memory) })
+
+/*
+ * Becomes the holder of keepers, each of which calls keep and exits with what it returns. Returns
+ * when there is to be no other: 0, or -errno when there was not even one. `once` is closed when the
+ * first keeper has it.
+ */
+must_check int hold_keepers(int (*keep)(struct hold *h, void *arg), void *arg, int once,
+                            struct err *e);
+
+/* Gives copies of these; -1 is skipped. Once. */
+must_check int hold_give(const struct hold *h, const int fd[HOLD_FDS], struct err *e);
+
+/* How a child of the holder ended. false: that is not known yet. */
+bool hold_ended(const struct hold *h, pid_t pid, int *status, struct rusage *used);
+
+#endif

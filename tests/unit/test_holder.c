@@ -1,0 +1,221 @@
+/* test_holder.c - who is followed by another keeper, and what that one gets (h03). */
+#include "sandbox/keeper/keeper.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* How each keeper of a test behaves, and what it tells the test. */
+static struct plot {
+    int signo;       /* that it dies of; 0: it exits */
+    bool gives;      /* the first, what the others need */
+    bool no_machine; /* it gives a machine that has ended */
+    unsigned spares;
+} plot;
+static int told[2]; /* a byte a keeper: its turn */
+
+/* A process that is the holder's child, as a machine is. */
+static int make_machine(pid_t *pid)
+{
+    int pidfd = -1, ready[2];
+    char byte = 0;
+
+    if (pipe2(ready, O_CLOEXEC))
+        _exit(75);
+    *pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, 0);
+    if (*pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* as spawn.c */
+        while (write(ready[1], &byte, 1) == 1)
+            pause();
+        _exit(0);
+    }
+    if (read(ready[0], &byte, 1) != 1)
+        _exit(76);
+    close(ready[0]);
+    close(ready[1]);
+    return pidfd;
+}
+
+static void give(struct hold *h)
+{
+    int fd[HOLD_FDS], pair[2];
+    struct pollfd p;
+    pid_t machine;
+
+    memset(fd, 0xff, sizeof(fd));
+    fd[HOLD_ENGINE] = make_machine(&machine);
+    for (unsigned i = 0; i < plot.spares; i++) {
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+            _exit(70);
+        fd[HOLD_SPARE + i] = pair[0];
+    }
+    h->kept->last_job = (uint32_t)machine;
+    if (plot.no_machine) {
+        p = (struct pollfd){ .fd = fd[HOLD_ENGINE], .events = POLLIN };
+        kill(machine, SIGKILL);
+        poll(&p, 1, -1);
+    }
+    if (hold_give(h, fd, NULL))
+        _exit(71);
+}
+
+static int keep(struct hold *h, void *arg)
+{
+    const uint8_t turn = (uint8_t)h->turn;
+    unsigned spares = 0;
+
+    (void)arg;
+    for (unsigned i = 0; i < ENGINE_SPARES; i++)
+        spares += h->fd[HOLD_SPARE + i] >= 0;
+    /* Its own connection and nobody else's. */
+    if (spares != (turn > 0) || (turn && h->fd[HOLD_SPARE + turn - 1] < 0) || h->pid != getppid())
+        _exit(72);
+    if (turn && !h->kept->last_job)
+        _exit(73);
+    if (write(told[1], &turn, 1) != 1)
+        _exit(74);
+    if (!turn && plot.gives)
+        give(h);
+    if (plot.signo) {
+        signal(plot.signo, SIG_DFL); /* cmocka has handlers */
+        raise(plot.signo);
+    }
+    return 0;
+}
+
+/* How many keepers there were. */
+static int keepers(struct plot p)
+{
+    uint8_t turn, n = 0;
+    int status;
+    pid_t holder;
+
+    plot = p;
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    holder = fork();
+    assert_true(holder >= 0);
+    if (holder == 0) {
+        close(told[0]);
+        _exit(hold_keepers(keep, NULL, open("/dev/null", O_RDONLY), NULL) != 0);
+    }
+    close(told[1]);
+    while (read(told[0], &turn, 1) == 1)
+        assert_int_equal(turn, n++);
+    close(told[0]);
+    assert_int_equal(waitpid(holder, &status, 0), holder);
+    assert_int_equal(status, 0);
+    return n;
+}
+
+static void h03_who_is_followed(void **state)
+{
+    (void)state;
+    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, ENGINE_SPARES }),
+                     ENGINE_SPARES + 1);
+    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, 2 }), 3);
+    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, 0 }), 1);
+    assert_int_equal(keepers((struct plot){ SIGKILL, false, false, 0 }), 1);
+    assert_int_equal(keepers((struct plot){ SIGKILL, true, true, ENGINE_SPARES }), 1);
+    assert_int_equal(keepers((struct plot){ 0, true, false, ENGINE_SPARES }), 1);
+    assert_int_equal(keepers((struct plot){ SIGTERM, true, false, ENGINE_SPARES }), 1);
+    assert_int_equal(keepers((struct plot){ SIGABRT, true, false, ENGINE_SPARES }), 1);
+    assert_int_equal(keepers((struct plot){ SIGSYS, true, false, ENGINE_SPARES }), 1);
+}
+
+/* ---- the machine's end is the holder's to reap and the keeper's to hear ---- */
+
+static int hear(struct hold *h, void *arg)
+{
+    struct rusage used;
+    struct pollfd p = { .fd = h->socket, .events = POLLIN };
+    pid_t first, machine;
+    int status, a = make_machine(&first), b = make_machine(&machine);
+
+    (void)arg;
+    if (a < 0 || b < 0 || hold_ended(h, machine, &status, &used))
+        return 70;
+    kill(first, SIGTERM); /* one that is not asked for */
+    poll(&p, 1, -1);
+    kill(machine, SIGUSR1);
+    for (int i = 0; i < 5000 && !hold_ended(h, machine, &status, &used); i++)
+        poll(NULL, 0, 1);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1 && waitpid(-1, NULL, 0) < 0 &&
+                   errno == ECHILD && write(told[1], "y", 1) == 1
+               ? 0
+               : 71;
+}
+
+static void the_end_of_a_machine(void **state)
+{
+    char yes = 0;
+    pid_t holder;
+
+    (void)state;
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    holder = fork();
+    if (holder == 0)
+        _exit(hold_keepers(hear, NULL, open("/dev/null", O_RDONLY), NULL) != 0);
+    close(told[1]);
+    assert_int_equal(read(told[0], &yes, 1), 1);
+    assert_int_equal(yes, 'y');
+    close(told[0]);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+}
+
+/* ---- the holder dies ---- */
+
+static int stay(struct hold *h, void *arg)
+{
+    const pid_t self = getpid();
+
+    (void)h;
+    (void)arg;
+    if (write(told[1], &self, sizeof(self)) != sizeof(self))
+        return 70;
+    for (;;)
+        pause();
+}
+
+static void h03_a_keeper_ends_with_its_holder(void **state)
+{
+    pid_t holder, keeper = 0;
+    char any;
+
+    (void)state;
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    holder = fork();
+    if (holder == 0)
+        _exit(hold_keepers(stay, NULL, open("/dev/null", O_RDONLY), NULL) != 0);
+    close(told[1]);
+    assert_int_equal(read(told[0], &keeper, sizeof(keeper)), sizeof(keeper));
+    kill(keeper, SIGSTOP); /* that does not save it */
+    kill(holder, SIGKILL);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+    assert_int_equal(read(told[0], &any, 1), 0); /* the pipe has no writer any more */
+    close(told[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(h03_who_is_followed),
+        cmocka_unit_test(the_end_of_a_machine),
+        cmocka_unit_test(h03_a_keeper_ends_with_its_holder),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
