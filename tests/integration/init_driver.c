@@ -420,10 +420,12 @@ static void wrong_frames(void)
     id = client_open(guest);
     client_send_raw(guest, id, torn, sizeof(torn));
     expect(client_recv(guest, id, &f, CLIENT_WAIT_MS) == 0, "an answer to a torn frame");
-    for (int type = MSG_STOP; type <= MSG_ATTACH; type++) {
+    for (int type = MSG_STOP; type <= MSG_WAIT; type++) {
         msg_begin(&b, (enum msg_type)type);
         expect(client_simple(guest, &b, text) == ENOSYS, "request %d: %s", type, text);
     }
+    msg_begin(&b, MSG_ATTACH);
+    expect(client_simple(guest, &b, text) == EINVAL, "ATTACH to nothing: %s", text);
     msg_begin(&b, MSG_EXEC);
     expect(client_simple(guest, &b, text) == EINVAL, "EXEC without a command: %s", text);
     msg_begin(&b, MSG_EXEC);
