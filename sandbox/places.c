@@ -141,6 +141,12 @@ char *places_cache_dir(struct err *e)
     return cache;
 }
 
+/* By mkdirat, as a keeper's filter has it. */
+static int make_dir(const char *path)
+{
+    return mkdirat(AT_FDCWD, path, 0700) && errno != EEXIST ? -1 : 0;
+}
+
 int places_open_dir(const char *path, struct err *e)
 {
     char part[PATH_MAX];
@@ -153,11 +159,11 @@ int places_open_dir(const char *path, struct err *e)
         if (*p != '/')
             continue;
         *p = '\0';
-        if (mkdir(part, 0700) && errno != EEXIST)
+        if (make_dir(part))
             return err_sys(e, "%s", part);
         *p = '/';
     }
-    if ((FAILPOINT("places.mkdir") || mkdir(path, 0700)) && errno != EEXIST)
+    if (FAILPOINT("places.mkdir") || make_dir(path))
         return err_sys(e, "%s", path);
 
     int fd = FAILPOINT("places.open") ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

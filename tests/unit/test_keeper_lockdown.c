@@ -6,6 +6,8 @@
 
 #include "base/fd.h"
 #include "base/landlock.h"
+#include "sandbox/audit/key.h"
+#include "sandbox/places.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -175,6 +177,29 @@ static int serve(void)
     return failed;
 }
 
+/* A policy that comes later: the first to be signed, or to want a log, in this state directory. */
+static int follow_policy(void)
+{
+    char path[128];
+    struct err e = ERR_INIT;
+    struct audit_key *key;
+    int first, again;
+
+    snprintf(path, sizeof(path), "%s/audit", state);
+    first = places_open_dir(path, &e);
+    again = places_open_dir(path, &e);
+    key = again < 0 ? NULL : audit_key_own(again, "key", &e);
+    if (!key)
+        fprintf(stderr, "%s\n", e.msg);
+    return first < 0 || !key;
+}
+
+static void a_policy_that_comes_later_can_be_taken_over(void **s)
+{
+    (void)s;
+    assert_int_equal(locked(follow_policy), 0);
+}
+
 static void writing_is_for_the_state_directory(void **s)
 {
     (void)s;
@@ -201,11 +226,16 @@ static int set_up(void **s)
 
 static int tear_down(void **s)
 {
+    static const char *const left[] = { "other", "audit/key", "audit/key.pub", "audit/key.lock" };
     char other[128];
 
     (void)s;
-    snprintf(other, sizeof(other), "%s/other", state);
-    unlink(other);
+    for (size_t i = 0; i < array_len(left); i++) {
+        snprintf(other, sizeof(other), "%s/%s", state, left[i]);
+        unlink(other);
+    }
+    snprintf(other, sizeof(other), "%s/audit", state);
+    rmdir(other);
     unlink(mine);
     unlink(outside);
     return rmdir(state) || rmdir(top);
@@ -215,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_it_tries_is_refused),
+        cmocka_unit_test(a_policy_that_comes_later_can_be_taken_over),
         cmocka_unit_test(writing_is_for_the_state_directory),
     };
 
