@@ -369,3 +369,33 @@ END
     await_end "$machine"
     [ -z "$(carrel ls -q)" ]
 }
+
+signed() { # FILE VERSION LEVEL CALLS
+    printf 'carrel: 1\nname: signed\naudit: {level: %s}\nbudget: {tool_calls: %s}\ntools: {commands: [{id: wait, exec: {path: /wait}, user: 0, env: {allow: ["*"]}, paths: {ro: [/]}}]}\n' "$3" "$4" >"$1"
+    carrel policy sign -q "$1" --key key --role all --version "$2"
+}
+
+logged() { # WHAT: within 20 s
+    for _ in $(seq 1000); do
+        ! cat "$CARREL_STATE"/audit/*/log 2>/dev/null | grep -q "$1" || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+@test "a keeper that is locked down takes over a signed policy, and sees a grant expire" {
+    export CARREL_STATE=$WORK/signed CARREL_TRUST=$WORK/trust.yaml
+    carrel policy keygen key >/dev/null
+    printf 'carrel: 1\nkeys:\n  - {id: k, key: "%s"}\nroles:\n  - {id: all, keys: [k], threshold: 1, names: [signed], delegate: 1, may_grant: {budget: {tool_calls: 9}}}\n' "$(cat key.pub)" >trust.yaml
+    chmod 644 trust.yaml
+    signed one.yaml 1 off 5
+    signed two.yaml 2 all 4
+    start box -p one.yaml
+    carrel policy apply box two.yaml # the first that wants a log
+    logged policy.change
+    carrel policy grant two.yaml --key key --role all --widen 'budget: {tool_calls: 9}' --expires 5s -q -o more.grant
+    start other -p two.yaml --grant more.grant
+    logged "a grant has expired"
+    if cat "$CARREL_STATE"/audit/*/log | grep -q quarantine; then false; fi
+    [ "$(state box phase) $(state other phase)" = "running running" ]
+}
