@@ -298,7 +298,7 @@ struct keeper {
     struct jail jail;
     struct box_jail jail_record; /* what jail.json says */
     bool jail_told;
-    bool settled;
+    bool settled, open;                                     /* open: it could not be locked down */
     int (*lock_down)(struct keeper *k, struct err *e);      /* NULL: a test's */
     struct loop_source engine_gone, engine_report, signals; /* their fds: run's; owned */
     struct journal console, engine_log, output;
@@ -366,7 +366,8 @@ void keeper_jail_over(struct keeper *k);
 /* After the engine has said something: what it is locked into goes on record. */
 void keeper_jail_told(struct keeper *k);
 /* Locks the keeper down, once: when all jails were told of, for Landlock hides who is in them; at
- * the latest (now) before it reads what a guest says. */
+ * the latest (now) before it reads what a guest says. Where that fails the machine ends, unheard.
+ */
 void keeper_settle(struct keeper *k, bool now);
 /* What carrel-launch has told of a process that runs, and what can be seen of it. */
 void keeper_jail_fill(struct box_jail *b, const struct jail *asked, const struct engine_run *run);

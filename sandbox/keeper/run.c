@@ -301,6 +301,7 @@ void keeper_settle(struct keeper *k, bool now)
     k->settled = true;
     if (!k->lock_down || k->lock_down(k, &e) == 0)
         return;
+    k->open = true;
     keeper_log(k, "%s", e.msg);
     keeper_reason(k, "refused", e.msg);
     keeper_event(k, LIFE_KILL);

@@ -46,6 +46,10 @@ static bool fill(struct keeper *k)
         return false;
 
     keeper_settle(k, true);
+    if (k->open) {
+        detach(k);
+        return false;
+    }
 
     ssize_t n = recv(w->src.fd, w->in, sizeof(w->in), MSG_DONTWAIT);
 

@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,7 @@ int rig_setup(void **s)
     boot = UP;
     rig.disk_bytes = 0;
     rig.policy = NULL;
+    rig.cannot_lock = false;
     rig.err = ERR_INIT;
     rig.keeper = 0;
     rig.store = store_open(&rig.err);
@@ -79,6 +82,14 @@ void keep_policy_as(const char *file)
     dossier_fini(&d);
 }
 
+/* A kernel without seccomp, say; found out when the guest has spoken already. */
+static int no_lock(struct keeper *k, struct err *e)
+{
+    struct pollfd p = { .fd = k->wire.src.fd, .events = POLLIN };
+
+    return poll(&p, 1, 10000) == 1 ? err_set(e, ENOSYS, "no lock-down") : 0;
+}
+
 static _Noreturn void be_keeper(bool await_main, int ready)
 {
     struct keeper_parts p = KEEPER_PARTS_INIT;
@@ -103,8 +114,12 @@ static _Noreturn void be_keeper(bool await_main, int ready)
     memcpy(r.msg, why.msg, sizeof(r.msg));
     fd_closep(&p.port);
     fd_closep(&p.log);
+    if (rig.cannot_lock)
+        k->lock_down = no_lock;
     if (write(ready, &r, sizeof(r)) != sizeof(r) || r.code || keeper_run(k, &why))
         _exit(73);
+    if (rig.cannot_lock && recv(k->wire.src.fd, &r, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+        _exit(74);
     keeper_free(k);
     _exit(0);
 }

@@ -24,6 +24,7 @@ extern struct rig {
     uint64_t disk_bytes;
     const char *policy; /* NULL: everything is allowed */
     struct hold hold;   /* none: the machine is the keeper's own child */
+    bool cannot_lock;   /* its keeper finds no lock-down, and must not have read from the guest */
     int box;            /* the sandbox's directory; -1 before rig_start */
     pid_t keeper;       /* 0: there is none, or not any more */
     struct msg_builder out;

@@ -515,6 +515,19 @@ static void h02_a_lost_sandbox_is_not_claimed(void **s)
     keeper_free(k);
 }
 
+/* R10: what is not locked down parses nothing that a guest says. */
+static void r10_a_keeper_that_cannot_be_locked_down(void **s)
+{
+    struct box_state st;
+
+    (void)s;
+    rig.cannot_lock = true;
+    rig_start(false, "wait", false);
+    expect_gone();
+    assert_int_equal(box_load_state(rig.box, &st, &rig.err), 0);
+    assert_string_equal(st.reason, "refused");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -540,6 +553,7 @@ int main(void)
         RIG_TEST(h02_the_machine_is_killed),
         RIG_TEST(h02_the_keeper_is_killed),
         RIG_TEST(h02_a_lost_sandbox_is_not_claimed),
+        RIG_TEST(r10_a_keeper_that_cannot_be_locked_down),
     };
 
     signal(SIGPIPE, SIG_IGN);
