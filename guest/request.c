@@ -154,6 +154,8 @@ static int take_pinned(struct profile *p, const struct msg_field *f, const char 
     }
     if (f->len <= SHA256_BYTES || strlen(kept + SHA256_BYTES) != f->len - SHA256_BYTES)
         return err_set(e, EINVAL, "a pinned program without a path");
+    if (strpbrk(kept + SHA256_BYTES, "*?")) /* landlock.c hashes none of what a pattern finds */
+        return err_set(e, EINVAL, "a pinned program that is a pattern");
     to = &p->run[p->nrun++];
     to->sha256 = (const uint8_t *)kept;
     return take_path(f, kept + SHA256_BYTES, "program", &to->path, e);

@@ -131,6 +131,14 @@ static void pins(void **state)
     begin_exec();
     msg_add(&b, MSG_RUN_SHA256, hash, SHA256_BYTES + 7);
     assert_int_equal(parse(&r), -EINVAL);
+    for (const char *c = "*?"; *c; c++) { /* of which nothing would be hashed */
+        const uint8_t pattern[] = { '/', 'b', '/', (uint8_t)*c };
+
+        memcpy(hash + SHA256_BYTES, pattern, sizeof(pattern));
+        begin_exec();
+        msg_add(&b, MSG_RUN_SHA256, hash, SHA256_BYTES + sizeof(pattern));
+        assert_int_equal(parse(&r), -EINVAL);
+    }
     /* What is not named has neither hash nor origin. */
     begin_exec();
     msg_add(&b, MSG_SHA256, hash, SHA256_BYTES);
