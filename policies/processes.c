@@ -125,7 +125,7 @@ static const struct line keeper[] = {
     CALL_WITH(mprotect, 2, PROT_EXEC, 0, "memory, never executable"),
     CALL(mremap, "memory"),
     CALL(munmap, "memory"),
-    CALL(madvise, "memory"),
+    CALL_WITH(madvise, 2, LOW32, MADV_DONTNEED, "memory; as root, no page is offlined"),
     CALL(clock_gettime, "where the host's vDSO has no clock"),
     CALL(getrandom, "the C library's tables, names of things"),
     CALL(getpid, "messages, names of things"),

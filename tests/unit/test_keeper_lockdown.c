@@ -118,6 +118,7 @@ static struct attempt {
     TRY(SYS_prlimit64, 1),
     TRY(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1),
     TRY(SYS_mprotect, 0, 4096, PROT_READ | PROT_EXEC), /* of a page of its own */
+    TRY(SYS_madvise, 0, 4096, MADV_HWPOISON),
 };
 
 static int try_all(void)
@@ -126,7 +127,7 @@ static int try_all(void)
 
     for (size_t i = 0; i < array_len(attempt); i++) {
         const struct attempt *t = &attempt[i];
-        long first = t->nr == SYS_mprotect ? page : t->arg[0];
+        long first = t->nr == SYS_mprotect || t->nr == SYS_madvise ? page : t->arg[0];
 
         errno = 0;
         if (syscall(t->nr, first, t->arg[1], t->arg[2], t->arg[3], t->arg[4], t->arg[5]) != -1 ||
