@@ -399,3 +399,19 @@ logged() { # WHAT: within 20 s
     if cat "$CARREL_STATE"/audit/*/log | grep -q quarantine; then false; fi
     [ "$(state box phase) $(state other phase)" = "running running" ]
 }
+
+@test "what the machine booted from cannot be asked for afterwards" {
+    image() { # FILE WORDS
+        printf 'carrel: 1\nname: image\nimage: {%s}\ntools: {commands: [{id: wait, exec: {path: /wait}, user: 0, env: {allow: ["*"]}, paths: {ro: [/]}}]}\n' "$2" >"$1"
+    }
+    local sum=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef more
+    image plain.yaml ""
+    start box -p plain.yaml
+    for more in "verity: true" "sha256: $sum" "kernel: {sha256: $sum}"; do
+        image more.yaml "$more"
+        run carrel policy apply box more.yaml
+        [ "$status" -ne 0 ]
+        [[ $output == *"image asks for more, and this machine has booted: stop the sandbox first"* ]]
+    done
+    carrel policy apply box plain.yaml
+}
