@@ -35,7 +35,7 @@ int hold_give(const struct hold *h, const int fd[HOLD_FDS], struct err *e)
 {
     union rights rights = { 0 };
     uint32_t which = 0;
-    int n = 0, list[HOLD_FDS];
+    int n = 0, list[HOLD_FDS] = { 0 };
     struct iovec iov = { &which, sizeof(which) };
     struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &rights };
 
