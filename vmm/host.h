@@ -7,9 +7,9 @@
 #ifndef VMM_HOST_H
 #define VMM_HOST_H
 
+#include "base/gmem.h"
 #include "base/loop.h"
 #include "vmm/device.h"
-#include "vmm/gmem.h"
 
 struct host;
 

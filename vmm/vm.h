@@ -9,7 +9,7 @@
 #define VMM_VM_H
 
 #include "base/err.h"
-#include "vmm/gmem.h"
+#include "base/gmem.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
  * fuzz_virtq.c - ring memory as the fuzzer likes it; whatever is popped must lie in RAM, hold
  * together, and be pushed back.
  */
-#include "vmm/virtio/virtq.h"
+#include "base/virtq.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* test_gmem.c - the door to guest memory: nothing outside RAM, at either end of either region. */
-#include "vmm/gmem.h"
+#include "base/gmem.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -5,7 +5,7 @@
  * Only what a chain runs through can matter, so a descriptor gets its values when a chain first
  * reaches it; all others keep what they had. That makes all graphs a few million.
  */
-#include "vmm/virtio/virtq.h"
+#include "base/virtq.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,8 +13,8 @@
 #ifndef VMM_VIRTIO_VIRTIO_H
 #define VMM_VIRTIO_VIRTIO_H
 
+#include "base/virtq.h"
 #include "vmm/host.h"
-#include "vmm/virtio/virtq.h"
 
 #include <pthread.h>
 

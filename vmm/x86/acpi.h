@@ -7,7 +7,7 @@
 #ifndef VMM_X86_ACPI_H
 #define VMM_X86_ACPI_H
 
-#include "vmm/gmem.h"
+#include "base/gmem.h"
 
 #include <stdbool.h>
 #include <stdint.h>

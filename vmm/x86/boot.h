@@ -9,7 +9,7 @@
 #define VMM_X86_BOOT_H
 
 #include "base/err.h"
-#include "vmm/gmem.h"
+#include "base/gmem.h"
 
 /* The first MiB, by address. */
 #define BOOT_GDT        0x1000u

@@ -9,7 +9,7 @@
 #define VMM_X86_ELF_H
 
 #include "base/err.h"
-#include "vmm/gmem.h"
+#include "base/gmem.h"
 
 #include <sys/types.h>
 

@@ -6,8 +6,8 @@
  * gmem_payload. RAM is at most two regions (below the hole that ends at 4 GiB, and above 4 GiB);
  * nothing else, no BAR and no MMIO register, is ever reachable from here (V14).
  */
-#ifndef VMM_GMEM_H
-#define VMM_GMEM_H
+#ifndef BASE_GMEM_H
+#define BASE_GMEM_H
 
 #include "base/compiler.h"
 

@@ -1,5 +1,5 @@
 /* gmem.c - see gmem.h. One function (find) turns a guest address into a host pointer. */
-#include "vmm/gmem.h"
+#include "base/gmem.h"
 
 #include <endian.h>
 #include <errno.h>
