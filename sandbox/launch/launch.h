@@ -33,6 +33,10 @@ int layer_uts(const struct jail_record *r, struct err *e);
 int layer_net(const struct jail_record *r, struct err *e);
 int layer_cgroup_ns(const struct jail_record *r, struct err *e);
 int layer_root(const struct jail_record *r, struct err *e); /* root.c */
+/* Directories among the descriptors: where they are, while the mounts are the host's; and each in a
+ * tree of its own, when they are ours (trees.c). */
+must_check int trees_find(const struct jail_record *r, struct err *e);
+must_check int trees_take(const struct jail_record *r, struct err *e);
 int layer_limits(const struct jail_record *r, struct err *e);
 int layer_caps(const struct jail_record *r, struct err *e); /* identity.c */
 int layer_user(const struct jail_record *r, struct err *e);

@@ -103,9 +103,11 @@ int layer_root(const struct jail_record *r, struct err *e)
 
     if (!record_strings(copy.binds, sizeof(copy.binds), r->nbinds, binds))
         return err_set(e, EINVAL, "binds");
+    if (trees_find(r, e))
+        return -e->code;
     if (unshare(CLONE_NEWNS))
         return err_sys(e, "mount namespace");
-    if (own_root(e))
+    if (own_root(e) || trees_take(r, e))
         return -e->code;
     if (mount("carrel", SPOT, "tmpfs", FLAGS | noexec, "size=64k,nr_inodes=64,mode=0555") ||
         chdir(SPOT))

@@ -16,6 +16,7 @@ void cell_open(struct cell *c, const char *program, const char *code, const char
     struct err e = ERR_INIT;
 
     memset(c, 0, sizeof(*c));
+    c->dir = -1;
     payload_init(&c->p, code, end, true);
     if (!bare) {
         c->p.l.filter_fd = vmm_filters_open(&c->p.l, &e);
@@ -50,6 +51,12 @@ void cell_open(struct cell *c, const char *program, const char *code, const char
     spawn_keep(&c->s, c->record, JAIL_REG);
 }
 
+void cell_give(struct cell *c, int fd)
+{
+    c->dir = fd;
+    spawn_keep(&c->s, fd, JAIL_DIR);
+}
+
 void cell_handed_over(struct cell *c)
 {
     close(c->p.l.kvm_fd);
@@ -59,6 +66,8 @@ void cell_handed_over(struct cell *c)
     if (c->p.l.filter_fd >= 0)
         close(c->p.l.filter_fd);
     close(c->record);
+    if (c->dir >= 0)
+        close(c->dir);
     close(c->s.log_fd);
 }
 

@@ -15,6 +15,7 @@ struct cell {
     struct jail jail;
     struct engine_run run;
     int record;
+    int dir; /* -1: none */
     struct spawn s;
     char path[4096], number[12], name[24];
     char *argv[3];
@@ -22,6 +23,9 @@ struct cell {
 
 /* Everything but the process. No cgroup is given, and none is asked for. bare: no filters. */
 void cell_open(struct cell *c, const char *program, const char *code, const char *end, bool bare);
+
+/* The program gets this directory too, to be read; fd is taken. */
+void cell_give(struct cell *c, int fd);
 
 /* Closes what the process has by now. */
 void cell_handed_over(struct cell *c);

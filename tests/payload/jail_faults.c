@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -82,6 +83,7 @@ static int under(const struct persona *p, enum jail_level level)
     struct cell c;
 
     cell_open(&c, "carrel-vmm", idle, idle_end, false);
+    cell_give(&c, open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC));
     for (unsigned i = 0; i < JAIL_LAYERS; i++)
         if (c.jail.level[i])
             c.jail.level[i] = (uint8_t)level;
@@ -220,6 +222,7 @@ static void h08_every_nth_call_failing(void **state)
         struct cell c;
 
         cell_open(&c, "carrel-vmm", idle, idle_end, false);
+        cell_give(&c, open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC));
         jail_require_all(&c.jail);
         assert_int_equal(spawn_gated(&c.s, &c.run, &e), 0);
         cell_handed_over(&c);
@@ -251,11 +254,51 @@ static void h08_every_nth_call_failing(void **state)
     assert_true(n > 60 && refused > 40);
 }
 
+/* ---- directories ---- */
+
+static void refused_with(int dir, const char *why)
+{
+    struct vmm_report r = { 0 };
+    struct err e = ERR_INIT;
+    bool reported = false;
+    int status = 0;
+    struct cell c;
+
+    cell_open(&c, "carrel-vmm", idle, idle_end, false);
+    cell_give(&c, dir);
+    c.jail.level[JAIL_ROOT] = JAIL_REQUIRED;
+    assert_int_equal(spawn_gated(&c.s, &c.run, &e), 0);
+    assert_int_equal(engine_release(&c.run, &e), 0);
+    cell_handed_over(&c);
+    cell_finish(&c, &r, &reported, &status);
+    assert_false(reported);
+    assert_non_null(jail_refusal(&c.run));
+    assert_non_null(strstr(jail_refusal(&c.run), why));
+}
+
+/* Its name leads to nothing, or to something else, when the tree is made. */
+static void h01_a_directory_that_is_not_where_it_was(void **state)
+{
+    char top[] = "/tmp/carrel-faults.XXXXXX";
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(top));
+    fd = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(mount("carrel", top, "tmpfs", 0, "size=4k"), 0);
+    refused_with(fd, "is not where it was");
+    assert_int_equal(umount2(top, MNT_DETACH), 0);
+    fd = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(rmdir(top), 0);
+    refused_with(fd, strerror(ENOENT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(h15_what_a_kernel_lacks_is_said_or_refused),
         cmocka_unit_test(h08_every_nth_call_failing),
+        cmocka_unit_test(h01_a_directory_that_is_not_where_it_was),
     };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
