@@ -20,6 +20,13 @@ enum attack {
     ATTACKS_ALL,
 };
 
+/* attempt.c, in the program that is attacked: makes attempt n, and says what came of it, with
+ * errno. Those that concern a process are made at attack_target. */
+long attack_attempt(unsigned n);
+extern uint32_t attack_target;
+
+/* attack_guest.c, in the test. */
+
 /* A guest that tells the VMM our pid, orders attack n by a port (ATTACK_VCPU, ATTACK_IO), and
  * powers off: its length. */
 size_t attack_code(uint8_t code[32], unsigned n, unsigned port);
