@@ -49,11 +49,14 @@ Y
     [ -n "$(jq -r .error.hint <<<"$output")" ]
 }
 
-@test "environment, user and profile are the rule's" {
+@test "c07: environment, user and profile are the rule's" {
     [ "$(carrel run -q -e A1=x -p "$WORK/few.yaml" mini -- sh -c 'echo $FROM; ulimit -f' </dev/null)" = $'policy\n1024' ] ||
         [ "$(carrel run -q -e A1=x -p "$WORK/few.yaml" mini -- sh -c 'echo $FROM; ulimit -f' </dev/null)" = $'policy\n2048' ]
-    fails 126 carrel run -q -e LD_PRELOAD=/x -p "$WORK/few.yaml" mini -- echo hello
-    [[ $err == *env* ]]
+    for name in LD_PRELOAD GIT_SSH_COMMAND PAGER BASH_ENV PYTHONSTARTUP; do
+        fails 126 carrel run -q -e $name=/x -p "$WORK/few.yaml" mini -- echo hello
+        [[ $err == *"$name"* ]]
+        [ -z "$(env $name=/x carrel run -q -p "$WORK/few.yaml" mini -- sh -c "echo \$$name" </dev/null)" ]
+    done
     fails 126 carrel run -q -u 1000 -p "$WORK/few.yaml" mini -- echo hello
     [[ $err == *"user 1000"* ]]
     out=$(carrel run -q -p "$WORK/few.yaml" mini -- sh -c 'grep -E "CapEff|CapBnd|NoNewPrivs|Seccomp:" /proc/self/status' </dev/null)
