@@ -1,7 +1,7 @@
 /* audit_ls.c - audit ls: the logs of this host, by a look at both ends of each. */
 #include "base/fd.h"
 #include "sandbox/cli/audit_named.h"
-#include "sandbox/cli/grid.h"
+#include "sandbox/cli/listing.h"
 #include "sandbox/cli/size.h"
 #include "sandbox/cli/verbs.h"
 
@@ -9,11 +9,6 @@
 
 static const char *const columns[] = { "name",  "id",   "state", "records", "size",
                                        "first", "last", "why",   NULL };
-
-struct listing {
-    struct grid grid;
-    json_t *array;
-};
 
 static void look_at(const struct audit_host *h, const char *id, struct log_look *look)
 {
@@ -33,13 +28,13 @@ static const char *moment(uint64_t ns, char *buf, size_t len)
     return ns && ns < INT64_MAX ? time_text((int64_t)ns, buf, len) : "-";
 }
 
-static void list_one(struct cli *c, const struct audit_host *h, struct listing *l, const char *id)
+static void list_one(const struct audit_host *h, struct listing *l, const char *id)
 {
     struct log_look look;
     char buf[48];
 
     look_at(h, id, &look);
-    if (c->json) {
+    if (l->array) {
         json_array_append_new(
             l->array,
             json_pack("{s:s, s:o, s:s, s:I, s:I, s:o, s:o, s:o}", "id", id, "name",
@@ -50,10 +45,8 @@ static void list_one(struct cli *c, const struct audit_host *h, struct listing *
                       look.why[0] ? cli_json_text(look.why) : json_null()));
         return;
     }
-    if (args_has(c->args, OPT_IDS)) {
-        puts(id);
+    if (listing_name(l, id))
         return;
-    }
     grid_add(&l->grid, look.name[0] ? look.name : "-");
     grid_add(&l->grid, id);
     grid_add(&l->grid, log_state_name(look.state));
@@ -67,35 +60,24 @@ static void list_one(struct cli *c, const struct audit_host *h, struct listing *
 
 int verb_audit_ls(struct cli *c)
 {
-    const char *chosen = args_text(c->args, OPT_FORMAT);
-    struct listing l = { .array = json_array() };
-    char hint[HINT_MAX] = "";
     struct err e = ERR_INIT;
     struct audit_host h;
+    struct listing l;
     char **ids = NULL;
     size_t n = 0;
-    int status = 0;
+    bool there;
+    int status = listing_begin(&l, c, columns, "name,id,state,records,size,first,last,why");
 
-    if (grid_init(&l.grid, columns, chosen ? chosen : "name,id,state,records,size,first,last,why",
-                  hint, &e)) {
-        json_decref(l.array);
-        return cli_fail_usage(c, &e, hint);
+    if (status)
+        return status;
+    there = audit_host_open(c, &h, &status);
+    if (there && h.logs >= 0 && logs_list(h.logs, &ids, &n, &e))
+        status = cli_fail(c, "audit", &e, NULL);
+    for (size_t i = 0; i < n; i++) {
+        list_one(&h, &l, ids[i]);
+        free(ids[i]);
     }
-    if (audit_host_open(c, &h, &status)) {
-        if (h.logs >= 0 && logs_list(h.logs, &ids, &n, &e))
-            status = cli_fail(c, "audit", &e, NULL);
-        for (size_t i = 0; i < n; i++) {
-            list_one(c, &h, &l, ids[i]);
-            free(ids[i]);
-        }
-        free(ids);
-        if (c->json && !cli_json(c, json_incref(l.array)))
-            status = EXIT_NO;
-        if (!c->json && !args_has(c->args, OPT_IDS) && grid_print(&l.grid, &e))
-            status = cli_fail(c, "output", &e, NULL);
-    }
+    free(ids);
     audit_host_close(&h);
-    json_decref(l.array);
-    grid_fini(&l.grid);
-    return status ? status : cli_finish(c);
+    return listing_end(&l, there, status);
 }

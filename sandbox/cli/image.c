@@ -1,7 +1,7 @@
 /* image.c - image ls and rm. What makes images is in job.c. */
 #include "sandbox/image/image.h"
 
-#include "sandbox/cli/grid.h"
+#include "sandbox/cli/listing.h"
 #include "sandbox/cli/size.h"
 #include "sandbox/cli/tell.h"
 #include "sandbox/cli/verbs.h"
@@ -72,39 +72,25 @@ int tell_image(struct cli *c, const char *name)
 int verb_image_ls(struct cli *c)
 {
     static const char *const columns[] = { "name", "digest", "size", "created", "source", NULL };
-    const char *chosen = args_text(c->args, OPT_FORMAT);
     struct image *all = NULL;
-    char hint[HINT_MAX] = "";
     struct err e = ERR_INIT;
-    struct grid g;
-    json_t *array;
+    struct listing l;
     size_t n = 0;
-    int status = 0;
+    int status = listing_begin(&l, c, columns, "name,digest,size,created,source");
 
-    if (grid_init(&g, columns, chosen ? chosen : "name,digest,size,created,source", hint, &e))
-        return cli_fail_usage(c, &e, hint);
-    if (image_list(&all, &n, &e)) {
-        grid_fini(&g);
-        return cli_fail(c, "image", &e, NULL);
-    }
-    array = json_array();
+    if (status)
+        return status;
+    if (image_list(&all, &n, &e))
+        return listing_end(&l, false, cli_fail(c, "image", &e, NULL));
     for (size_t i = 0; i < n; i++) {
-        if (c->json)
-            json_array_append_new(array, tell_image_object(&all[i]));
-        else if (args_has(c->args, OPT_IDS))
-            puts(all[i].name);
-        else
-            add_row(&g, &all[i]);
+        if (l.array)
+            json_array_append_new(l.array, tell_image_object(&all[i]));
+        else if (!listing_name(&l, all[i].name))
+            add_row(&l.grid, &all[i]);
         image_fini(&all[i]);
     }
     free(all);
-    if (c->json)
-        status = cli_json(c, json_incref(array)) ? 0 : EXIT_NO;
-    else if (!args_has(c->args, OPT_IDS) && grid_print(&g, &e))
-        status = cli_fail(c, "output", &e, NULL);
-    json_decref(array);
-    grid_fini(&g);
-    return status ? status : cli_finish(c);
+    return listing_end(&l, true, 0);
 }
 
 int verb_image_rm(struct cli *c)

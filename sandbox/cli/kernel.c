@@ -1,7 +1,7 @@
 /* kernel.c - kernel ls, default, rm. What adds kernels is in job.c. */
 #include "sandbox/image/kernel.h"
 
-#include "sandbox/cli/grid.h"
+#include "sandbox/cli/listing.h"
 #include "sandbox/cli/tell.h"
 #include "sandbox/cli/verbs.h"
 
@@ -31,39 +31,25 @@ static void add_row(struct grid *g, const struct kernel *k)
 int verb_kernel_ls(struct cli *c)
 {
     static const char *const columns[] = { "name", "version", "digest", "entry", "default", NULL };
-    const char *chosen = args_text(c->args, OPT_FORMAT);
     struct kernel *all = NULL;
-    char hint[HINT_MAX] = "";
     struct err e = ERR_INIT;
-    struct grid g;
-    json_t *array;
+    struct listing l;
     size_t n = 0;
-    int status = 0;
+    int status = listing_begin(&l, c, columns, "name,version,digest,entry,default");
 
-    if (grid_init(&g, columns, chosen ? chosen : "name,version,digest,entry,default", hint, &e))
-        return cli_fail_usage(c, &e, hint);
-    if (kernel_list(&all, &n, &e)) {
-        grid_fini(&g);
-        return cli_fail(c, "kernel", &e, NULL);
-    }
-    array = json_array();
+    if (status)
+        return status;
+    if (kernel_list(&all, &n, &e))
+        return listing_end(&l, false, cli_fail(c, "kernel", &e, NULL));
     for (size_t i = 0; i < n; i++) {
-        if (c->json)
-            json_array_append_new(array, kernel_object(&all[i]));
-        else if (args_has(c->args, OPT_IDS))
-            puts(all[i].name);
-        else
-            add_row(&g, &all[i]);
+        if (l.array)
+            json_array_append_new(l.array, kernel_object(&all[i]));
+        else if (!listing_name(&l, all[i].name))
+            add_row(&l.grid, &all[i]);
         kernel_fini(&all[i]);
     }
     free(all);
-    if (c->json)
-        status = cli_json(c, json_incref(array)) ? 0 : EXIT_NO;
-    else if (!args_has(c->args, OPT_IDS) && grid_print(&g, &e))
-        status = cli_fail(c, "output", &e, NULL);
-    json_decref(array);
-    grid_fini(&g);
-    return status ? status : cli_finish(c);
+    return listing_end(&l, true, 0);
 }
 
 int tell_kernel(struct cli *c, const char *name)

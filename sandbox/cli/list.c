@@ -1,7 +1,7 @@
 /* list.c - ps, ls and inspect: what is known of sandboxes. */
 #include "base/fd.h"
 #include "sandbox/cli/box.h"
-#include "sandbox/cli/grid.h"
+#include "sandbox/cli/listing.h"
 #include "sandbox/cli/size.h"
 #include "sandbox/cli/verbs.h"
 #include "sandbox/proc.h"
@@ -137,28 +137,19 @@ static json_t *row_object(const struct box_config *cfg, const struct box_state *
     return o;
 }
 
-/* What a listing is made into. */
-struct listing {
-    struct grid grid;
-    json_t *array;
-    bool all;
-};
-
-static void list_one(struct cli *c, struct listing *l, const struct box_config *cfg,
+static void list_one(struct listing *l, bool all, const struct box_config *cfg,
                      const struct box_state *st)
 {
-    if (!selected(c, cfg) || (!l->all && !box_lives(st)))
+    if (!selected(l->c, cfg) || (!all && !box_lives(st)))
         return;
-    if (c->json)
+    if (l->array)
         json_array_append_new(l->array, row_object(cfg, st));
-    else if (args_has(c->args, OPT_IDS))
-        puts(cfg->name);
-    else
+    else if (!listing_name(l, cfg->name))
         add_row(&l->grid, cfg, st);
 }
 
 /* One sandbox of the list. One that cannot be read is told of, and hides no other. */
-static int visit(struct cli *c, struct store *s, struct listing *l, const char *id)
+static int visit(struct store *s, struct listing *l, bool all, const char *id)
 {
     struct box_config cfg;
     struct box_state st;
@@ -176,45 +167,37 @@ static int visit(struct cli *c, struct store *s, struct listing *l, const char *
     if (err == 0) {
         err = box_load_state(fd, &st, &e);
         if (err == 0)
-            list_one(c, l, &cfg, &st);
+            list_one(l, all, &cfg, &st);
         box_config_fini(&cfg);
     }
-    return err == 0 || err == -ENOENT ? 0 : cli_fail(c, "sandbox", &e, "carrel rm -f removes it");
+    return err == 0 || err == -ENOENT ? 0
+                                      : cli_fail(l->c, "sandbox", &e, "carrel rm -f removes it");
 }
 
 static int list(struct cli *c, bool all, const char *usual)
 {
-    const char *chosen = args_text(c->args, OPT_FORMAT);
-    struct listing l = { .all = all, .array = json_array() };
-    char hint[HINT_MAX] = "";
     struct err e = ERR_INIT;
     struct store *s = NULL;
+    struct listing l;
     char **ids = NULL;
     size_t n = 0;
-    int status = 0;
+    int status = listing_begin(&l, c, columns, usual);
 
-    if (grid_init(&l.grid, columns, chosen ? chosen : usual, hint, &e)) {
-        json_decref(l.array);
-        return cli_fail_usage(c, &e, hint);
-    }
+    if (status)
+        return status;
     s = store_open(&e);
     if (!s || store_list(s, &ids, &n, &e))
         status = cli_fail(c, "state", &e, NULL);
     for (size_t i = 0; i < n; i++) {
-        int st = visit(c, s, &l, ids[i]);
+        int st = visit(s, &l, all, ids[i]);
 
         status = st ? st : status;
         free(ids[i]);
     }
     free(ids);
-    if (c->json && s && !cli_json(c, json_incref(l.array)))
-        status = EXIT_NO;
-    if (!c->json && s && !args_has(c->args, OPT_IDS) && grid_print(&l.grid, &e))
-        status = cli_fail(c, "output", &e, NULL);
-    json_decref(l.array);
-    grid_fini(&l.grid);
+    status = listing_end(&l, s, status);
     store_close(s);
-    return status ? status : cli_finish(c);
+    return status;
 }
 
 int verb_ps(struct cli *c)

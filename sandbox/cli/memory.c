@@ -1,6 +1,6 @@
 /* memory.c - memory volumes: what there is, what changed, and the way back. */
 #include "sandbox/cli/export.h"
-#include "sandbox/cli/grid.h"
+#include "sandbox/cli/listing.h"
 #include "sandbox/cli/verbs.h"
 
 #include "base/fd.h"
@@ -50,8 +50,7 @@ static void add_number(struct grid *g, uint64_t n)
 
 /* ---- ls, show ---- */
 
-static void row(struct cli *c, struct grid *g, json_t *all, const char *id,
-                const struct memory_version *v, size_t n)
+static void row(struct listing *l, const char *id, const struct memory_version *v, size_t n)
 {
     uint64_t bytes = 0;
     char when[32] = "";
@@ -60,21 +59,21 @@ static void row(struct cli *c, struct grid *g, json_t *all, const char *id,
         bytes += v[i].bytes;
     if (n)
         moment(v[n - 1].made, when);
-    if (c->json) {
-        json_array_append_new(all, json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", id, "version",
-                                             (json_int_t)(n ? v[n - 1].number : 0), "versions",
-                                             (json_int_t)n, "bytes", (json_int_t)bytes, "changed",
-                                             when));
+    if (l->array) {
+        json_array_append_new(l->array, json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", id,
+                                                  "version", (json_int_t)(n ? v[n - 1].number : 0),
+                                                  "versions", (json_int_t)n, "bytes",
+                                                  (json_int_t)bytes, "changed", when));
         return;
     }
-    grid_add(g, id);
-    add_number(g, n ? v[n - 1].number : 0);
-    add_number(g, n);
-    add_number(g, bytes >> 10);
-    grid_add(g, when);
+    grid_add(&l->grid, id);
+    add_number(&l->grid, n ? v[n - 1].number : 0);
+    add_number(&l->grid, n);
+    add_number(&l->grid, bytes >> 10);
+    grid_add(&l->grid, when);
 }
 
-static int one_row(struct cli *c, struct grid *g, json_t *all, const char *id, struct err *e)
+static int one_row(struct listing *l, const char *id, struct err *e)
 {
     struct memory m;
     struct memory_version *v = NULL;
@@ -83,77 +82,62 @@ static int one_row(struct cli *c, struct grid *g, json_t *all, const char *id, s
 
     if (!err)
         err = memory_versions(&m, &v, &n, e);
-    if (!err && args_has(c->args, OPT_IDS))
-        puts(id);
-    else if (!err)
-        row(c, g, all, id, v, n);
+    if (!err && (l->array || !listing_name(l, id)))
+        row(l, id, v, n);
     free(v);
     memory_close(&m);
     return err == -ENOENT ? 0 : err; /* it was removed meanwhile */
 }
 
-/* Prints what was gathered, one way or the other, and gives it up. */
-static int print(struct cli *c, struct grid *g, json_t *all, int err, struct err *e)
-{
-    if (!err && !c->json && !args_has(c->args, OPT_IDS))
-        err = grid_print(g, e);
-    grid_fini(g);
-    if (err) {
-        json_decref(all);
-        return fail(c, e);
-    }
-    if (c->json && !cli_json(c, all))
-        return EXIT_CARREL;
-    return cli_finish(c);
-}
-
 int verb_memory_ls(struct cli *c)
 {
     static const char *const names[] = { "name", "version", "versions", "kib", "changed", NULL };
-    char hint[HINT_MAX], **ids = NULL;
-    json_t *all = c->json ? json_array() : NULL;
     struct err e = ERR_INIT;
-    struct grid g;
+    struct listing l;
+    char **ids = NULL;
     size_t n = 0;
-    int err = grid_init(&g, names, "name,version,versions,kib,changed", hint, &e);
+    int err, status = listing_begin(&l, c, names, "name,version,versions,kib,changed");
 
-    if (!err)
-        err = memory_list(&ids, &n, &e);
+    if (status)
+        return status;
+    err = memory_list(&ids, &n, &e);
     for (size_t i = 0; i < n; i++) {
         if (!err)
-            err = one_row(c, &g, all, ids[i], &e);
+            err = one_row(&l, ids[i], &e);
         free(ids[i]);
     }
     free(ids);
-    return print(c, &g, all, err, &e);
+    return listing_end(&l, !err, err ? fail(c, &e) : 0);
 }
 
-static int list_versions(struct cli *c, const struct memory *m, struct err *e)
+static int list_versions(struct cli *c, const struct memory *m)
 {
     static const char *const names[] = { "version", "made", "sandbox", "kib", NULL };
-    json_t *all = c->json ? json_array() : NULL;
-    char hint[HINT_MAX], when[32];
     struct memory_version *v = NULL;
-    struct grid g;
+    struct err e = ERR_INIT;
+    struct listing l;
+    char when[32];
     size_t n = 0;
-    int err = grid_init(&g, names, "version,made,sandbox,kib", hint, e);
+    int status = listing_begin(&l, c, names, "version,made,sandbox,kib");
 
-    if (!err)
-        err = memory_versions(m, &v, &n, e);
-    for (size_t i = 0; i < n && !err; i++) {
+    if (status)
+        return status;
+    if (memory_versions(m, &v, &n, &e))
+        status = fail(c, &e);
+    for (size_t i = 0; i < n; i++) {
         moment(v[i].made, when);
-        if (all)
-            json_array_append_new(all, json_pack("{s:I, s:s, s:o, s:I}", "version",
-                                                 (json_int_t)v[i].number, "made", when, "sandbox",
-                                                 cli_json_text(v[i].from), "bytes",
-                                                 (json_int_t)v[i].bytes));
-        add_number(&g, v[i].number);
-        grid_add(&g, when);
-        grid_add(&g, v[i].from);
-        add_number(&g, v[i].bytes >> 10);
+        if (l.array)
+            json_array_append_new(l.array, json_pack("{s:I, s:s, s:o, s:I}", "version",
+                                                     (json_int_t)v[i].number, "made", when,
+                                                     "sandbox", cli_json_text(v[i].from), "bytes",
+                                                     (json_int_t)v[i].bytes));
+        add_number(&l.grid, v[i].number);
+        grid_add(&l.grid, when);
+        grid_add(&l.grid, v[i].from);
+        add_number(&l.grid, v[i].bytes >> 10);
     }
     free(v);
-    return print(c, &g, all, err, e);
+    return listing_end(&l, !status, status);
 }
 
 /* ---- what is in them ---- */
@@ -229,7 +213,7 @@ int verb_memory_show(struct cli *c)
     else if (c->args->noperands > 1)
         status = diff(c, &m, 0, version, &e);
     else
-        status = list_versions(c, &m, &e);
+        status = list_versions(c, &m);
     memory_close(&m);
     return status;
 }
