@@ -1,5 +1,7 @@
 #include "policies/argv.h"
 
+#include "policies/cells.h"
+
 #include <string.h>
 
 /* The set of positions in the list that a prefix of the pattern can have reached: 0 … n. */
@@ -25,18 +27,7 @@ bool token_matches(const struct token *t, const char *arg, size_t len)
         return true;
     if (t->kind == TOKEN_PREFIX)
         return strncmp(arg, t->words.v[0], strlen(t->words.v[0])) == 0;
-    for (uint32_t lo = 0, hi = t->words.n; lo < hi;) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        int d = strcmp(t->words.v[mid], arg);
-
-        if (d == 0)
-            return true;
-        if (d < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return false;
+    return texts_have(&t->words, arg);
 }
 
 static bool arg_ok(const struct token *t, const struct args *args, uint32_t i)
