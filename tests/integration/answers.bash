@@ -12,6 +12,18 @@ answers() {
     }
 }
 
+# fails STATUS COMMAND...: the same, with standard output in $output and standard error in $err.
+fails() {
+    local want=$1 status=0
+    shift
+    output=$("$@" 2>"$WORK/err" </dev/null) || status=$?
+    err=$(cat "$WORK/err")
+    [ "$status" -eq "$want" ] || {
+        echo "status $status, not $want: $output / $err"
+        return 1
+    }
+}
+
 # says TEXT: the last output has it.
 says() {
     [[ $output == *"$1"* ]] || {

@@ -1,20 +1,10 @@
 # cli_errors.bats - what carrel says and how it exits, as far as no machine is needed. The data
 # directory is empty.
 
+load answers
+
 setup() {
     cd "$WORK" || return
-}
-
-# fails STATUS COMMAND...: runs it, with standard error in $err.
-fails() {
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>"$WORK/err" </dev/null) || status=$?
-    err=$(cat "$WORK/err")
-    [ "$status" -eq "$want" ] || {
-        echo "status $status, not $want: $output / $err"
-        return 1
-    }
 }
 
 @test "a missing image is named, with what to do" {

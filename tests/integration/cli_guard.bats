@@ -1,5 +1,7 @@
 # cli_guard.bats - a real machine under a policy: what it denies does not happen, and is on record.
 
+load answers
+
 policy() { # FILE, the document's rest on standard input
     { printf 'carrel: 1\nname: test\nstorage: {root: {mode: overlay, quota: {bytes: 512MiB, inodes: 50k}}}\n'; cat; } >"$WORK/$1"
 }
@@ -8,14 +10,6 @@ logs() { # the records of the sandbox that ended last
     local dir
     dir=$(ls -td "$CARREL_STATE"/audit/*/ | head -1)
     cat "$dir/log"
-}
-
-fails() { # STATUS COMMAND...: leaves standard error in $err, standard output in $output
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>"$WORK/err" </dev/null) || status=$?
-    err=$(cat "$WORK/err")
-    [ $status = "$want" ] || { echo "status $status, not $want: $output / $err"; return 1; }
 }
 
 setup_file() {

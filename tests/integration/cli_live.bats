@@ -1,6 +1,8 @@
 # cli_live.bats - live mounts, with a real machine: both sides see at once what the other does, and
 # the policy holds meanwhile.
 
+load answers
+
 policy() { # FILE MOUNT-OPTIONS
     {
         printf 'carrel: 1\nname: test\nmemory: {max: 512MiB}\n'
@@ -11,14 +13,6 @@ policy() { # FILE MOUNT-OPTIONS
 }
 
 RW='access: rw, quota: {bytes: 8MiB, inodes: 200}, deny_read: ["**/.env"], deny_write: ["**/.git/hooks/**", "**/.git/config", "*.lock"]'
-
-fails() { # STATUS COMMAND...: leaves standard error in $err, standard output in $output
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>"$WORK/err" </dev/null) || status=$?
-    err=$(cat "$WORK/err")
-    [ $status = "$want" ] || { echo "status $status, not $want: $output / $err"; return 1; }
-}
 
 until_() { # COMMAND...: within 60 s
     for _ in $(seq 300); do

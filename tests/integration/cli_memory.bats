@@ -1,5 +1,7 @@
 # cli_memory.bats - what agents remember across sandboxes, with a real machine.
 
+load answers
+
 policy() { # FILE ACCESS [MORE]
     {
         printf 'carrel: 1\nname: test\n'
@@ -7,14 +9,6 @@ policy() { # FILE ACCESS [MORE]
         printf 'storage:\n  root: {mode: overlay, quota: {bytes: 512MiB, inodes: 50k}}\n'
         printf '  memory: [{id: notes, target: /memory, access: %s, quota: 32MiB%s}]\n' "$2" "${3:-}"
     } >"$WORK/$1"
-}
-
-fails() { # STATUS COMMAND...: leaves standard error in $err, standard output in $output
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>"$WORK/err" </dev/null) || status=$?
-    err=$(cat "$WORK/err")
-    [ $status = "$want" ] || { echo "status $status, not $want: $output / $err"; return 1; }
 }
 
 run() { # POLICY SCRIPT

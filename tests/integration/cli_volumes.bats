@@ -1,5 +1,7 @@
 # cli_volumes.bats - directories that a policy mounts, with a real machine: in, changed, out again.
 
+load answers
+
 policy() { # FILE MOUNT...: one mount a line
     local file=$1
     shift
@@ -9,14 +11,6 @@ policy() { # FILE MOUNT...: one mount a line
         printf 'storage:\n  root: {mode: overlay, quota: {bytes: 512MiB, inodes: 50k}}\n  mounts:\n'
         printf '    - %s\n' "$@"
     } >"$WORK/$file"
-}
-
-fails() { # STATUS COMMAND...: leaves standard error in $err, standard output in $output
-    local want=$1 status=0
-    shift
-    output=$("$@" 2>"$WORK/err" </dev/null) || status=$?
-    err=$(cat "$WORK/err")
-    [ $status = "$want" ] || { echo "status $status, not $want: $output / $err"; return 1; }
 }
 
 box() { # the directory of a sandbox
