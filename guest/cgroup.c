@@ -1,6 +1,8 @@
 /* cgroup.c - see cgroup.h. */
 #include "guest/cgroup.h"
 
+#include "guest/detached.h"
+
 #include "base/fd.h"
 #include "base/io.h"
 
@@ -8,13 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-/* linux/mount.h, which does not go with sys/mount.h everywhere */
-#define OPEN_CLOEXEC  1u
-#define MOUNT_CLOEXEC 1u
-#define CMD_CREATE    6u
 
 int cgroup_write(int dir, const char *file, const char *text)
 {
@@ -25,14 +21,11 @@ int cgroup_write(int dir, const char *file, const char *text)
 
 int cgroup_open(void)
 {
-    auto_fd int fs = (int)syscall(SYS_fsopen, "cgroup2", OPEN_CLOEXEC);
-    auto_fd int root = -1, dir = -1;
+    auto_fd int root = detached_mount("cgroup2", NULL, 0);
+    auto_fd int dir = -1;
 
-    if (fs < 0 || syscall(SYS_fsconfig, fs, CMD_CREATE, NULL, NULL, 0))
-        return -errno;
-    root = (int)syscall(SYS_fsmount, fs, MOUNT_CLOEXEC, 0);
     if (root < 0)
-        return -errno;
+        return root;
     /* Who lacks the controller has groups all the same; pids.h says what holds then. */
     (void)!cgroup_write(root, "cgroup.subtree_control", "+pids");
     if (mkdirat(root, "commands", 0755) && errno != EEXIST)

@@ -15,6 +15,7 @@
 struct child_io {
     int in, out, err;
     int status;
+    int place; /* for terminals, of this command alone (pty.h); -1: where all have theirs */
 };
 
 /* EXEC: becomes the command, in a session of its own, under its profile. */

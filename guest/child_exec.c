@@ -8,6 +8,7 @@
  */
 #include "guest/child.h"
 #include "guest/programs.h"
+#include "guest/pty.h"
 #include "guest/users.h"
 
 #include "base/io.h"
@@ -170,6 +171,8 @@ static int become(const struct request *r, const struct child_io *io, const stru
     err = user_load(r->user ? r->user : "", &u, e);
     if (!err)
         err = set_stdio(r, io, &u, e);
+    if (!err && io->place >= 0)
+        err = pty_enter(io->place, e);
     if (!err)
         err = programs_check(&r->profile, o, &exe, e);
     if (!err)

@@ -6,8 +6,9 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
-#define NONE ((struct child_io){ -1, -1, -1, -1 })
+#define NONE ((struct child_io){ -1, -1, -1, -1, -1 })
 
 /* A pipe whose end `mine` (0: read, 1: write) is ours. */
 static int open_pipe(int mine, int *ours, int *childs, struct err *e)
@@ -23,7 +24,7 @@ static int open_pipe(int mine, int *ours, int *childs, struct err *e)
 
 static int open_terminal(const struct request *r, struct ends *x, struct err *e)
 {
-    int err = pty_open(r->rows, r->cols, &x->ours.out, &x->childs.in, e);
+    int err = pty_open(x->childs.place, r->rows, r->cols, &x->ours.out, &x->childs.in, e);
 
     if (err)
         return err;
@@ -34,10 +35,22 @@ static int open_terminal(const struct request *r, struct ends *x, struct err *e)
                                                                     : 0;
 }
 
+/* Terminals have no owner but a user, whom others are too: who has trees of its own has its own of
+ * these as well. It cannot mount, so what is mounted in its sight is nobody else's business. PID 1
+ * is root; a test need not be. */
+static bool has_own_terminals(const struct profile *p)
+{
+    return p->nro + p->nrw > 0 && geteuid() == 0;
+}
+
 static int open_all(const struct request *r, struct ends *x, struct err *e)
 {
     int err = open_pipe(0, &x->ours.status, &x->childs.status, e);
 
+    if (!err && has_own_terminals(&r->profile)) {
+        x->childs.place = pty_place(e);
+        err = x->childs.place < 0 ? x->childs.place : 0;
+    }
     if (!err && (r->flags & MSG_F_TTY))
         return open_terminal(r, x, e);
     if (!err && (r->type == MSG_PUT || (r->flags & MSG_F_STDIN)))
@@ -68,4 +81,5 @@ void ends_close(struct child_io *io)
     fd_closep(&io->out);
     fd_closep(&io->err);
     fd_closep(&io->status);
+    fd_closep(&io->place);
 }

@@ -688,6 +688,7 @@ static const struct init_test usual[] = {
     { "profile: identity and capabilities", profile_identity },
     { "profile: the program", profile_program },
     { "C06 profile: trees", profile_trees },
+    { "a terminal of its own", own_terminals },
     { "C06 profile: programs", profile_programs },
     { "profile: filter", profile_filter },
     { "profile: resource limits", profile_limits },

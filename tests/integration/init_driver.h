@@ -30,6 +30,7 @@ void poweroff(void);
 void profile_identity(void);
 void profile_program(void);
 void profile_trees(void);
+void own_terminals(void);
 void profile_programs(void);
 void own_programs(void);
 void pinned_programs(void);

@@ -185,6 +185,49 @@ void profile_trees(void)
     script("rm -r /x /workspace/way", NULL, "");
 }
 
+/* Until it says that; false: it ended. */
+static bool hear(uint32_t id, const char *what, char *said, size_t room)
+{
+    size_t len = strlen(said);
+    struct msg_frame f;
+
+    while (!strstr(said, what)) {
+        if (client_recv(guest, id, &f, CLIENT_WAIT_MS) != 1 || f.type == MSG_EXIT)
+            return false;
+        if (f.type != MSG_STDOUT || len + f.len >= room)
+            continue;
+        memcpy(said + len, f.body, f.len);
+        len += f.len;
+        said[len] = '\0';
+    }
+    return true;
+}
+
+/* The terminal of one command is no other's, of the same user or of root, by any name; each can
+ * still make some. */
+void own_terminals(void)
+{
+    struct client_exec x = { .argv = SHELL("tty; read line; echo got $line"),
+                             .flags = MSG_F_TTY | MSG_F_STDIN,
+                             .user = "agent",
+                             .more = add_trees };
+    static const char steal[] = "for f in /dev/pts/0 /proc/[0-9]*/fd/0; do echo stolen >$f; done;"
+                                "ls /dev/pts; exec 3<>/dev/ptmx && ls /dev/pts";
+    uint32_t id = client_start(guest, &x);
+    char said[512] = "";
+
+    expect(hear(id, "/dev/pts/0\r\n", said, sizeof(said)), "the terminal said \"%s\"", said);
+    prints(steal, "agent", add_trees, "ptmx\n0\nptmx\n");
+    prints(steal, NULL, add_trees, "ptmx\n0\nptmx\n");
+    script("ls /dev/pts", NULL, "ptmx\n");
+    client_send(guest, id, MSG_STDIN, "hello\n", 6);
+    expect(hear(id, "got hello\r\n", said, sizeof(said)), "the terminal said \"%s\"", said);
+    expect(strcmp(said, "/dev/pts/0\r\nhello\r\ngot hello\r\n") == 0, "the terminal said \"%s\"",
+           said);
+    while (hear(id, "nothing more", said, sizeof(said)))
+        ;
+}
+
 static void add_once(struct msg_builder *b)
 {
     msg_add_text(b, MSG_EXE, "/bin/probe");
