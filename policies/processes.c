@@ -8,6 +8,7 @@
 
 #include <asm/unistd_64.h>
 #include <linux/falloc.h>
+#include <linux/fcntl.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -174,7 +175,8 @@ static const struct line files[] = {
     CALL_FOR(USE_LIVE_WRITE, unlinkat, "removals"),
     CALL_FOR(USE_LIVE_WRITE, renameat2, "renames"),
     CALL_FOR(USE_LIVE_WRITE, symlinkat, "links, as data"),
-    CALL_FOR(USE_LIVE_WRITE, linkat, "hard links, where granted"),
+    WITH_FOR(USE_LIVE_WRITE, linkat, 4, 0, "hard links, where granted"),
+    WITH_FOR(USE_LIVE_WRITE, linkat, 4, AT_EMPTY_PATH, "a name for a file that has none: O_TMPFILE"),
     CALL_FOR(USE_LIVE_WRITE, fchmod, "modes"),
     CALL_FOR(USE_LIVE_WRITE, utimensat, "times"),
 };

@@ -15,6 +15,7 @@
 
 #include <asm/unistd_64.h>
 #include <linux/audit.h>
+#include <linux/fcntl.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -138,6 +139,20 @@ static void device_requests_are_told_by_their_low_half(void **s)
     assert_true(allowed(&m, __NR_ioctl, 1, KVM_RUN));
 }
 
+/* A link is a name for what is there, or for what is open: none is followed. */
+static void carrel_files_links_what_it_names(void **s)
+{
+    struct seccomp_model m = model_of("files", USE_LIVE | USE_LIVE_WRITE);
+    struct seccomp_model reads = model_of("files", USE_LIVE);
+
+    (void)s;
+    assert_true(allowed(&m, __NR_linkat, 4, 0));
+    assert_true(allowed(&m, __NR_linkat, 4, AT_EMPTY_PATH));
+    assert_false(allowed(&m, __NR_linkat, 4, AT_SYMLINK_FOLLOW));
+    assert_false(allowed(&m, __NR_linkat, 4, AT_SYMLINK_FOLLOW | AT_EMPTY_PATH));
+    assert_false(allowed(&reads, __NR_linkat, 4, 0));
+}
+
 #define SOCKETS (USE_PORTS | USE_LIVE)
 
 static void what_is_not_used_is_not_there(void **s)
@@ -174,6 +189,7 @@ int main(void)
         cmocka_unit_test(every_table_compiles_is_proved_and_small),
         cmocka_unit_test(no_table_has_what_the_design_forbids),
         cmocka_unit_test(device_requests_are_told_by_their_low_half),
+        cmocka_unit_test(carrel_files_links_what_it_names),
         cmocka_unit_test(what_is_not_used_is_not_there),
     };
 
