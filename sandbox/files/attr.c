@@ -45,6 +45,16 @@ void attr_fill(const struct server *s, const struct live *l, const struct stat *
     };
 }
 
+void entry_fill(struct server *s, const struct live *l, uint32_t id, const struct stat *x,
+                struct fuse_entry_out *out)
+{
+    *out = (struct fuse_entry_out){ .nodeid = id,
+                                    .generation = vnode_get(&s->nodes, id)->generation,
+                                    .entry_valid_nsec = FILES_VALID_NS,
+                                    .attr_valid_nsec = FILES_VALID_NS };
+    attr_fill(s, l, x, &out->attr);
+}
+
 int entry_enter(struct server *s, uint64_t dir, const struct place *p, const struct stat *x,
                 struct fuse_entry_out *out)
 {
@@ -52,11 +62,7 @@ int entry_enter(struct server *s, uint64_t dir, const struct place *p, const str
 
     if (!id)
         return -ENFILE;
-    *out = (struct fuse_entry_out){ .nodeid = id,
-                                    .generation = vnode_get(&s->nodes, id)->generation,
-                                    .entry_valid_nsec = FILES_VALID_NS,
-                                    .attr_valid_nsec = FILES_VALID_NS };
-    attr_fill(s, p->live, x, &out->attr);
+    entry_fill(s, p->live, id, x, out);
     return 0;
 }
 

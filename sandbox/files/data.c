@@ -19,9 +19,9 @@ static bool writes(uint32_t flags)
     return (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
 }
 
-/* Cutting a file needs a descriptor that may. */
-static int host_flags(uint32_t flags)
+int data_host_flags(uint32_t flags)
 {
+    /* Cutting a file needs a descriptor that may. */
     if (flags & O_TRUNC && (flags & O_ACCMODE) == O_RDONLY)
         flags = (flags & ~(uint32_t)O_ACCMODE) | O_RDWR;
     return (int)(flags & PASSED) | ALWAYS;
@@ -60,9 +60,8 @@ int data_truncate(struct live *l, int fd, uint64_t size)
     return err;
 }
 
-/* The descriptor becomes a handle of the node. */
-static int keep(struct server *s, struct live *l, int *fd, uint32_t node, uint32_t flags,
-                struct fuse_open_out *out)
+int data_keep(struct server *s, struct live *l, int *fd, uint32_t node, uint32_t flags,
+              struct fuse_open_out *out)
 {
     struct stat st;
     struct handle h = { .fd = *fd,
@@ -105,9 +104,9 @@ int op_open(struct server *s, struct message *m, struct answer *a)
     if (err)
         return err;
 
-    auto_fd int fd = place_open(&p, host_flags(in.flags), 0);
+    auto_fd int fd = place_open(&p, data_host_flags(in.flags), 0);
 
-    err = fd < 0 ? fd : keep(s, p.live, &fd, (uint32_t)m->h.nodeid, in.flags, &out);
+    err = fd < 0 ? fd : data_keep(s, p.live, &fd, (uint32_t)m->h.nodeid, in.flags, &out);
     if (err)
         return err;
     return answer_with(a, &out, sizeof(out));
@@ -124,13 +123,13 @@ static int create(struct server *s, const struct place *p, const struct fuse_cre
         err = p->live->writable ? usage_add(&p->live->usage, 0, 1) : -EROFS;
     if (err)
         return err;
-    fd = place_open(p, host_flags(in->flags) | O_CREAT | O_EXCL, in->mode & 01777);
+    fd = place_open(p, data_host_flags(in->flags) | O_CREAT | O_EXCL, in->mode & 01777);
     if (fd < 0)
         usage_take_back(&p->live->usage, 0, 1);
     if (fd != -EEXIST || in->flags & O_EXCL)
         return fd;
     err = judge_open(s, p, in->flags);
-    return err ? err : place_open(p, host_flags(in->flags), 0);
+    return err ? err : place_open(p, data_host_flags(in->flags), 0);
 }
 
 int op_create(struct server *s, struct message *m, struct answer *a)
@@ -157,7 +156,7 @@ int op_create(struct server *s, struct message *m, struct answer *a)
         err = entry_enter(s, m->h.nodeid, &p, &x, &out.entry);
     if (err)
         return err;
-    err = keep(s, p.live, &fd, (uint32_t)out.entry.nodeid, in.flags, &out.open);
+    err = data_keep(s, p.live, &fd, (uint32_t)out.entry.nodeid, in.flags, &out.open);
     if (err) {
         vnode_forget(&s->nodes, out.entry.nodeid, 1);
         return err;
@@ -253,6 +252,12 @@ static void credit(struct server *s, const struct handle *h)
         usage_take_back(&s->live[h->mount].usage, (uint64_t)st.st_size, 1);
 }
 
+void data_close(struct server *s, struct handle *h)
+{
+    credit(s, h);
+    handle_close(&s->handles, h);
+}
+
 static int release(struct server *s, struct message *m, bool dir)
 {
     struct fuse_release_in in;
@@ -264,9 +269,8 @@ static int release(struct server *s, struct message *m, bool dir)
     h = handle_get(&s->handles, in.fh, m->h.nodeid, dir);
     if (!h)
         return -EBADF;
-    credit(s, h);
     node = h->node;
-    handle_close(&s->handles, h);
+    data_close(s, h);
     vnode_closed(&s->nodes, node);
     return 0;
 }

@@ -18,7 +18,7 @@ struct handle {
     int64_t at; /* of a directory: where the descriptor stands; -1: not known */
     uint8_t mount;
     bool dir, writable, append;
-    bool unlinked; /* its file had no name left when it was let go: freed with the last handle */
+    bool unlinked; /* its file had no name when it was let go or made: freed with the last handle */
 };
 
 struct handles {

@@ -148,51 +148,52 @@ static int judge_link(struct server *s, const struct place *from, const struct p
     return err ? err : judge_leaf(s, to, FILE_CREATE);
 }
 
-int op_link(struct server *s, struct message *m, struct answer *a)
+static int link_named(struct server *s, uint64_t old_node, const struct place *to)
 {
-    struct fuse_link_in in;
-    struct fuse_entry_out out;
-    struct place from, to;
-    struct stat x;
-    int err;
+    struct place from;
+    int err = place_of(s, old_node, &from);
 
-    if (!message_take(m, &in, sizeof(in)))
-        return -EINVAL;
-    err = place_in(s, m->h.nodeid, message_name(m), &to);
-    if (!err && !message_done(m))
-        err = -EINVAL;
     if (!err)
-        err = place_of(s, in.oldnodeid, &from);
-    if (!err)
-        err = !to.live->writable     ? -EROFS
-              : from.live != to.live ? -EXDEV
-                                     : judge_link(s, &from, &to);
+        err = judge_link(s, &from, to);
     if (err)
         return err;
 
     auto_fd int old = place_parent(&from);
-    auto_fd int new = place_parent(&to);
+    auto_fd int new = place_parent(to);
 
     if (old < 0 || new < 0)
         return old < 0 ? old : new;
-    err = climb_link(s, &from, &to, old);
+    err = climb_link(s, &from, to, old);
     if (!err)
-        err = usage_add(&to.live->usage, 0, 1); /* a name takes room, too */
+        err = usage_add(&to->live->usage, 0, 1); /* a name takes room, too */
     if (err)
         return err;
     /* Not followed when it is a link. */
-    if (linkat(old, from.name, new, to.name, 0)) {
+    if (linkat(old, from.name, new, to->name, 0)) {
         err = -errno;
-        usage_take_back(&to.live->usage, 0, 1);
-        return err;
+        usage_take_back(&to->live->usage, 0, 1);
     }
+    return err;
+}
 
-    auto_fd int fd = place_open(&to, O_PATH | O_NOFOLLOW, 0);
+int op_link(struct server *s, struct message *m, struct answer *a)
+{
+    const struct vnode *old;
+    struct fuse_link_in in;
+    struct place to;
+    int err;
 
-    err = fd < 0 ? fd : attr_read(fd, &x);
-    if (!err)
-        err = entry_enter(s, m->h.nodeid, &to, &x, &out);
+    if (!message_take(m, &in, sizeof(in)))
+        return -EINVAL;
+    err = place_named(s, m, &to);
+    old = vnode_get(&s->nodes, in.oldnodeid);
+    if (!err && (!old || old->id == NODE_ROOT))
+        err = old ? -EACCES : -ENOENT;
     if (err)
         return err;
-    return answer_with(a, &out, sizeof(out));
+    err = !to.live->writable                ? -EROFS
+          : to.live != &s->live[old->mount] ? -EXDEV
+          : old->gone                       ? nameless_link(s, old->id, m->h.nodeid, &to)
+                                            : link_named(s, old->id, &to);
+    return err ? err : answer_entry(s, m->h.nodeid, &to, a);
 }

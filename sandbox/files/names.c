@@ -9,8 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Looks at what is there now, gives it a node, and answers with it. */
-static int answer_entry(struct server *s, uint64_t dir, const struct place *p, struct answer *a)
+int answer_entry(struct server *s, uint64_t dir, const struct place *p, struct answer *a)
 {
     auto_fd int fd = place_open(p, O_PATH | O_NOFOLLOW, 0);
     struct fuse_entry_out out;

@@ -150,12 +150,33 @@ static void settle(struct nodes *t, uint32_t id)
     }
 }
 
+/* A node with one look-up. Its directory's kids were raised for it. NULL: too many. */
+static struct vnode *add(struct nodes *t, uint32_t parent, const char *name, uint64_t ino,
+                         uint32_t type)
+{
+    char *copy = strdup(name);
+    struct vnode *x = copy ? take(t) : NULL;
+
+    if (!x) {
+        free(copy);
+        t->v[parent].kids--;
+        settle(t, parent);
+        return NULL;
+    }
+    x->name = copy;
+    x->parent = parent;
+    x->mount = t->v[parent].mount;
+    x->ino = ino;
+    x->type = type;
+    x->lookups = 1;
+    return x;
+}
+
 uint32_t vnode_enter(struct nodes *t, uint32_t parent, const char *name, uint64_t ino,
                      uint32_t type)
 {
     uint32_t id = vnode_find(t, parent, name);
     struct vnode *x;
-    char *copy;
 
     if (id && t->v[id].ino == ino && t->v[id].type == type) {
         t->v[id].lookups++;
@@ -164,24 +185,25 @@ uint32_t vnode_enter(struct nodes *t, uint32_t parent, const char *name, uint64_
     t->v[parent].kids++; /* first: the one that goes may be all that holds the directory */
     if (id)
         vnode_gone(t, id);
-    copy = strdup(name);
-    x = copy ? take(t) : NULL;
-    if (!x) {
-        free(copy);
-        t->v[parent].kids--;
-        settle(t, parent);
+    x = add(t, parent, name, ino, type);
+    if (!x)
         return 0;
-    }
-    x->name = copy;
-    x->parent = parent;
-    x->mount = t->v[parent].mount;
-    x->ino = ino;
-    x->type = type;
-    x->lookups = 1;
     link_in(t, x);
     id = x->id;
     spread(t);
     return id;
+}
+
+uint32_t vnode_enter_nameless(struct nodes *t, uint32_t parent, uint64_t ino)
+{
+    struct vnode *x;
+
+    t->v[parent].kids++;
+    x = add(t, parent, "", ino, S_IFREG);
+    if (!x)
+        return 0;
+    x->gone = true;
+    return x->id;
 }
 
 void vnode_forget(struct nodes *t, uint64_t id, uint64_t n)

@@ -31,7 +31,7 @@ struct vnode {
     uint32_t generation; /* raised when an id is used again */
     uint8_t mount;
     bool used;
-    bool gone; /* it has no name any more: removed, replaced, or another one has it */
+    bool gone; /* it has no name (any more): removed, replaced, another one has it */
 };
 
 struct nodes {
@@ -59,6 +59,10 @@ uint32_t vnode_find(const struct nodes *t, uint32_t parent, const char *name);
  */
 uint32_t vnode_enter(struct nodes *t, uint32_t parent, const char *name, uint64_t ino,
                      uint32_t type);
+
+/* A regular file that has no name, made in this directory; vnode_move may give it one. Its id, or
+ * 0: too many. */
+uint32_t vnode_enter_nameless(struct nodes *t, uint32_t parent, uint64_t ino);
 
 /* The guest takes back n look-ups; never more than it has. */
 void vnode_forget(struct nodes *t, uint64_t id, uint64_t n);

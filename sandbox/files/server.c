@@ -65,9 +65,9 @@ static void forget_all(struct server *s)
         nodes_fini(&fresh);
         return;
     }
-    for (uint32_t i = 0; i < s->handles.n; i++)
-        fd_closep(&s->handles.v[i].fd);
-    s->handles.n = s->handles.used = 0;
+    for (uint32_t i = s->handles.n; i--;)
+        if (s->handles.v[i].fd >= 0)
+            data_close(s, &s->handles.v[i]);
     nodes_fini(&s->nodes);
     s->nodes = fresh;
     s->greeted = false;
@@ -126,6 +126,7 @@ static const struct {
     [FUSE_RENAME2] = { op_rename2, false },
     [FUSE_LSEEK] = { op_lseek, false },
     [FUSE_COPY_FILE_RANGE] = { op_copy, false },
+    [FUSE_TMPFILE] = { op_tmpfile, false },
 };
 
 int server_init(struct server *s, uint32_t nodes_max)

@@ -125,7 +125,10 @@ must_check int attr_read(int fd, struct stat *x);
 uint64_t attr_ino(const struct server *s, const struct live *l, uint64_t ino);
 void attr_fill(const struct server *s, const struct live *l, const struct stat *x,
                struct fuse_attr *out);
-/* The entry that was looked up: a node for it, good for FILES_VALID_NS. */
+/* What a guest is told of a node, good for FILES_VALID_NS. */
+void entry_fill(struct server *s, const struct live *l, uint32_t id, const struct stat *x,
+                struct fuse_entry_out *out);
+/* The entry that was looked up: a node for it. */
 must_check int entry_enter(struct server *s, uint64_t dir, const struct place *p,
                            const struct stat *x, struct fuse_entry_out *out);
 
@@ -147,6 +150,10 @@ int op_rmdir(struct server *s, struct message *m, struct answer *a);
 int op_rename(struct server *s, struct message *m, struct answer *a);
 int op_rename2(struct server *s, struct message *m, struct answer *a);
 int op_link(struct server *s, struct message *m, struct answer *a);
+
+/* Looks at what is there now, gives it a node, and answers with it. */
+must_check int answer_entry(struct server *s, uint64_t dir, const struct place *p,
+                            struct answer *a);
 
 /* What is about to lose this name: credited now, or with the last handle. */
 struct parting {
@@ -178,8 +185,22 @@ int op_fsyncdir(struct server *s, struct message *m, struct answer *a);
 int op_fallocate(struct server *s, struct message *m, struct answer *a);
 int op_lseek(struct server *s, struct message *m, struct answer *a);
 int op_copy(struct server *s, struct message *m, struct answer *a);
+/* What open(2) is asked for on the host, of what the guest asks for. */
+int data_host_flags(uint32_t flags);
+/* The descriptor, which is taken, becomes a handle of the node; a regular file only. */
+must_check int data_keep(struct server *s, struct live *l, int *fd, uint32_t node, uint32_t flags,
+                         struct fuse_open_out *out);
+/* What nobody else has open and has no name is credited. */
+void data_close(struct server *s, struct handle *h);
 /* A file gets this length: what it grows by is charged first. */
 must_check int data_truncate(struct live *l, int fd, uint64_t size);
+
+/* ---- nameless.c ---- */
+
+int op_tmpfile(struct server *s, struct message *m, struct answer *a);
+/* A node that is gone gets a name, if its file never had one. */
+must_check int nameless_link(struct server *s, uint32_t node, uint64_t to_dir,
+                             const struct place *to);
 
 /* ---- list.c ---- */
 

@@ -14,7 +14,7 @@ static int resolve(int dirfd, const char *path, int flags, mode_t mode, uint64_t
 {
     const struct open_how how = {
         .flags = (uint64_t)flags | O_CLOEXEC,
-        .mode = flags & O_CREAT ? mode : 0,
+        .mode = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | how_else,
     };
     int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));

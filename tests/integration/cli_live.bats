@@ -131,6 +131,46 @@ E
     [ ! -e more ] && [ ! -e u ]
 }
 
+@test "f04 a file without a name gets one that the policy allows, or stays without" {
+    carrel image inspect base >/dev/null 2>&1 || skip "no image base (carrel image build base)"
+    [ "$(printf '6.10\n%s\n' "$(uname -r)" | sort -V | head -n 1)" = 6.10 ] || skip "Linux 6.10"
+    mkdir -p .git/hooks
+    cat >nameless.py <<'E'
+import os
+root = os.open("/", os.O_RDONLY)
+def tell(what):
+    try: print(what() or "done")
+    except OSError as e: print(os.strerror(e.errno))
+def name(to): os.link(f"/proc/self/fd/{fd}", to, src_dir_fd=root)
+fd = os.open("/w", os.O_RDWR | os.O_TMPFILE, 0o640)
+os.write(fd, b"made whole\n")
+print(os.fstat(fd).st_nlink, sorted(os.listdir("/w")))
+tell(lambda: name("/w/.git/hooks/post-checkout"))
+tell(lambda: name("/w/a.lock"))
+tell(lambda: name("/w/whole"))
+tell(lambda: name("/w/again"))
+print(os.fstat(fd).st_nlink, os.fstat(fd).st_ino == os.stat("/w/whole").st_ino, oct(os.stat("/w/whole").st_mode))
+os.write(fd, b"and more\n")
+tell(lambda: os.open("/w/.git/hooks", os.O_RDWR | os.O_TMPFILE))
+fd = os.open("/w", os.O_RDWR | os.O_TMPFILE | os.O_EXCL)
+tell(lambda: name("/w/never"))
+tell(lambda: os.posix_fallocate(fd, 0, 9 << 20))
+E
+    carrel run -q -p ../live.yaml base -- python3 /w/nameless.py </dev/null >"$WORK/out"
+    no="Permission denied"
+    [ "$(cat "$WORK/out")" = "0 ['.git', 'nameless.py']
+$no
+$no
+done
+$no
+1 True 0o100640
+$no
+No such file or directory
+Disk quota exceeded" ]
+    [ "$(cat whole)" = $'made whole\nand more' ]
+    [ "$(ls -A)" = $'.git\nnameless.py\nwhole' ] && [ -z "$(ls -A .git/hooks)" ]
+}
+
 @test "the server is confined, small, and its end is not the machine's" {
     carrel run -q -d --name s -p ../live.yaml mini -- sleep 600
     carrel exec s -- sh -c 'i=0; while [ $i -lt 50 ]; do echo $i >/w/$i; i=$((i+1)); done; head -c 4000000 /dev/zero >/w/z; cat /w/z >/dev/null'

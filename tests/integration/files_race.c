@@ -103,7 +103,7 @@ static bool read_file(uint64_t dir)
 
 static void make_and_remove(uint64_t dir)
 {
-    const struct fuse_forget_in forget = { .nlookup = 1 };
+    const struct fuse_forget_in forget = { .nlookup = 1 }, much = { .nlookup = UINT64_MAX };
     uint64_t node, fh;
     int err = client_create(&c, dir, "new", O_RDWR, &node, &fh);
 
@@ -117,6 +117,13 @@ static void make_and_remove(uint64_t dir)
     count(client_unlink(&c, dir, "newer"));
     count(client_unlink(&c, dir, "new"));
     count(client_unlink(&c, dir, "precious"));
+    if (client_nameless(&c, dir, O_RDWR, &node, &fh) == 0) {
+        count(client_link(&c, node, dir, "named"));
+        if (client_release(&c, node, fh))
+            fail("a release");
+        (void)client_ask(&c, FUSE_FORGET, node, &much, sizeof(much));
+        count(client_unlink(&c, dir, "named"));
+    }
     if (client_mkdir(&c, dir, "sub") == 0) {
         struct fuse_entry_out entry;
 
@@ -171,7 +178,7 @@ int main(int argc, char **argv)
     dir = client_walk(&c, "d", &err);
     if (err || pthread_create(&t, NULL, swap, NULL))
         fail("beginning");
-    for (unsigned long n = 0; n < operations; n += 9) {
+    for (unsigned long n = 0; n < operations; n += 12) {
         bool in_place = read_file(dir);
 
         make_and_remove(dir);

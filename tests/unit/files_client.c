@@ -176,12 +176,12 @@ int client_open(struct client *c, uint64_t node, uint32_t flags, uint64_t *fh)
     return 0;
 }
 
-int client_create(struct client *c, uint64_t dir, const char *name, uint32_t flags, uint64_t *node,
-                  uint64_t *fh)
+static int make(struct client *c, uint32_t opcode, uint64_t dir, const char *name, uint32_t flags,
+                uint64_t *node, uint64_t *fh)
 {
-    const struct fuse_create_in in = { .flags = flags | O_CREAT, .mode = S_IFREG | 0644 };
+    const struct fuse_create_in in = { .flags = flags, .mode = S_IFREG | 0644 };
     struct fuse_open_out open;
-    int err = client_name(c, FUSE_CREATE, dir, &in, sizeof(in), name, NULL);
+    int err = client_name(c, opcode, dir, &in, sizeof(in), name, NULL);
 
     if (err)
         return err;
@@ -189,6 +189,24 @@ int client_create(struct client *c, uint64_t dir, const char *name, uint32_t fla
     memcpy(&open, c->data + sizeof(struct fuse_entry_out), sizeof(open));
     *fh = open.fh;
     return 0;
+}
+
+int client_create(struct client *c, uint64_t dir, const char *name, uint32_t flags, uint64_t *node,
+                  uint64_t *fh)
+{
+    return make(c, FUSE_CREATE, dir, name, flags | O_CREAT, node, fh);
+}
+
+int client_nameless(struct client *c, uint64_t dir, uint32_t flags, uint64_t *node, uint64_t *fh)
+{
+    return make(c, FUSE_TMPFILE, dir, "/", flags | O_TMPFILE, node, fh); /* Linux calls it so */
+}
+
+int client_link(struct client *c, uint64_t node, uint64_t to_dir, const char *to)
+{
+    const struct fuse_link_in in = { .oldnodeid = node };
+
+    return client_name(c, FUSE_LINK, to_dir, &in, sizeof(in), to, NULL);
 }
 
 int client_write(struct client *c, uint64_t node, uint64_t fh, uint64_t at, const void *bytes,

@@ -36,6 +36,9 @@ uint64_t client_walk(struct client *c, const char *path, int *err);
 int client_open(struct client *c, uint64_t node, uint32_t flags, uint64_t *fh);
 int client_create(struct client *c, uint64_t dir, const char *name, uint32_t flags, uint64_t *node,
                   uint64_t *fh);
+/* A file without a name. */
+int client_nameless(struct client *c, uint64_t dir, uint32_t flags, uint64_t *node, uint64_t *fh);
+int client_link(struct client *c, uint64_t node, uint64_t to_dir, const char *to);
 int client_write(struct client *c, uint64_t node, uint64_t fh, uint64_t at, const void *bytes,
                  uint32_t len);
 int client_read(struct client *c, uint64_t node, uint64_t fh, uint64_t at, uint32_t len);
