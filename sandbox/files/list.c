@@ -41,43 +41,74 @@ int op_opendir(struct server *s, struct message *m, struct answer *a)
     return answer_with(a, &out, sizeof(out));
 }
 
-/* One entry; false: it has no room. */
-static bool put(struct answer *a, size_t room, const struct entry *e, uint64_t ino)
-{
-    size_t n = strlen(e->name), size = FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + n);
-    const struct fuse_dirent d = {
-        .ino = ino, .off = (uint64_t)e->next, .namelen = (uint32_t)n, .type = e->type
-    };
-
-    if (size > room - a->len)
-        return false;
-    memset(a->data + a->len, 0, size);
-    memcpy(a->data + a->len, &d, FUSE_NAME_OFFSET);
-    memcpy(a->data + a->len + FUSE_NAME_OFFSET, e->name, n);
-    a->len += size;
-    return true;
-}
+/* READDIR's answer, or READDIRPLUS's: there each entry is looked up on the way. */
+struct listing {
+    struct server *s;
+    struct handle *h;
+    struct answer *a;
+    size_t room;
+    bool plus;
+};
 
 static bool is_dots(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* The entries that one call gave; false: the answer is full, or what comes cannot be understood. */
-static bool put_all(struct server *s, struct handle *h, const char *buf, size_t len, size_t room,
-                    struct answer *a)
+/* As LOOKUP would answer. What cannot be looked up, or is us and who is above us, has no node: the
+ * guest is only told of its name. */
+static struct fuse_entry_out look_up(const struct listing *l, const struct place *p)
 {
+    struct fuse_entry_out out = { 0 };
+    auto_fd int fd = place_open(p, O_PATH | O_NOFOLLOW, 0);
+    struct stat x;
+
+    if (fd >= 0 && !attr_read(fd, &x))
+        (void)!entry_enter(l->s, l->h->node, p, &x, &out); /* the table is full: out stays empty */
+    return out;
+}
+
+/* One entry; false: it has no room. */
+static bool put(struct listing *l, const struct entry *e, const struct place *p)
+{
+    const size_t before = l->plus ? sizeof(struct fuse_entry_out) : 0, n = strlen(e->name);
+    const size_t size = before + FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + n);
+    const struct fuse_dirent d = { .ino = attr_ino(l->s, &l->s->live[l->h->mount], e->ino),
+                                   .off = (uint64_t)e->next,
+                                   .namelen = (uint32_t)n,
+                                   .type = e->type };
+    uint8_t *at = l->a->data + l->a->len;
+
+    if (size > l->room - l->a->len)
+        return false;
+    memset(at, 0, size);
+    if (p && l->plus) {
+        const struct fuse_entry_out out = look_up(l, p);
+
+        memcpy(at, &out, sizeof(out));
+    }
+    memcpy(at + before, &d, FUSE_NAME_OFFSET);
+    memcpy(at + before + FUSE_NAME_OFFSET, e->name, n);
+    l->a->len += size;
+    return true;
+}
+
+/* The entries that one call gave; false: the answer is full, or what comes cannot be understood. */
+static bool put_all(struct listing *l, const char *buf, size_t len)
+{
+    struct handle *h = l->h;
     struct place p;
 
     for (size_t at = 0; at < len;) {
         const struct entry *e = (const void *)(buf + at);
+        const bool dots = is_dots(e->name);
 
         at += e->len;
-        if (!is_dots(e->name) && (place_in(s, h->node, e->name, &p) || !judge_visible(s, &p))) {
+        if (!dots && (place_in(l->s, h->node, e->name, &p) || !judge_visible(l->s, &p))) {
             h->at = e->next;
             continue;
         }
-        if (!put(a, room, e, attr_ino(s, &s->live[h->mount], e->ino))) {
+        if (!put(l, e, dots ? NULL : &p)) {
             h->at = -1; /* the descriptor stands behind what the guest will ask for next */
             return false;
         }
@@ -89,25 +120,24 @@ static bool put_all(struct server *s, struct handle *h, const char *buf, size_t 
 int op_readdir(struct server *s, struct message *m, struct answer *a)
 {
     _Alignas(8) char buf[8192];
+    struct listing l = { .s = s, .a = a, .plus = m->h.opcode == FUSE_READDIRPLUS };
     struct fuse_read_in in;
-    struct handle *h;
-    size_t room;
 
     if (!message_take(m, &in, sizeof(in)) || !message_done(m))
         return -EINVAL;
-    h = handle_get(&s->handles, in.fh, m->h.nodeid, true);
-    if (!h)
+    l.h = handle_get(&s->handles, in.fh, m->h.nodeid, true);
+    if (!l.h)
         return -EBADF;
-    room = in.size < FILES_DATA_MAX ? in.size : FILES_DATA_MAX;
-    if (h->at != (int64_t)in.offset && lseek(h->fd, (off_t)in.offset, SEEK_SET) < 0)
+    l.room = in.size < FILES_DATA_MAX ? in.size : FILES_DATA_MAX;
+    if (l.h->at != (int64_t)in.offset && lseek(l.h->fd, (off_t)in.offset, SEEK_SET) < 0)
         return -errno;
-    h->at = (int64_t)in.offset;
+    l.h->at = (int64_t)in.offset;
     for (;;) {
-        long n = syscall(SYS_getdents64, h->fd, buf, sizeof(buf));
+        long n = syscall(SYS_getdents64, l.h->fd, buf, sizeof(buf));
 
         if (n < 0)
             return a->len ? 0 : -errno;
-        if (n == 0 || !put_all(s, h, buf, (size_t)n, room, a))
+        if (n == 0 || !put_all(&l, buf, (size_t)n))
             return 0;
     }
 }

@@ -21,11 +21,14 @@
  * ATOMIC_O_TRUNC: an open that cuts is one request, so it is one decision.
  * BIG_WRITES, MAX_PAGES: more than a page in a request.
  * AUTO_INVAL_DATA: cached pages go when the host has changed the file.
+ * DO_READDIRPLUS, READDIRPLUS_AUTO: a listing looks up what it names, at its beginning and where
+ * names are looked up meanwhile.
  * HANDLE_KILLPRIV: no question about security.capability before each write; none is ever shown.
  */
-#define WANTED                                                                        \
-    (FUSE_ASYNC_READ | FUSE_PARALLEL_DIROPS | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES | \
-     FUSE_MAX_PAGES | FUSE_AUTO_INVAL_DATA | FUSE_HANDLE_KILLPRIV)
+#define WANTED                                                                            \
+    (FUSE_ASYNC_READ | FUSE_PARALLEL_DIROPS | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES |     \
+     FUSE_MAX_PAGES | FUSE_AUTO_INVAL_DATA | FUSE_HANDLE_KILLPRIV | FUSE_DO_READDIRPLUS | \
+     FUSE_READDIRPLUS_AUTO)
 
 typedef int operation(struct server *s, struct message *m, struct answer *a);
 
@@ -126,6 +129,7 @@ static const struct {
     [FUSE_RENAME2] = { op_rename2, false },
     [FUSE_LSEEK] = { op_lseek, false },
     [FUSE_COPY_FILE_RANGE] = { op_copy, false },
+    [FUSE_READDIRPLUS] = { op_readdir, false },
     [FUSE_TMPFILE] = { op_tmpfile, false },
 };
 

@@ -335,53 +335,125 @@ static void names_that_the_host_turned_round_make_no_circle(void **state)
     assert_true(vnode_get(&c.s.nodes, a)->gone);
 }
 
-static void listings_have_everything_once_and_nothing_denied(void **state)
-{
-    const struct fuse_open_in open = { 0 };
-    struct fuse_open_out out;
-    struct fuse_read_in in = { .size = 256 }; /* many calls */
-    unsigned seen[40] = { 0 }, dots = 0;
-    uint64_t number = 0;
-    struct fuse_entry_out entry;
-    char name[16];
+struct listed {
+    unsigned seen[80], dots, nodes;
+    struct fuse_entry_out entry[80]; /* of the last listing with look-ups */
+    uint64_t ino[80];
+};
 
-    (void)state;
-    for (int i = 0; i < 40; i++) {
-        snprintf(name, sizeof(name), "file-%02d", i);
-        put(name, "");
+static void listed_one(struct listed *l, const struct fuse_dirent *d, const char *name,
+                       const struct fuse_entry_out *entry)
+{
+    char copy[32];
+
+    snprintf(copy, sizeof(copy), "%.*s", (int)d->namelen, name);
+    if (entry->nodeid)
+        l->nodes++;
+    if (copy[0] == '.') {
+        l->dots++;
+        assert_int_equal(entry->nodeid, 0); /* a look-up that nobody would take back */
+    } else if (strncmp(copy, "file-", 5) == 0) {
+        const unsigned long i = strtoul(copy + 5, NULL, 10);
+
+        assert_in_range(i, 0, array_len(l->seen) - 1);
+        l->seen[i]++;
+        l->entry[i] = *entry;
+        l->ino[i] = d->ino;
+    } else {
+        fail_msg("%s is listed", copy);
     }
-    put(".env", "secret");
-    put("k.pem", "secret");
+}
+
+/* All of the root, by many calls. */
+static struct listed list(uint32_t opcode)
+{
+    const size_t before = opcode == FUSE_READDIRPLUS ? sizeof(struct fuse_entry_out) : 0;
+    const struct fuse_open_in open = { 0 };
+    struct fuse_read_in in = { .size = 512 };
+    struct fuse_open_out out;
+    struct listed l = { 0 };
+
     assert_int_equal(client_ask(&c, FUSE_OPENDIR, CLIENT_ROOT, &open, sizeof(open)), 0);
     memcpy(&out, c.data, sizeof(out));
     in.fh = out.fh;
     for (;;) {
-        assert_int_equal(client_ask(&c, FUSE_READDIR, CLIENT_ROOT, &in, sizeof(in)), 0);
+        assert_int_equal(client_ask(&c, opcode, CLIENT_ROOT, &in, sizeof(in)), 0);
+        assert_true(c.len <= in.size);
         if (!c.len)
             break;
         for (size_t at = 0; at < c.len;) {
+            struct fuse_entry_out entry = { 0 };
             struct fuse_dirent d;
-            int i;
 
-            memcpy(&d, c.data + at, FUSE_NAME_OFFSET);
-            snprintf(name, sizeof(name), "%.*s", (int)d.namelen,
-                     (const char *)c.data + at + FUSE_NAME_OFFSET);
-            if (name[0] == '.')
-                dots++;
-            else if (sscanf(name, "file-%d", &i) == 1)
-                number = ++seen[i] && i == 7 ? d.ino : number;
-            else
-                fail_msg("%s is listed", name);
-            at += FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + d.namelen);
+            memcpy(&entry, c.data + at, before);
+            memcpy(&d, c.data + at + before, FUSE_NAME_OFFSET);
+            listed_one(&l, &d, (const char *)c.data + at + before + FUSE_NAME_OFFSET, &entry);
+            at += before + FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + d.namelen);
             in.offset = d.off;
         }
     }
-    assert_int_equal(dots, 2);
-    for (int i = 0; i < 40; i++)
-        assert_int_equal(seen[i], 1);
-    assert_int_equal(client_name(&c, FUSE_LOOKUP, CLIENT_ROOT, NULL, 0, "file-07", NULL), 0);
-    memcpy(&entry, c.data, sizeof(entry));
-    assert_int_equal(entry.attr.ino, number);
+    return l;
+}
+
+static void put_many(int n)
+{
+    char name[16];
+
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof(name), "file-%02d", i);
+        put(name, "");
+    }
+}
+
+static void listings_have_everything_once_and_nothing_denied(void **state)
+{
+    static const uint32_t opcodes[] = { FUSE_READDIR, FUSE_READDIRPLUS };
+    struct fuse_entry_out entry;
+
+    (void)state;
+    put_many(40);
+    put(".env", "secret");
+    put("k.pem", "secret");
+    for (size_t k = 0; k < array_len(opcodes); k++) {
+        const struct listed l = list(opcodes[k]);
+
+        assert_int_equal(l.dots, 2);
+        assert_int_equal(l.nodes, k ? 40 : 0);
+        for (int i = 0; i < 40; i++)
+            assert_int_equal(l.seen[i], 1);
+        assert_int_equal(client_name(&c, FUSE_LOOKUP, CLIENT_ROOT, NULL, 0, "file-07", NULL), 0);
+        memcpy(&entry, c.data, sizeof(entry));
+        assert_int_equal(entry.attr.ino, l.ino[7]);
+        if (k)
+            assert_memory_equal(&entry, &l.entry[7], sizeof(entry));
+    }
+    /* Each was looked up once, and file-07 three times. */
+    const struct fuse_forget_in once = { .nlookup = 1 }, twice = { .nlookup = 2 };
+
+    assert_int_equal(c.s.nodes.live, 42);
+    (void)client_ask(&c, FUSE_FORGET, entry.nodeid, &twice, sizeof(twice));
+    assert_int_equal(c.s.nodes.live, 42);
+    (void)client_ask(&c, FUSE_FORGET, entry.nodeid, &once, sizeof(once));
+    assert_int_equal(c.s.nodes.live, 41);
+}
+
+/* More than the table holds are listed, but not looked up. */
+static void a_listing_is_no_way_to_more_nodes(void **state)
+{
+    struct listed l;
+
+    (void)state;
+    put_many(80);
+    l = list(FUSE_READDIRPLUS);
+    assert_int_equal(l.nodes, 62); /* 64 with the two roots */
+    assert_int_equal(c.s.nodes.live, 64);
+    for (int i = 0; i < 80; i++) {
+        const struct fuse_forget_in forget = { .nlookup = 1 };
+
+        assert_int_equal(l.seen[i], 1);
+        (void)client_ask(&c, FUSE_FORGET, l.entry[i].nodeid, &forget, sizeof(forget));
+    }
+    assert_int_equal(c.s.nodes.live, 2);
 }
 
 /* What may not be read is not lost either, nor read under another name. */
@@ -723,6 +795,7 @@ int main(void)
         WITH(a_renamed_directory_takes_its_entries_along),
         WITH(names_that_the_host_turned_round_make_no_circle),
         WITH(listings_have_everything_once_and_nothing_denied),
+        WITH(a_listing_is_no_way_to_more_nodes),
         WITH(f01_links_are_data_and_are_never_followed),
         WITH(f02_a_directory_swapped_for_a_link_leads_nowhere),
         WITH(f03_special_files_and_bits_are_refused),
