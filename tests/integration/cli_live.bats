@@ -171,6 +171,100 @@ Disk quota exceeded" ]
     [ "$(ls -A)" = $'.git\nnameless.py\nwhole' ] && [ -z "$(ls -A .git/hooks)" ]
 }
 
+@test "a project: clone, gc, unpack, build, locks, watches" {
+    carrel image inspect base >/dev/null 2>&1 || skip "no image base (carrel image build base)"
+    policy project.yaml "access: rw, quota: {bytes: 100MiB, inodes: 10k}"
+    git init -q up && git -C up config user.email a@b && git -C up config user.name n
+    for d in $(seq 12); do
+        mkdir -p up/src/d$d
+        for f in $(seq 10); do echo "file $f of $d" >up/src/d$d/f$f; done
+    done
+    ln -s d1/f1 up/src/link && chmod 755 up/src/d2/f2
+    git -C up add -A && git -C up commit -qm first
+    cat >git.sh <<'E'
+set -e
+export GIT_CONFIG_COUNT=3 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
+    GIT_CONFIG_KEY_1=user.email GIT_CONFIG_VALUE_1=a@b GIT_CONFIG_KEY_2=user.name GIT_CONFIG_VALUE_2=n
+cd /w; git clone -q up clone; cd clone
+git checkout -q -b work; echo more >>src/d3/f3; git mv src/d4 src/moved; rm src/d5/f5
+git add -A; git commit -qm second; git gc -q --prune=now; git fsck --no-progress
+git stash list; git status --porcelain; git checkout -q master 2>/dev/null || git checkout -q main; git merge -q work
+git rev-list --count HEAD; git ls-files | wc -l; ls .git/objects/pack/*.pack | wc -l
+cd ..; tar cf /tmp/t.tar -C clone .; mkdir untar; tar xf /tmp/t.tar -C untar; diff -r clone untar && echo equal
+cp -a clone/src copied; diff -r clone/src copied; rm -rf untar; ls
+E
+    cat >build.py <<'E'
+import ctypes, fcntl, mmap, os, shutil, sqlite3, struct, subprocess, sys, venv
+os.chdir("/w")
+libc = ctypes.CDLL(None, use_errno=True)
+# What each build tool does: written beside, flushed, renamed over the last one; and looked at.
+os.makedirs("target/deps")
+for turn in range(2):
+    for i in range(60):
+        with open(f"target/deps/.tmp{i}", "w") as f:
+            f.write(f"object {i} of turn {turn}\n"); f.flush(); os.fsync(f.fileno())
+        os.rename(f"target/deps/.tmp{i}", f"target/deps/{i}.o")
+    d = os.open("target/deps", os.O_RDONLY); os.fsync(d); os.close(d)
+said = {open(e.path).read().split()[-1] for e in os.scandir("target/deps")}
+print("built", len(os.listdir("target/deps")), said)
+# A shared library, mapped; another takes its name meanwhile.
+real = os.path.realpath("/lib/x86_64-linux-gnu/libz.so.1")
+shutil.copy(real, "libmine.so"); z = ctypes.CDLL("/w/libmine.so")
+shutil.copy(real, "new.so"); os.rename("new.so", "libmine.so")
+z.zlibVersion.restype = ctypes.c_char_p
+print("library", z.zlibVersion().decode()[:2], subprocess.run(["ldd", "/w/libmine.so"], capture_output=True).returncode)
+# An environment with programs in it, as pip unpacks them.
+venv.EnvBuilder(symlinks=False, with_pip=False).create("/w/venv")
+print(subprocess.run(["/w/venv/bin/python", "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True).stdout.strip())
+# Locks of processes, of descriptors, and of a database with a shared map.
+f = open("lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX)
+g = open("flock", "w"); fcntl.flock(g, fcntl.LOCK_EX)
+other = "import fcntl,sys\nfor n,l in (('lock',fcntl.lockf),('flock',fcntl.flock)):\n try: l(open('/w/'+n,'w'), fcntl.LOCK_EX|fcntl.LOCK_NB); print('taken')\n except OSError as e: print(type(e).__name__)\n"
+print(subprocess.run([sys.executable, "-c", other], capture_output=True, text=True).stdout.split())
+db = "import sqlite3,sys\nc=sqlite3.connect('/w/db',timeout=60)\nfor i in range(20):\n with c: c.execute('insert into t values(?)',(i,))\n"
+c = sqlite3.connect("db"); print(c.execute("pragma journal_mode=wal").fetchone()[0]); c.execute("create table t(a)"); c.commit()
+writers = [subprocess.Popen([sys.executable, "-c", db]) for _ in range(2)]
+print([w.wait() for w in writers], c.execute("select count(*), sum(a) from t").fetchone(), c.execute("pragma integrity_check").fetchone()[0])
+# What the guest changes, its own watches see.
+n = libc.inotify_init1(0); libc.inotify_add_watch(n, b"/w/target", 0x100 | 0x40 | 0x80 | 0x200)
+open("target/seen", "w").close(); os.rename("target/seen", "target/then"); os.unlink("target/then")
+raw, at, names = os.read(n, 4096), 0, []
+while at < len(raw):
+    _, mask, _, size = struct.unpack_from("iIII", raw, at); names.append((hex(mask), raw[at + 16:at + 16 + size].rstrip(b"\0").decode())); at += 16 + size
+print(names)
+# One map that two processes write to.
+with open("map", "w+b") as f:
+    f.truncate(8192); m = mmap.mmap(f.fileno(), 8192)
+    if os.fork() == 0: m[4096:4101] = b"child"; os._exit(0)
+    os.wait(); m[0:6] = b"parent"; m.flush()
+print(open("map", "rb").read().replace(b"\0", b""))
+E
+    carrel run -q -p ../project.yaml base -- sh /w/git.sh </dev/null >"$WORK/out"
+    [ "$(cat "$WORK/out")" = "2
+120
+1
+equal
+build.py
+clone
+copied
+git.sh
+up" ]
+    [ "$(git -C clone -c safe.directory='*' log --oneline | wc -l)" = 2 ]
+    [ -z "$(git -C clone -c safe.directory='*' status --porcelain)" ]
+    [ "$(readlink clone/src/link)" = d1/f1 ] && [ -x clone/src/d2/f2 ]
+    carrel run -q -p ../project.yaml base -- python3 /w/build.py </dev/null >"$WORK/out"
+    [ "$(cat "$WORK/out")" = "built 60 {'1'}
+library 1. 0
+/w/venv
+['BlockingIOError', 'BlockingIOError']
+wal
+[0, 0] (40, 380) ok
+[('0x100', 'seen'), ('0x40', 'seen'), ('0x80', 'then'), ('0x200', 'then')]
+b'parentchild'" ]
+    [ "$(tail -c +4097 map | head -c 5)" = child ]
+    [ "$(python3 -c 'import sqlite3; print(sqlite3.connect("db").execute("select sum(a) from t").fetchone()[0])')" = 380 ]
+}
+
 @test "the server is confined, small, and its end is not the machine's" {
     carrel run -q -d --name s -p ../live.yaml mini -- sleep 600
     carrel exec s -- sh -c 'i=0; while [ $i -lt 50 ]; do echo $i >/w/$i; i=$((i+1)); done; head -c 4000000 /dev/zero >/w/z; cat /w/z >/dev/null'
