@@ -59,8 +59,9 @@ must_check int guard_open_log(struct guard *g, struct err *e);
 /* Nothing was allowed when the sandbox ended: nor is it now, unless a sound policy waits. */
 void guard_open_quarantined(struct guard *g, int boxfd);
 
-/* Before another policy is taken over: -EBUSY when it would change what carrel-files was told. */
-must_check int guard_check_live(struct guard *g, const struct policy *next, struct err *e);
+/* Before another policy is taken over: -EBUSY when it has what a running machine cannot take over.
+ */
+must_check int guard_check_fixed(struct guard *g, const struct policy *next, struct err *e);
 
 /* A grant's time is over. */
 void guard_expire(struct guard *g);

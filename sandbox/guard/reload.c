@@ -134,24 +134,6 @@ void guard_open_quarantined(struct guard *g, int boxfd)
         (void)!guard_reload(g, boxfd, &e);
 }
 
-static bool asks_for_more(const char *now, const char *next)
-{
-    return next && (!now || strcmp(now, next) != 0);
-}
-
-/* What the machine has booted from was looked at then, under the policy of then. */
-static int check_image(struct guard *g, const struct policy *next, struct err *e)
-{
-    const struct policy_image *now = &g->policy->image, *then = &next->image;
-
-    if (then->verity <= now->verity && !asks_for_more(now->sha256, then->sha256) &&
-        !asks_for_more(now->kernel.sha256, then->kernel.sha256))
-        return 0;
-    err_set(e, EBUSY, "image asks for more, and this machine has booted: stop the sandbox first");
-    guard_note(g, "policy.refused", e->msg);
-    return -EBUSY;
-}
-
 static int reload(struct guard *g, int boxfd, struct err *e)
 {
     struct problems ps = PROBLEMS_INIT;
@@ -174,9 +156,7 @@ static int reload(struct guard *g, int boxfd, struct err *e)
     if (!err && force_make(&next, TRUST_RECORD, false, guard_now(g), &f, next.hash, &ps, e))
         err = quarantine(g, ps.n ? ps.v[0].text : e->msg, e);
     if (!err)
-        err = guard_check_live(g, f.policy, e);
-    if (!err)
-        err = check_image(g, f.policy, e);
+        err = guard_check_fixed(g, f.policy, e);
     if (!err)
         err = fits(g, &f, &until, &ps, e);
     if (!err) {

@@ -404,14 +404,15 @@ logged() { # WHAT: within 20 s
     image() { # FILE WORDS
         printf 'carrel: 1\nname: image\nimage: {%s}\ntools: {commands: [{id: wait, exec: {path: /wait}, user: 0, env: {allow: ["*"]}, paths: {ro: [/]}}]}\n' "$2" >"$1"
     }
-    local sum=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef more
+    local sum=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef more field
     image plain.yaml ""
     start box -p plain.yaml
     for more in "verity: true" "sha256: $sum" "kernel: {sha256: $sum}"; do
         image more.yaml "$more"
+        case $more in kernel*) field=image.kernel.sha256 ;; *) field=image.${more%%:*} ;; esac
         run carrel policy apply box more.yaml
         [ "$status" -ne 0 ]
-        [[ $output == *"image asks for more, and this machine has booted: stop the sandbox first"* ]]
+        [[ $output == *"$field is another, and its machine has booted: stop the sandbox first"* ]]
     done
     carrel policy apply box plain.yaml
 }

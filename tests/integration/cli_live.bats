@@ -315,7 +315,7 @@ b'parentchild'" ]
     carrel run -q -d --name a -p ../live.yaml mini -- sleep 600
     policy less.yaml "${RW/\*.lock/\*.lock\", \"b}"
     fails 1 carrel policy apply a ../less.yaml
-    [[ $err == *"live mount's rules are the same for all of a run"* ]]
+    [[ $err == *"storage is another, and a live mount is served by the rules it began with: stop the sandbox first"* ]]
     carrel exec a -- sh -c 'echo x >/w/b'
     [ -e b ]
     policy bad.yaml "access: rw, export: {mode: none}"
