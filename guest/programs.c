@@ -2,6 +2,7 @@
 #include "guest/programs.h"
 
 #include "base/fd.h"
+#include "base/hex.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -62,8 +63,7 @@ static int check_content(const struct profile_program *x, int own, struct err *e
     err = hash(own, is);
     if (err)
         return err_set(e, -err, "\"%.128s\": %s", x->path, strerror(-err));
-    for (unsigned i = 0; i < SHA256_BYTES; i++)
-        snprintf(hex + 2ul * i, 3, "%02x", is[i]);
+    hex_print(hex, is, sizeof(is));
     return memcmp(is, x->sha256, sizeof(is)) == 0
                ? 0
                : err_set(e, EACCES, "\"%.96s\" is not what the policy pins: its sha256 is %s",

@@ -1,6 +1,8 @@
 /* bundle.c - see bundle.h. One walk over the members writes and reads, so the two cannot differ. */
 #include "policies/bundle.h"
 
+#include "base/hex.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <openssl/evp.h>
@@ -247,15 +249,10 @@ struct profile *bundle_parse(const void *bytes, size_t len, struct err *e)
 
 void bundle_hash(const void *bytes, size_t len, char out[BUNDLE_HASH_HEX])
 {
-    static const char hex[] = "0123456789abcdef";
     unsigned char md[EVP_MAX_MD_SIZE] = { 0 };
     unsigned n = 0;
 
     if (!EVP_Digest(bytes, len, md, &n, EVP_sha256(), NULL) || n != 32)
         abort();
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = hex[md[i] >> 4];
-        out[2 * i + 1] = hex[md[i] & 15];
-    }
-    out[64] = '\0';
+    hex_print(out, md, n);
 }

@@ -1,5 +1,6 @@
 #include "policies/canon.h"
 
+#include "base/hex.h"
 #include "policies/words.h"
 
 #include <inttypes.h>
@@ -237,7 +238,6 @@ void policy_canonical(const struct policy *p, struct text *out)
 
 void policy_hash(const struct policy *p, char out[POLICY_HASH_HEX])
 {
-    static const char hex[] = "0123456789abcdef";
     struct text t = TEXT_INIT;
     unsigned char md[EVP_MAX_MD_SIZE] = { 0 };
     unsigned int n = 0;
@@ -246,11 +246,7 @@ void policy_hash(const struct policy *p, char out[POLICY_HASH_HEX])
     if (!EVP_Digest(t.p, t.len, md, &n, EVP_sha256(), NULL) || n != 32)
         abort();
     text_fini(&t);
-    for (size_t i = 0; i < 32; i++) {
-        out[2 * i] = hex[md[i] >> 4];
-        out[2 * i + 1] = hex[md[i] & 15];
-    }
-    out[64] = '\0';
+    hex_print(out, md, n);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion) */

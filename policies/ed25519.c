@@ -1,6 +1,8 @@
 /* ed25519.c - see ed25519.h; libcrypto does the arithmetic. */
 #include "policies/ed25519.h"
 
+#include "base/hex.h"
+
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,15 +132,10 @@ void ed25519_sig_print(const uint8_t sig[ED25519_SIG_BYTES], char out[ED25519_SI
 
 void sha256_hex(const void *data, size_t len, char out[SHA256_HEX])
 {
-    static const char hex[] = "0123456789abcdef";
     unsigned char md[EVP_MAX_MD_SIZE] = { 0 };
     unsigned int n = 0;
 
     if (!EVP_Digest(data, len, md, &n, EVP_sha256(), NULL) || n != 32)
         abort();
-    for (size_t i = 0; i < 32; i++) {
-        out[2 * i] = hex[md[i] >> 4];
-        out[2 * i + 1] = hex[md[i] & 15];
-    }
-    out[64] = '\0';
+    hex_print(out, md, n);
 }

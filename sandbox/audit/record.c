@@ -1,6 +1,8 @@
 /* record.c - see record.h. */
 #include "sandbox/audit/record.h"
 
+#include "base/hex.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,16 +163,12 @@ static void put_number(struct out *o, const char *key, uint64_t v)
 
 static void put_hash(struct out *o, const char *key, const uint8_t h[AUDIT_HASH])
 {
-    static const char hex[] = "0123456789abcdef";
-    char text[2 * AUDIT_HASH];
+    char text[2 * AUDIT_HASH + 1];
 
-    for (size_t i = 0; i < AUDIT_HASH; i++) {
-        text[2 * i] = hex[h[i] >> 4];
-        text[2 * i + 1] = hex[h[i] & 15];
-    }
+    hex_print(text, h, AUDIT_HASH);
     put_text(o, key);
     put(o, "\"", 1);
-    put(o, text, sizeof(text));
+    put(o, text, sizeof(text) - 1);
     put(o, "\"", 1);
 }
 

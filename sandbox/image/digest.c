@@ -2,11 +2,11 @@
  */
 #include "sandbox/image/data.h"
 
+#include "base/hex.h"
 #include "base/io.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { DIGEST_CHUNK = 1 << 16 };
@@ -23,8 +23,7 @@ static int md_end(EVP_MD_CTX *md, char hex[DIGEST_HEX + 1], struct err *e)
 
     if (EVP_DigestFinal_ex(md, sum, &n) != 1 || n * 2 != DIGEST_HEX)
         return err_set(e, EIO, "SHA-256 failed");
-    for (unsigned i = 0; i < n; i++)
-        snprintf(hex + (size_t)2 * i, 3, "%02x", sum[i]);
+    hex_print(hex, sum, n);
     return 0;
 }
 

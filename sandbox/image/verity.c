@@ -1,11 +1,11 @@
 /* verity.c - see verity.h. */
 #include "sandbox/image/verity.h"
 
+#include "base/hex.h"
 #include "base/io.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -218,7 +218,6 @@ int verity_read(int fd, struct verity *out, struct err *e)
     if (blocks == 0 || used != all)
         return err_set(e, EBADMSG, "the image's hash tree is not of its size");
     out->blocks = blocks;
-    for (unsigned i = 0; i < HASH; i++)
-        snprintf(out->root + (size_t)2 * i, 3, "%02x", t.root[i]);
+    hex_print(out->root, t.root, HASH);
     return 0;
 }

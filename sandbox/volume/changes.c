@@ -2,6 +2,7 @@
 #include "sandbox/volume/changes.h"
 
 #include "base/fd.h"
+#include "base/hex.h"
 #include "policies/words.h"
 #include "sandbox/volume/beneath.h"
 #include "sandbox/volume/fill.h"
@@ -188,8 +189,7 @@ static int same_digest(int fd, const struct tree_entry *x)
     n = n < 0 ? -errno : 0;
     EVP_DigestFinal_ex(digest, raw, NULL);
     EVP_MD_CTX_free(digest);
-    for (size_t i = 0; i < sizeof(raw); i++)
-        snprintf(hex + 2 * i, 3, "%02x", raw[i]);
+    hex_print(hex, raw, sizeof(raw));
     return n ? (int)n : strcmp(hex, x->digest) == 0;
 }
 

@@ -2,6 +2,7 @@
 #include "sandbox/volume/dump.h"
 
 #include "base/fd.h"
+#include "base/hex.h"
 #include "base/io.h"
 #include "sandbox/volume/cage.h"
 
@@ -108,8 +109,7 @@ static int get_bytes(struct parse *p, struct tree_entry *x)
         done += want;
     }
     EVP_DigestFinal_ex(p->digest, raw, NULL);
-    for (size_t i = 0; i < sizeof(raw); i++)
-        snprintf(x->digest + 2 * i, 3, "%02x", raw[i]);
+    hex_print(x->digest, raw, sizeof(raw));
     err = get(p, &bad, sizeof(bad));
     if (err)
         return err;

@@ -2,6 +2,7 @@
 #include "sandbox/volume/fill.h"
 
 #include "base/fd.h"
+#include "base/hex.h"
 #include "base/own.h"
 #include "policies/words.h"
 #include "sandbox/volume/beneath.h"
@@ -144,8 +145,7 @@ static void hex_of(EVP_MD_CTX *digest, char out[TREE_DIGEST])
     unsigned char raw[32];
 
     EVP_DigestFinal_ex(digest, raw, NULL);
-    for (size_t i = 0; i < sizeof(raw); i++)
-        snprintf(out + 2 * i, 3, "%02x", raw[i]);
+    hex_print(out, raw, sizeof(raw));
 }
 
 static int fill_file(struct walk *w, int dir, const char *name, uint32_t parent)
