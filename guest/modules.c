@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/modules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 #include <sys/syscall.h>
 
 #define ORDER_MAX       65536u
-#define VERITY          "verity:"
 #define COMPRESSED_FILE 4u /* MODULE_INIT_COMPRESSED_FILE, linux/module.h */
 
 static void load(const char *name, const char *params)
@@ -46,10 +46,10 @@ void modules_load(bool verity)
     while ((line = strsep(&rest, "\n"))) {
         char *params = strchr(line, ' ');
 
-        if (strncmp(line, VERITY, strlen(VERITY)) == 0) {
+        if (strncmp(line, MODULE_VERITY, strlen(MODULE_VERITY)) == 0) {
             if (!verity)
                 continue;
-            line += strlen(VERITY);
+            line += strlen(MODULE_VERITY);
         }
         if (params)
             *params++ = '\0';

@@ -1,7 +1,7 @@
 /*
  * modules.h - the drivers that this kernel has as modules.
  *
- * /modules/order names one file a line, dependencies first, parameters after a space, "verity:"
+ * /modules/order names one file a line, dependencies first, parameters after a space, MODULE_VERITY
  * before those that only a checked image needs; it is absent when everything is built in.
  */
 #ifndef GUEST_MODULES_H

@@ -1,6 +1,8 @@
 /* initrd.c - see initrd.h. */
 #include "sandbox/image/initrd.h"
 
+#include "base/modules.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

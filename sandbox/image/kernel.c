@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/modules.h"
 #include "base/own.h"
 #include "sandbox/image/kernel_elf.h"
 #include "sandbox/image/kernel_store.h"

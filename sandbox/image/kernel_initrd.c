@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/modules.h"
 #include "base/own.h"
 #include "sandbox/places.h"
 

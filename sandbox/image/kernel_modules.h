@@ -32,8 +32,7 @@ struct module_list {
 
 void module_list_fini(struct module_list *l);
 
-/* A line of modules/order: a file's name, after this when it is loaded for a checked image only. */
-#define MODULE_VERITY     "verity:"
+/* The one that checks an image. */
 #define MODULE_FOR_VERITY "dm_verity"
 
 /* Picks what a guest needs from a directory. -ENOENT names a module that must be there and is

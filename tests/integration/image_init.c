@@ -3,6 +3,8 @@
  * image mounts, that a file in it can be read through an overlay. The boot test of kernels and
  * images puts it in carrel-init's place, so that it depends on nothing else.
  */
+#include "base/modules.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,7 +25,7 @@ static void load_modules(void)
 
     while (f && fgets(line, sizeof(line), f)) {
         line[strcspn(line, "\n")] = '\0';
-        if (strncmp(line, "verity:", 7) == 0)
+        if (strncmp(line, MODULE_VERITY, strlen(MODULE_VERITY)) == 0)
             continue; /* for a checked image only */
         snprintf(path, sizeof(path), "/modules/%s", line);
 

@@ -3,6 +3,7 @@
 #include "sandbox/image/kernel_modules.h"
 
 #include "base/io.h"
+#include "base/modules.h"
 
 #include <elf.h>
 #include <errno.h>
