@@ -22,7 +22,7 @@
 #define X32        0x40000000u
 #define NOEXEC     8u   /* MFD_NOEXEC_SEAL, linux/memfd.h, Linux 6.3; an older kernel says EINVAL */
 #define HEAD_BYTES 256u /* BINPRM_BUF_SIZE, linux/binfmts.h */
-#define PHDRS_MAX  64u
+#define PHDRS_MAX  (65536u / sizeof(Elf64_Phdr)) /* no kernel executes more, fs/binfmt_elf.c */
 
 #define CHUNK 65536u
 
@@ -268,16 +268,16 @@ static void of_elf(int fd, char *out)
     Elf64_Phdr ph;
 
     if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h) || h.e_ident[EI_CLASS] != ELFCLASS64 ||
-        h.e_phentsize != sizeof(ph) || h.e_phoff > INT32_MAX)
+        h.e_phentsize != sizeof(ph))
         return;
     for (unsigned i = 0; i < h.e_phnum && i < PHDRS_MAX; i++) {
-        off_t at = (off_t)(h.e_phoff + i * sizeof(ph));
+        uint64_t at = h.e_phoff + i * sizeof(ph); /* as far as the kernel: a file may have holes */
 
-        if (pread(fd, &ph, sizeof(ph), at) != (ssize_t)sizeof(ph))
+        if (pread(fd, &ph, sizeof(ph), (off_t)at) != (ssize_t)sizeof(ph))
             return;
         if (ph.p_type != PT_INTERP)
             continue;
-        if (ph.p_filesz < 2 || ph.p_filesz > PROGRAMS_PATH || ph.p_offset > INT32_MAX ||
+        if (ph.p_filesz < 2 || ph.p_filesz > PROGRAMS_PATH ||
             pread(fd, out, ph.p_filesz, (off_t)ph.p_offset) != (ssize_t)ph.p_filesz ||
             out[0] != '/')
             out[0] = '\0';

@@ -1178,6 +1178,26 @@ static void has_interpreter(const void *bytes, size_t len, const char *expect)
     close(fd);
 }
 
+/* The kernel takes as many headers as fill a page, and from wherever they are. */
+static void in_a_last_header_far_away(Elf64_Ehdr h)
+{
+    const Elf64_Phdr last = { .p_type = PT_INTERP, .p_offset = 5ul << 30, .p_filesz = 7 };
+    char path[PROGRAMS_PATH] = "untouched";
+    int fd = open(in_dir("rw"), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    h.e_phnum = 4096 / sizeof(last);
+    h.e_phoff = 3ul << 30;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, &h, sizeof(h)), sizeof(h));
+    assert_int_equal(
+        pwrite(fd, &last, sizeof(last), (off_t)(h.e_phoff + (h.e_phnum - 1u) * sizeof(last))),
+        sizeof(last));
+    assert_int_equal(pwrite(fd, "/ld.so", 7, (off_t)last.p_offset), 7);
+    programs_interpreter(fd, path);
+    assert_string_equal(path, "/ld.so");
+    close(fd);
+}
+
 /* What a tool may have written is read here with root's rights: bounded, whatever it says. */
 static void interpreters(void **state)
 {
@@ -1218,6 +1238,7 @@ static void interpreters(void **state)
             bad.ph[1].p_filesz = 0;
         has_interpreter(&bad, sizeof(bad), "");
     }
+    in_a_last_header_far_away(x.h);
     x.h.e_phnum = UINT16_MAX;
     x.ph[1].p_type = PT_LOAD;
     has_interpreter(&x, sizeof(x), "");
