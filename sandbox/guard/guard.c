@@ -173,14 +173,17 @@ static int load(struct guard *g, const struct guard_sandbox *s, char hint[240], 
     return err;
 }
 
-/* What is pinned is measured, on the very bytes that will boot. */
-static int measure(const struct guard *g, const struct guard_sandbox *s, char image[65],
-                   char kernel[65], struct err *e)
+/* What is pinned is measured, on the very bytes that will boot: once, and its end is kept, for what
+ * is said there of the image is covered by the digest only as it was then. */
+static int measure(struct guard *g, const struct guard_sandbox *s, char image[65], char kernel[65],
+                   struct err *e)
 {
     int err = 0;
 
     if (g->policy->image.sha256)
-        err = data_digest(s->image_fd, image, e);
+        err = data_digest_end(s->image_fd, image, &g->image, e);
+    else if (g->policy->image.verity)
+        err = data_end_read(s->image_fd, &g->image, e);
     if (!err && g->policy->image.kernel.sha256)
         err = data_digest(s->kernel_fd, kernel, e);
     return err;
@@ -345,6 +348,11 @@ void guard_close(struct guard *g, const char *reason)
 const struct plan *guard_plan(const struct guard *g)
 {
     return g->plan;
+}
+
+const struct data_end *guard_image(const struct guard *g)
+{
+    return &g->image;
 }
 
 const struct profile *guard_profile(const struct guard *g)

@@ -14,6 +14,7 @@
 #include "sandbox/store.h"
 
 struct guard;
+struct data_end;
 
 struct guard_sandbox {
     const struct box_config *cfg; /* borrowed */
@@ -32,6 +33,8 @@ struct guard *guard_open(const struct guard_sandbox *s, char hint[240], struct e
 
 /* What the machine is built from. */
 const struct plan *guard_plan(const struct guard *g);
+/* How the image ends that was measured: where it is pinned, the very bytes that were hashed. */
+const struct data_end *guard_image(const struct guard *g);
 /* What the kernel is told about it. */
 const struct profile *guard_profile(const struct guard *g);
 

@@ -9,6 +9,7 @@
 #include "sandbox/guard/dossier.h"
 #include "sandbox/guard/family.h"
 #include "sandbox/guard/guard.h"
+#include "sandbox/image/data.h"
 
 enum { LEVEL_ALL, LEVEL_DECISIONS, LEVEL_DENIALS, LEVEL_OFF }; /* words_audit */
 enum { FAIL_STOP, FAIL_PAUSE, FAIL_CONTINUE };                 /* words_on_fail */
@@ -37,7 +38,8 @@ struct guard {
     struct text asked;    /* the last request, as a point */
     struct text held;     /* the last command that was allowed, with its profile */
     uid_t actor;          /* of the records to come */
-    struct text start;    /* of what kind the sandbox is, for the log */
+    struct data_end image;
+    struct text start; /* of what kind the sandbox is, for the log */
     char sandbox[BOX_ID_LEN + 1];
     char hint[240];
     char denial[GUARD_DENIAL_MAX];

@@ -25,6 +25,16 @@ must_check int data_open(const char *sub, struct err *e);
 /* SHA-256 in lower-case hexadecimal: of a file from its start (the position does not move), and of
  * bytes in memory. */
 must_check int data_digest(int fd, char hex[DIGEST_HEX + 1], struct err *e);
+/* How a file ends: its last block is what it says of itself (verity.h). */
+struct data_end {
+    uint64_t bytes; /* of all of it */
+    uint8_t block[4096];
+};
+
+must_check int data_end_read(int fd, struct data_end *end, struct err *e);
+/* As data_digest; the end is of the bytes that were hashed, whatever is in the file afterwards. */
+must_check int data_digest_end(int fd, char hex[DIGEST_HEX + 1], struct data_end *end,
+                               struct err *e);
 must_check int data_digest_bytes(const void *data, size_t len, char hex[DIGEST_HEX + 1],
                                  struct err *e);
 

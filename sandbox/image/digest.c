@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { DIGEST_CHUNK = 1 << 16 };
 
@@ -51,16 +52,48 @@ void data_hash_free(struct data_hash *h)
     h->ctx = NULL;
 }
 
+int data_end_read(int fd, struct data_end *end, struct err *e)
+{
+    struct stat st;
+    ssize_t n = fstat(fd, &st) ? -errno : 0;
+
+    *end = (struct data_end){ 0 };
+    if (n == 0 && (size_t)st.st_size >= sizeof(end->block))
+        n = io_pread_full(fd, end->block, sizeof(end->block),
+                          st.st_size - (off_t)sizeof(end->block));
+    if (n < 0)
+        return err_set(e, (int)-n, "read: %s", strerror((int)-n));
+    end->bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+/* The chunk goes on from what end has. */
+static void end_with(struct data_end *end, const uint8_t *chunk, size_t n)
+{
+    const size_t room = sizeof(end->block), take = n < room ? n : room;
+
+    memmove(end->block, end->block + take, room - take);
+    memcpy(end->block + room - take, chunk + n - take, take);
+    end->bytes += n;
+}
+
 int data_digest(int fd, char hex[DIGEST_HEX + 1], struct err *e)
 {
+    struct data_end end;
+
+    return data_digest_end(fd, hex, &end, e);
+}
+
+int data_digest_end(int fd, char hex[DIGEST_HEX + 1], struct data_end *end, struct err *e)
+{
     cleanup_with(md_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
-    char buf[DIGEST_CHUNK];
-    off_t at = 0;
+    uint8_t buf[DIGEST_CHUNK];
 
     if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
         return err_set(e, ENOMEM, "out of memory");
+    *end = (struct data_end){ 0 };
     for (;;) {
-        ssize_t n = io_pread_full(fd, buf, sizeof(buf), at);
+        ssize_t n = io_pread_full(fd, buf, sizeof(buf), (off_t)end->bytes);
 
         if (n < 0)
             return err_set(e, (int)-n, "read: %s", strerror((int)-n));
@@ -68,7 +101,7 @@ int data_digest(int fd, char hex[DIGEST_HEX + 1], struct err *e)
             return md_end(md, hex, e);
         if (EVP_DigestUpdate(md, buf, (size_t)n) != 1)
             return err_set(e, EIO, "SHA-256 failed");
-        at += n;
+        end_with(end, buf, (size_t)n);
     }
 }
 

@@ -194,22 +194,14 @@ int verity_append(int fd, struct err *e)
     return err;
 }
 
-int verity_read(int fd, struct verity *out, struct err *e)
+int verity_read(const struct data_end *end, struct verity *out, struct err *e)
 {
+    const uint64_t all = end->bytes / VERITY_BLOCK;
     uint64_t size[LEVELS_MAX], blocks, used;
     struct trailer t;
-    struct stat st;
 
-    if (fstat(fd, &st))
-        return err_sys(e, "image");
-
-    uint64_t all = (uint64_t)st.st_size / VERITY_BLOCK;
-    ssize_t n = all ? io_pread_full(fd, &t, sizeof(t), (off_t)((all - 1) * VERITY_BLOCK)) : 0;
-
-    if (n < 0)
-        return err_set(e, (int)-n, "image: %s", strerror((int)-n));
-    if (n != sizeof(t) || (uint64_t)st.st_size % VERITY_BLOCK ||
-        memcmp(t.magic, magic, sizeof(magic)) != 0)
+    memcpy(&t, end->block, sizeof(t));
+    if (end->bytes % VERITY_BLOCK || memcmp(t.magic, magic, sizeof(magic)) != 0)
         return err_set(e, ENOENT, "the image has no hash tree");
     blocks = t.blocks;
     used = blocks < all ? blocks + 2 : UINT64_MAX; /* with the superblock and this one */

@@ -24,7 +24,7 @@ struct verity {
 must_check int verity_append(int fd, struct err *e);
 
 /* What the last block says, checked to lie in the file. -ENOENT: there is no tree, as in an image
- * that an earlier Carrel made. */
-must_check int verity_read(int fd, struct verity *out, struct err *e);
+ * that an earlier Carrel made. Pure. */
+must_check int verity_read(const struct data_end *end, struct verity *out, struct err *e);
 
 #endif

@@ -207,13 +207,13 @@ static void add_live(const struct keeper *k, const struct keeper_parts *p, struc
     }
 }
 
-/* image.verity: the root hash is read from the blob that boots, whose digest a policy can pin. */
+/* image.verity: the root hash is of the blob that boots, whose digest a policy can pin. */
 static int check_image(const struct keeper *k, const struct keeper_parts *p, struct verity *v,
                        char hint[240], struct err *e)
 {
     if (!guard_plan(k->guard)->verity)
         return 0;
-    if (verity_read(p->image, v, e)) {
+    if (verity_read(guard_image(k->guard), v, e)) {
         snprintf(hint, 240, "make it anew: carrel image build, import or pull");
         return err_wrap(e, "image.verity");
     }

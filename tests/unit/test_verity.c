@@ -34,6 +34,14 @@ static int make_file(uint64_t blocks, unsigned cut)
     return fd;
 }
 
+static int tree_of(int fd, struct verity *out, struct err *e)
+{
+    struct data_end end;
+
+    assert_int_equal(data_end_read(fd, &end, e), 0);
+    return verity_read(&end, out, e);
+}
+
 /* The digest of a part of a file, in blocks. */
 static void digest_of(int fd, uint64_t from, uint64_t to, char hex[DIGEST_HEX + 1])
 {
@@ -75,7 +83,7 @@ static void trees_are_those_of_veritysetup(void **state)
         assert_int_equal(lseek(fd, 0, SEEK_END), (tree + 1) * VERITY_BLOCK);
         digest_of(fd, known[i].blocks, tree, hex);
         assert_string_equal(hex, known[i].digest);
-        assert_int_equal(verity_read(fd, &v, NULL), 0);
+        assert_int_equal(tree_of(fd, &v, NULL), 0);
         assert_int_equal(v.blocks, known[i].blocks);
         assert_string_equal(v.root, known[i].root);
     }
@@ -90,7 +98,7 @@ static void what_is_behind_the_file_system_is_zero(void **state)
     struct verity v;
 
     assert_int_equal(verity_append(fd, NULL), 0);
-    assert_int_equal(verity_read(fd, &v, NULL), 0);
+    assert_int_equal(tree_of(fd, &v, NULL), 0);
     assert_string_equal(v.root, known[0].root);
 }
 
@@ -102,7 +110,7 @@ static void a_changed_byte_is_another_root(void **state)
 
     assert_int_equal(pwrite(fd, "x", 1, 128 * VERITY_BLOCK + 17), 1);
     assert_int_equal(verity_append(fd, NULL), 0);
-    assert_int_equal(verity_read(fd, &v, NULL), 0);
+    assert_int_equal(tree_of(fd, &v, NULL), 0);
     assert_string_not_equal(v.root, known[3].root);
 }
 
@@ -115,7 +123,7 @@ static void what_is_no_tree_is_refused(void **state)
     off_t size;
     uint64_t blocks = 129;
 
-    assert_int_equal(verity_read(fd, &v, &e), -ENOENT);
+    assert_int_equal(tree_of(fd, &v, &e), -ENOENT);
     assert_int_equal(verity_append(fd, NULL), 0);
     size = lseek(fd, 0, SEEK_END);
 
@@ -124,25 +132,68 @@ static void what_is_no_tree_is_refused(void **state)
         if (b == blocks)
             continue;
         assert_int_equal(pwrite(fd, &b, sizeof(b), size - VERITY_BLOCK + 16), sizeof(b));
-        assert_int_equal(verity_read(fd, &v, &e), -EBADMSG);
+        assert_int_equal(tree_of(fd, &v, &e), -EBADMSG);
     }
     for (uint64_t b = 1ull << 63; b; b = b == 1ull << 63   ? UINT64_MAX
                                          : b == UINT64_MAX ? 1ull << 52
                                                            : 0) {
         assert_int_equal(pwrite(fd, &b, sizeof(b), size - VERITY_BLOCK + 16), sizeof(b));
-        assert_int_equal(verity_read(fd, &v, &e), -EBADMSG);
+        assert_int_equal(tree_of(fd, &v, &e), -EBADMSG);
     }
     assert_int_equal(pwrite(fd, &blocks, sizeof(blocks), size - VERITY_BLOCK + 16), sizeof(blocks));
-    assert_int_equal(verity_read(fd, &v, &e), 0);
+    assert_int_equal(tree_of(fd, &v, &e), 0);
+
+    /* not in whole blocks, though it ends as it should */
+    struct data_end end;
+
+    assert_int_equal(data_end_read(fd, &end, &e), 0);
+    end.bytes++;
+    assert_int_equal(verity_read(&end, &v, &e), -ENOENT);
 
     /* cut anywhere */
     assert_int_equal(ftruncate(fd, size - 1), 0);
-    assert_int_equal(verity_read(fd, &v, &e), -ENOENT);
+    assert_int_equal(tree_of(fd, &v, &e), -ENOENT);
     assert_int_equal(ftruncate(fd, size - VERITY_BLOCK), 0);
-    assert_int_equal(verity_read(fd, &v, &e), -ENOENT);
+    assert_int_equal(tree_of(fd, &v, &e), -ENOENT);
     assert_int_equal(ftruncate(fd, 0), 0);
-    assert_int_equal(verity_read(fd, &v, &e), -ENOENT);
+    assert_int_equal(tree_of(fd, &v, &e), -ENOENT);
     assert_int_equal(verity_append(fd, &e), -EINVAL);
+}
+
+/* One reading gives both: what is put there afterwards is neither hashed nor believed. */
+static void the_tree_is_of_the_bytes_that_were_hashed(void **state)
+{
+    static const uint64_t sizes[] = { 1, 129 }; /* less than is read at once, and more */
+    char digest[DIGEST_HEX + 1], now[DIGEST_HEX + 1];
+    struct data_end hashed, looked;
+    struct verity v;
+
+    (void)state;
+    for (size_t i = 0; i < array_len(sizes); i++) {
+        auto_fd int fd = make_file(sizes[i], 5);
+        auto_fd int other = make_file(sizes[i], 5);
+
+        assert_int_equal(pwrite(other, "x", 1, 7), 1);
+        assert_int_equal(verity_append(fd, NULL), 0);
+        assert_int_equal(verity_append(other, NULL), 0);
+        assert_int_equal(data_digest_end(fd, digest, &hashed, NULL), 0);
+        assert_int_equal(data_digest(fd, now, NULL), 0);
+        assert_string_equal(digest, now);
+        assert_int_equal(data_end_read(fd, &looked, NULL), 0);
+        assert_memory_equal(&hashed, &looked, sizeof(hashed));
+        assert_int_equal(verity_read(&hashed, &v, NULL), 0);
+        assert_int_equal(data_end_read(other, &looked, NULL), 0);
+        assert_int_equal(
+            pwrite(fd, looked.block, VERITY_BLOCK, (off_t)(looked.bytes - VERITY_BLOCK)),
+            VERITY_BLOCK);
+
+        const struct verity was = v;
+
+        assert_int_equal(verity_read(&hashed, &v, NULL), 0);
+        assert_string_equal(v.root, was.root);
+        assert_int_equal(tree_of(fd, &v, NULL), 0);
+        assert_string_not_equal(v.root, was.root);
+    }
 }
 
 int main(void)
@@ -152,6 +203,7 @@ int main(void)
         cmocka_unit_test(what_is_behind_the_file_system_is_zero),
         cmocka_unit_test(a_changed_byte_is_another_root),
         cmocka_unit_test(what_is_no_tree_is_refused),
+        cmocka_unit_test(the_tree_is_of_the_bytes_that_were_hashed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
