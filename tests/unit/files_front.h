@@ -54,6 +54,9 @@ struct front_buf {
 void front_init(struct front *f, const char *mount);
 void front_fini(struct front *f);
 
+/* Another machine, with its memory empty, for the same server. */
+void front_again(struct front *f);
+
 /* One message, with these descriptors. */
 void front_send(struct front *f, uint32_t request, uint32_t flags, const void *body, uint32_t size,
                 const int *fds, unsigned nfds);
