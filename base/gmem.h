@@ -3,8 +3,8 @@
  *
  * Another vCPU may rewrite any guest byte at any moment. Control data is therefore copied out once
  * with gmem_read and judged in the copy; only bulk payload is handed out in place, through
- * gmem_payload. RAM is at most two regions (below the hole that ends at 4 GiB, and above 4 GiB);
- * nothing else, no BAR and no MMIO register, is ever reachable from here (V14).
+ * gmem_payload. RAM is a few regions (carrel-vmm's own: below the hole that ends at 4 GiB, and
+ * above 4 GiB); nothing else, no BAR and no MMIO register, is ever reachable from here (V14).
  */
 #ifndef BASE_GMEM_H
 #define BASE_GMEM_H
@@ -21,15 +21,15 @@ typedef struct {
 } gpa_t;
 
 struct gmem_region {
-    uint8_t *host; /* owned by struct vm; borrowed here */
+    uint8_t *host; /* owned by who mapped it; borrowed here */
     uint64_t base; /* guest physical address of host[0] */
     uint64_t size;
 };
 
-#define GMEM_REGIONS 2
+#define GMEM_REGIONS 8 /* VHOST_REGIONS */
 
 struct gmem {
-    unsigned n; /* regions in use, ascending, never adjacent */
+    unsigned n; /* regions in use, none overlaps another */
     struct gmem_region region[GMEM_REGIONS];
 };
 

@@ -140,11 +140,14 @@ static const struct line keeper[] = {
 };
 
 /* carrel-files: the granted trees, below descriptors that it was handed, one request after the
- * other. It is a static program, and has no other file, no socket of its own making, no thread. */
+ * other; and the guest's memory. It is a static program, and has no other file, no socket of its
+ * own making, no thread. */
 static const struct line files[] = {
-    CALL(poll, "waits for requests, and for nothing else that its socket has to say"),
-    CALL(read, "requests"),
-    CALL(write, "answers; the last words"),
+    CALL(epoll_pwait, "waits for the guest's doorbell and the machine's process"),
+    CALL(epoll_ctl, "a doorbell that it was handed"),
+    CALL(recvmsg, "how the machine's process lends memory, rings and doorbells"),
+    CALL_WITH(fcntl, 1, LOW32, F_GET_SEALS, "memory that cannot shrink under it"),
+    CALL(write, "interrupts; the last words"),
     CALL(openat2, "below a root only: RESOLVE_BENEATH"),
     CALL(close, "files that the guest is done with"),
     CALL(newfstatat, "attributes"),
@@ -152,14 +155,14 @@ static const struct line files[] = {
     CALL(fstatfs, "how much is free"),
     CALL(getdents64, "listings"),
     CALL(lseek, "where a listing goes on; holes"),
-    CALL(pread64, "reads"),
+    CALL(preadv, "reads, into the guest's memory"),
     CALL(readlinkat, "links, as data"),
     CALL(fsync, "flushes, of what others wrote too"),
     CALL(fdatasync, "the same"),
-    CALL(sendto, "a denial, to the keeper"),
+    CALL(sendto, "a denial, to the keeper; what the machine's process asked"),
     CALL(clock_gettime, "how many of them in a second"),
     CALL(brk, "memory"),
-    CALL_WITH(mmap, 2, PROT_EXEC, 0, "memory, never executable"),
+    CALL_WITH(mmap, 2, PROT_EXEC, 0, "memory, its own and the guest's, never executable"),
     CALL(munmap, "memory"),
     CALL(mremap, "memory"),
     CALL(madvise, "memory"),
@@ -167,7 +170,7 @@ static const struct line files[] = {
     CALL(gettid, "abort"),
     CALL(tkill, "abort"),
     CALL(exit_group, "the end"),
-    CALL_FOR(USE_LIVE_WRITE, pwrite64, "writes"),
+    CALL_FOR(USE_LIVE_WRITE, pwritev, "writes, out of the guest's memory"),
     CALL_FOR(USE_LIVE_WRITE, copy_file_range, "copies inside a root"),
     CALL_FOR(USE_LIVE_WRITE, fallocate, "room, holes"),
     CALL_FOR(USE_LIVE_WRITE, ftruncate, "sizes"),
@@ -198,7 +201,7 @@ static const struct program {
     { .p = { "keeper", "carrel-keeper once its machine runs", 0 },
       OWN(keeper),
       .otherwise = SECCOMP_RET_ERRNO | 1 },
-    { .p = { "files", "carrel-files: the paths of live mounts", 36 },
+    { .p = { "files", "carrel-files: the paths of live mounts", 38 },
       OWN(files),
       .otherwise = SECCOMP_RET_KILL_PROCESS },
 #undef OWN

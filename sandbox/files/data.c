@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Of open(2)'s flags these are passed on. O_TRUNC is our own doing, for its charge; O_DIRECT asks
- * for aligned memory, which a message has not. */
+ * for aligned memory, which a guest need not give. */
 #define PASSED (O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC)
 #define ALWAYS (O_NONBLOCK | O_NOCTTY) /* something else could have been put there */
 
@@ -164,6 +164,17 @@ int op_create(struct server *s, struct message *m, struct answer *a)
     return answer_with(a, &out, sizeof(out));
 }
 
+/* Leaves the first len bytes of the pieces. */
+static int shorten(struct iovec *v, unsigned n, size_t len)
+{
+    unsigned i = 0;
+
+    for (; i < n && len; len -= v[i++].iov_len)
+        if (v[i].iov_len > len)
+            v[i].iov_len = len;
+    return (int)i;
+}
+
 int op_read(struct server *s, struct message *m, struct answer *a)
 {
     struct fuse_read_in in;
@@ -177,12 +188,16 @@ int op_read(struct server *s, struct message *m, struct answer *a)
         return -EBADF;
     if (in.offset > INT64_MAX)
         return -EINVAL;
+    if (in.size > FILES_DATA_MAX)
+        in.size = FILES_DATA_MAX;
+    if (in.size > a->room)
+        return -EIO;
     /* F08: what became shorter meanwhile is a short read. */
-    n = pread(h->fd, a->data, in.size < FILES_DATA_MAX ? in.size : FILES_DATA_MAX,
-              (off_t)in.offset);
+    n = preadv(h->fd, a->place, shorten(a->place, a->nplace, in.size), (off_t)in.offset);
     if (n < 0)
         return -errno;
     a->len = (size_t)n;
+    a->in_place = true;
     return 0;
 }
 
@@ -225,7 +240,7 @@ int op_write(struct server *s, struct message *m, struct answer *a)
     ssize_t n;
     int err;
 
-    if (!message_take(m, &in, sizeof(in)) || m->left != in.size)
+    if (!message_take(m, &in, sizeof(in)) || m->left || m->data_len != in.size)
         return -EINVAL;
     h = handle_get(&s->handles, in.fh, m->h.nodeid, false);
     if (!h || !h->writable)
@@ -236,7 +251,7 @@ int op_write(struct server *s, struct message *m, struct answer *a)
         err = usage_add(&l->usage, more, 0);
     if (err)
         return err;
-    n = pwrite(h->fd, m->at, in.size, (off_t)in.offset);
+    n = pwritev(h->fd, m->data, (int)m->ndata, (off_t)in.offset);
     err = n < 0 ? -errno : 0;
     settle(l, more, in.size, n);
     return err ? err : put_count(a, n);

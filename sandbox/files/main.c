@@ -3,11 +3,11 @@
  *
  * It is told everything once (record.h), by its keeper, and is then what carrel-launch made of it:
  * no name leads anywhere, no network, no capability; Landlock knows the granted trees only. It
- * reads what a guest's kernel asks, and nothing else.
+ * reads what a guest's kernel asks, out of that guest's memory, and nothing else.
  */
 #include "sandbox/files/record.h"
+#include "sandbox/files/rings.h"
 #include "sandbox/files/scope.h"
-#include "sandbox/files/server.h"
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -29,6 +29,7 @@
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
 static struct server server;
+static struct rings rings;
 static struct arena arena;
 static struct sock_filter filter[FILES_FILTER_INSNS];
 static uint8_t scope[SCOPE_BYTES_MAX];
@@ -118,13 +119,12 @@ static int serve(int fd, struct err *e)
     err = server_init(&server, NODES_MAX);
     if (err)
         return err_set(e, -err, "a live mount: %s", strerror(-err));
-    err = confine(&r, e);
+    err = rings_init(&rings, &server, r.peer_fd, e);
+    if (!err)
+        err = confine(&r, e);
     if (err)
         return err;
-    err = server_run(&server, r.peer_fd);
-    return err == -EPROTO ? err_set(e, EPROTO, "the guest's kernel sent what is no FUSE message")
-           : err          ? err_set(e, -err, "requests: %s", strerror(-err))
-                          : 0;
+    return rings_run(&rings, e);
 }
 
 int main(int argc, char **argv)

@@ -1,33 +1,13 @@
 /* message.c - see message.h. */
 #include "sandbox/files/message.h"
 
-#include "base/files.h"
-
-#include <errno.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct fuse_in_header) == FILES_REQUEST_MIN, "linux/fuse.h");
-_Static_assert(sizeof(struct fuse_out_header) == FILES_REPLY_MIN, "linux/fuse.h");
-
-int message_length(const void *bytes, size_t have, size_t *len)
+size_t message_args(uint32_t opcode, size_t len)
 {
-    uint32_t said;
+    size_t most = opcode == FUSE_WRITE ? sizeof(struct fuse_write_in) : MESSAGE_ARGS_MAX;
 
-    *len = 0;
-    if (have < sizeof(said))
-        return 0;
-    memcpy(&said, bytes, sizeof(said));
-    if (said < FILES_REQUEST_MIN || said > FILES_MESSAGE_MAX)
-        return -EPROTO;
-    *len = said;
-    return 0;
-}
-
-void message_begin(struct message *m, const void *bytes, size_t len)
-{
-    memcpy(&m->h, bytes, sizeof(m->h));
-    m->at = (const uint8_t *)bytes + sizeof(m->h);
-    m->left = len - sizeof(m->h);
+    return len < most ? len : most;
 }
 
 bool message_take(struct message *m, void *out, size_t len)

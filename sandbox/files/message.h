@@ -1,6 +1,9 @@
 /*
  * message.h - one FUSE request taken apart. Everything in it was written by a guest: lengths are
  * checked against what arrived, names against what a name may be, and each is read once.
+ *
+ * Header and arguments are a copy. What a WRITE brings stays where the guest has it, and can change
+ * while it is read: it is nothing but bytes for a file.
  */
 #ifndef SANDBOX_FILES_MESSAGE_H
 #define SANDBOX_FILES_MESSAGE_H
@@ -11,21 +14,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #define NAME_BYTES_MAX 255u /* Linux's NAME_MAX, without the NUL */
 
+/* The longest arguments that an operation has: a SYMLINK's two texts (255 + 4,095 bytes). */
+#define MESSAGE_ARGS_MAX 8192u
+
 struct message {
-    struct fuse_in_header h; /* a copy */
-    const uint8_t *at;       /* borrowed: what was not taken yet */
+    struct fuse_in_header h;
+    const uint8_t *at; /* borrowed: the arguments that were not taken yet */
     size_t left;
+    struct iovec *data; /* borrowed: what follows them */
+    unsigned ndata;
+    size_t data_len;
 };
 
-/* The length of the message that begins here; 0: more bytes are needed to know; -EPROTO: it is
- * out of bounds (base/files.h), and the stream with it. */
-must_check int message_length(const void *bytes, size_t have, size_t *len);
-
-/* len is what message_length said, and all of it is there. */
-void message_begin(struct message *m, const void *bytes, size_t len);
+/* How many of the len bytes behind the header are arguments; the rest is data. */
+size_t message_args(uint32_t opcode, size_t len);
 
 /* Copies fixed arguments off the front. False: there are not as many bytes. */
 must_check bool message_take(struct message *m, void *out, size_t len);
@@ -40,7 +46,7 @@ must_check const char *message_name(struct message *m);
 /* Nothing is left: what was not asked for was not sent either. */
 static inline bool message_done(const struct message *m)
 {
-    return m->left == 0;
+    return m->left == 0 && m->data_len == 0;
 }
 
 #endif

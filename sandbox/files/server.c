@@ -2,12 +2,9 @@
 #include "sandbox/files/server.h"
 
 #include "base/fd.h"
-#include "base/io.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The guest's kernel must know max_pages (7.28) and is told of nothing newer than 7.31. */
 #define MINOR_LEAST 28u
@@ -32,6 +29,25 @@
 
 typedef int operation(struct server *s, struct message *m, struct answer *a);
 
+/* Everything that the guest held is let go; INIT may come again. */
+static int forget_all(struct server *s)
+{
+    struct nodes fresh;
+    int err = nodes_init(&fresh, s->nlive, s->nodes.max);
+
+    if (err) {
+        nodes_fini(&fresh);
+        return err;
+    }
+    for (uint32_t i = s->handles.n; i--;)
+        if (s->handles.v[i].fd >= 0)
+            data_close(s, &s->handles.v[i]);
+    nodes_fini(&s->nodes);
+    s->nodes = fresh;
+    s->greeted = false;
+    return 0;
+}
+
 static int op_init(struct server *s, struct message *m, struct answer *a)
 {
     struct { /* fuse_init_in as it began; later minors are longer */
@@ -42,8 +58,11 @@ static int op_init(struct server *s, struct message *m, struct answer *a)
     if (!message_take(m, &in, sizeof(in)))
         return -EINVAL;
     if (in.major < FUSE_KERNEL_VERSION ||
-        (in.major == FUSE_KERNEL_VERSION && in.minor < MINOR_LEAST) || s->greeted)
+        (in.major == FUSE_KERNEL_VERSION && in.minor < MINOR_LEAST))
         return -EPROTO;
+    /* Another driver, after a reset: the one before had no time to say farewell. */
+    if (s->greeted && forget_all(s))
+        return -ENOMEM;
     out.minor = MINOR_OURS;
     if (in.major == FUSE_KERNEL_VERSION) { /* a later one asks again, with ours */
         out.minor = in.minor < MINOR_OURS ? in.minor : MINOR_OURS;
@@ -59,29 +78,11 @@ static int op_init(struct server *s, struct message *m, struct answer *a)
     return answer_with(a, &out, sizeof(out));
 }
 
-/* Everything that the guest held is let go; INIT may come again. */
-static void forget_all(struct server *s)
-{
-    struct nodes fresh;
-
-    if (nodes_init(&fresh, s->nlive, s->nodes.max)) {
-        nodes_fini(&fresh);
-        return;
-    }
-    for (uint32_t i = s->handles.n; i--;)
-        if (s->handles.v[i].fd >= 0)
-            data_close(s, &s->handles.v[i]);
-    nodes_fini(&s->nodes);
-    s->nodes = fresh;
-    s->greeted = false;
-}
-
 static int op_destroy(struct server *s, struct message *m, struct answer *a)
 {
     (void)m;
     (void)a;
-    forget_all(s);
-    return 0;
+    return forget_all(s);
 }
 
 /* No answer, and nothing to do: no request waits for anything. */
@@ -167,81 +168,19 @@ int answer_with(struct answer *a, const void *bytes, size_t len)
     return 0;
 }
 
-size_t server_handle(struct server *s, const void *message, size_t len, uint8_t *out)
+bool server_handle(struct server *s, struct message *m, struct answer *a)
 {
-    struct message m;
-    struct answer a = { .data = out + FILES_REPLY_MIN };
-    struct fuse_out_header h;
     bool silent = false;
     int err = -ENOSYS;
 
-    message_begin(&m, message, len);
-    if (m.h.opcode < array_len(operations) && operations[m.h.opcode].run) {
-        silent = operations[m.h.opcode].silent;
-        err = s->greeted || m.h.opcode == FUSE_INIT ? operations[m.h.opcode].run(s, &m, &a) : -EIO;
+    if (m->h.opcode < array_len(operations) && operations[m->h.opcode].run) {
+        silent = operations[m->h.opcode].silent;
+        err = s->greeted || m->h.opcode == FUSE_INIT ? operations[m->h.opcode].run(s, m, a) : -EIO;
     }
-    if (silent)
-        return 0;
     if (err)
-        a.len = 0;
+        a->len = 0;
     if (err <= -ERRNO_END) /* of the kernel's own, which some file systems let out */
         err = -EIO;
-    h = (struct fuse_out_header){ .len = (uint32_t)(sizeof(h) + a.len),
-                                  .error = err,
-                                  .unique = m.h.unique };
-    memcpy(out, &h, sizeof(h));
-    return sizeof(h) + a.len;
-}
-
-/* The whole messages in the buffer; what is left of one more moves to its front. */
-static int handle_all(struct server *s, int peer, uint8_t *in, size_t *have, uint8_t *out)
-{
-    size_t at = 0, len;
-    int err = 0;
-
-    for (;;) {
-        err = message_length(in + at, *have - at, &len);
-        if (err || len == 0 || len > *have - at)
-            break;
-
-        size_t n = server_handle(s, in + at, len, out);
-
-        at += len;
-        err = n ? io_write_full(peer, out, n) : 0;
-        if (err)
-            break;
-    }
-    if (!err && at) {
-        memmove(in, in + at, *have - at);
-        *have -= at;
-    }
-    return err;
-}
-
-/* Waits, as a sleeping read(2) would also wake up whenever its other end has taken an answer away,
- * to find nothing. */
-static ssize_t receive(int peer, void *to, size_t room)
-{
-    struct pollfd p = { .fd = peer, .events = POLLIN };
-
-    return poll(&p, 1, -1) < 0 ? -1 : read(peer, to, room);
-}
-
-int server_run(struct server *s, int peer)
-{
-    static uint8_t in[FILES_MESSAGE_MAX], out[FILES_MESSAGE_MAX];
-    size_t have = 0;
-    int err = 0;
-
-    while (!err) {
-        ssize_t n = receive(peer, in + have, sizeof(in) - have);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : 0;
-        have += (size_t)n;
-        err = handle_all(s, peer, in, &have, out);
-    }
-    return err;
+    a->error = err;
+    return !silent;
 }

@@ -1,7 +1,7 @@
 /*
  * server.h - the FUSE server of one sandbox: what it holds, and its operations by file.
  *
- * One thread, one request after the other, in the order of the stream. Each operation takes its
+ * One thread, one request after the other, in the order they came. Each operation takes its
  * arguments off the message, asks the policy about the path that its own node table makes, and
  * acts below a descriptor of the mount's root. Names are resolved by the kernel without leaving
  * that root and without following a link (F01, F02); one that was swapped meanwhile is an error.
@@ -59,21 +59,23 @@ must_check int server_init(struct server *s, uint32_t nodes_max);
 /* Closes all that was opened, the roots too. */
 void server_fini(struct server *s);
 
-/* An answer: err, or len bytes in data, FILES_DATA_MAX of them at most. */
+/* An answer: an error, or len bytes, in data (FILES_DATA_MAX of them at most) or in_place. */
 struct answer {
+    int error;
     size_t len;
     uint8_t *data;
+    /* Where the guest wants all that comes behind the header: for what goes there uncopied. */
+    struct iovec *place;
+    unsigned nplace;
+    size_t room; /* bytes there */
+    bool in_place;
 };
 
 /* All of a success's answer: 0. */
 int answer_with(struct answer *a, const void *bytes, size_t len);
 
-/* One whole message. Its answer's length with the header in out (FILES_MESSAGE_MAX bytes), or 0:
- * it has none. */
-size_t server_handle(struct server *s, const void *message, size_t len, uint8_t *out);
-
-/* Until the stream ends: 0; -EPROTO: it broke the rules; -errno. */
-must_check int server_run(struct server *s, int peer);
+/* One request; a has data and place set, the rest 0. False: it has no answer. */
+must_check bool server_handle(struct server *s, struct message *m, struct answer *a);
 
 /* ---- place.c: entries and how they are reached ---- */
 

@@ -1,7 +1,7 @@
 /* files_attack.c - see files_attack.h; linked into carrel-files-attack, and into its test. */
 #include "tests/payload/files_attack.h"
 
-#include "sandbox/files/server.h"
+#include "sandbox/files/rings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int __wrap_server_run(struct server *s, int peer);
+int __wrap_rings_run(struct rings *rings, struct err *e);
 
 static struct open_how to_read = { .flags = O_RDONLY };
 static struct open_how to_reach = { .flags = O_PATH };
@@ -58,15 +58,16 @@ static int open_in(int root, const char *name, int flags)
 }
 
 /* After all walls are up, in place of the first request. */
-int __wrap_server_run(struct server *s, int peer)
+int __wrap_rings_run(struct rings *rings, struct err *e)
 {
+    const struct server *s = rings->server;
     char order[16] = "", result[64];
     int rw = s->live[0].root, from = open_in(rw, FILES_ORDER, O_RDONLY);
     unsigned n;
     long r;
     int len;
 
-    (void)peer;
+    (void)e;
     if (from < 0 || read(from, order, sizeof(order) - 1) <= 0)
         return -EIO;
     n = (unsigned)strtoul(order, NULL, 10);

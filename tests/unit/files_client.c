@@ -102,28 +102,33 @@ void client_fini(struct client *c)
 
 int client_ask(struct client *c, uint32_t opcode, uint64_t node, const void *args, size_t len)
 {
-    static uint8_t in[FILES_MESSAGE_MAX];
+    static uint8_t in[FILES_DATA_MAX + 4096], out[FILES_DATA_MAX];
     static uint64_t unique;
-    const struct fuse_in_header h = {
-        .len = (uint32_t)(sizeof(h) + len), .opcode = opcode, .unique = unique + 1, .nodeid = node
-    };
-    struct fuse_out_header out;
-    size_t n;
+    struct iovec data, place = { c->out, sizeof(c->out) };
+    struct answer a = { .data = out, .place = &place, .nplace = 1, .room = sizeof(c->out) };
+    struct message m = { .h = { .len = (uint32_t)(sizeof(m.h) + len),
+                                .opcode = opcode,
+                                .unique = ++unique,
+                                .nodeid = node },
+                         .at = in,
+                         .left = message_args(opcode, len),
+                         .data = &data,
+                         .ndata = 1 };
 
-    unique++;
-    memcpy(in, &h, sizeof(h));
     if (len)
-        memcpy(in + sizeof(h), args, len);
-    n = server_handle(&c->s, in, sizeof(h) + len, c->out);
+        memcpy(in, args, len);
+    m.data_len = len - m.left;
+    data = (struct iovec){ in + m.left, m.data_len };
     c->len = 0;
-    if (!n)
+    if (!server_handle(&c->s, &m, &a))
         return 0;
-    memcpy(&out, c->out, sizeof(out));
-    if (out.len != n || out.unique != unique || out.error > 0 || (out.error && n != sizeof(out)))
+    if (a.error > 0 || (a.error && a.len) || a.len > FILES_DATA_MAX)
         die("an answer that is none");
-    c->data = c->out + sizeof(out);
-    c->len = n - sizeof(out);
-    return out.error;
+    if (!a.in_place)
+        memcpy(c->out, out, a.len);
+    c->data = c->out;
+    c->len = a.len;
+    return a.error;
 }
 
 int client_name(struct client *c, uint32_t opcode, uint64_t node, const void *args, size_t len,
@@ -212,7 +217,7 @@ int client_link(struct client *c, uint64_t node, uint64_t to_dir, const char *to
 int client_write(struct client *c, uint64_t node, uint64_t fh, uint64_t at, const void *bytes,
                  uint32_t len)
 {
-    static uint8_t body[FILES_MESSAGE_MAX - FILES_REQUEST_MIN];
+    static uint8_t body[sizeof(struct fuse_write_in) + FILES_DATA_MAX];
     const struct fuse_write_in in = { .fh = fh, .offset = at, .size = len };
     struct fuse_write_out out;
     int err;

@@ -15,7 +15,7 @@ struct client {
     char dir[64];     /* the granted directory; its parent is ours too */
     char outside[64]; /* beside it */
     int reports[2];
-    uint8_t out[FILES_MESSAGE_MAX];
+    uint8_t out[FILES_DATA_MAX];
     const uint8_t *data; /* of the last answer */
     size_t len;
 };
