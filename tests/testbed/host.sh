@@ -111,7 +111,7 @@ host_root() { # ROOT
     printf 'root:x:0:\nkvm:x:104:\nnogroup:x:65534:\n' >"$r/etc/group"
     echo '127.0.0.1 localhost' >"$r/etc/hosts"
     echo l1 >"$r/etc/hostname"
-    for f in "$build"/bin/carrel* "$build"/bin/vmm-* "$build"/bin/payload* "$build"/bin/hold_vm; do
+    for f in "$build"/bin/carrel* "$build"/bin/vmm-* "$build"/bin/payload* "$build"/bin/hold_vm "$build"/bin/nameless; do
         [ -f "$f" ] && host_add "$f" "/opt/carrel/bin/${f##*/}" "$r"
     done
     mkdir "$r/opt/carrel/share/carrel/guest"
