@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int __wrap_rings_run(struct rings *rings, struct err *e);
@@ -63,12 +64,13 @@ int __wrap_rings_run(struct rings *rings, struct err *e)
     const struct server *s = rings->server;
     char order[16] = "", result[64];
     int rw = s->live[0].root, from = open_in(rw, FILES_ORDER, O_RDONLY);
+    struct iovec in = { order, sizeof(order) - 1 };
     unsigned n;
     long r;
     int len;
 
     (void)e;
-    if (from < 0 || read(from, order, sizeof(order) - 1) <= 0)
+    if (from < 0 || preadv(from, &in, 1, 0) <= 0) /* it may not read(2) */
         return -EIO;
     n = (unsigned)strtoul(order, NULL, 10);
     if (open_in(rw, FILES_BEGUN, O_WRONLY | O_CREAT) < 0)

@@ -131,7 +131,7 @@ static void await_end(void)
 
         assert_true(n >= 0);
         text[n] = '\0';
-        if (strstr(text, "carrel-files has ended"))
+        if (strstr(text, "the server of live mounts has ended"))
             return;
         if (poll(&p, 1, WAIT_MS) != 1)
             fail_msg("carrel-files goes on: %s", text);
