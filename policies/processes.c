@@ -74,6 +74,7 @@ static const struct line vmm_io[] = {
     CALL_FOR(USE_RATE | USE_RNG, clock_gettime, "rates, where the host's vDSO has no clock"),
     CALL_FOR(USE_RNG, getrandom, "entropy for the guest"),
     WITH_FOR(USE_BALLOON, madvise, 2, MADV_DONTNEED, "memory that the guest gave back"),
+    WITH_FOR(USE_LIVE, madvise, 2, MADV_REMOVE, "the same, where it is a file for carrel-files' sake"),
     CALL_WITH(tgkill, 2, LOW32, SIGUSR1, "stops vCPU threads; carrel-vmm adds: its own only"),
     CALL(exit_group, "the end after a forbidden call"),
 };

@@ -158,6 +158,17 @@ static void interrupts_of_others_are_for_live_mounts(void **s)
     }
 }
 
+/* Of what carrel-files maps, a page is given back in another way. */
+static void memory_is_given_back_as_what_it_is(void **s)
+{
+    (void)s;
+    assert_true(may("vmm-io", USE_BALLOON, __NR_madvise, 2, MADV_DONTNEED));
+    assert_false(may("vmm-io", USE_ALL & ~USE_LIVE, __NR_madvise, 2, MADV_REMOVE));
+    assert_true(may("vmm-io", USE_LIVE, __NR_madvise, 2, MADV_REMOVE));
+    assert_false(may("vmm-io", USE_LIVE, __NR_madvise, 2, MADV_DONTNEED));
+    assert_false(may("vmm-vcpu", USE_ALL, __NR_madvise, 2, MADV_REMOVE));
+}
+
 #define SOCKETS (USE_PORTS | USE_LIVE)
 
 static void what_is_not_used_is_not_there(void **s)
@@ -195,6 +206,7 @@ int main(void)
         cmocka_unit_test(no_table_has_what_the_design_forbids),
         cmocka_unit_test(device_requests_are_told_by_their_low_half),
         cmocka_unit_test(interrupts_of_others_are_for_live_mounts),
+        cmocka_unit_test(memory_is_given_back_as_what_it_is),
         cmocka_unit_test(what_is_not_used_is_not_there),
     };
 
