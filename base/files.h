@@ -1,29 +1,25 @@
 /*
- * files.h - how file requests travel between the guest's kernel and carrel-files.
+ * files.h - live mounts: a virtio-fs device (virtio 1.2, 5.11) whose queues carrel-files serves.
  *
- * A byte stream of raw FUSE messages (linux/fuse.h, protocol 7): towards the server each begins
- * with a struct fuse_in_header, back from it with a struct fuse_out_header; `len` is the length of
- * the whole message, host byte order. Whoever carries the stream (carrel-vmm's virtio-fs device, or
- * carrel-init's relay over a port) changes no byte, and both ends check len before they wait for
- * the rest: one that is out of bounds is the end of the stream, as nothing after it can be found.
+ * The requests are FUSE's (linux/fuse.h, protocol 7): each begins with a struct fuse_in_header, its
+ * answer with a struct fuse_out_header, in host byte order. The machine's process lends carrel-files
+ * the guest's memory and the queues (base/vhost.h), and sees none of them.
  */
 #ifndef BASE_FILES_H
 #define BASE_FILES_H
 
-/* The virtio-serial port, and the tag of the virtio-fs device (virtio 1.2, 5.11.4). */
+/* The tag of the device (5.11.4). */
 #define FILES_NAME "carrel.files"
 
 /*
  * The most file data in one READ, WRITE or directory listing; the server gives it as max_write and
- * max_pages in its answer to INIT. 64 pages: twice what Linux reads ahead, and eight writes of a
- * port, which takes 32 KiB each. More saves nothing that can be measured over a port, and holds up
- * the small requests behind it.
+ * max_pages in its answer to INIT. 64 pages: twice what Linux reads ahead. More would hold up the
+ * small requests behind it, and not fit into a queue of 128 without indirect descriptors.
  */
 #define FILES_DATA_MAX (256u << 10)
 
 /* With headers, and the two names of a RENAME or a SYMLINK (255 + 4,095 bytes and their NULs are
- * more than a page; they come without data). Linux wants 4,096 bytes beside max_write of whoever
- * reads /dev/fuse. */
+ * more than a page; they come without data). */
 #define FILES_MESSAGE_MAX (FILES_DATA_MAX + 4096u)
 
 #define FILES_REQUEST_MIN 40u /* sizeof(struct fuse_in_header) */

@@ -148,16 +148,7 @@ static bool word_verity(struct word w, struct cmdline *c)
     return true;
 }
 
-enum option {
-    TRACE = 1,
-    OVERLAY = 2,
-    TMP = 4,
-    ROOT = 8,
-    MOUNT = 16,
-    LIVE = 32,
-    FILES = 64,
-    VERITY = 128
-};
+enum option { TRACE = 1, OVERLAY = 2, TMP = 4, ROOT = 8, MOUNT = 16, LIVE = 32, VERITY = 128 };
 
 /* Which option it is; 0: none that is known, or its value is not. */
 static enum option take(struct word w, struct cmdline *c)
@@ -176,12 +167,6 @@ static enum option take(struct word w, struct cmdline *c)
         return word_mount(w, c) ? MOUNT : 0;
     if (word_cut(&w, "live="))
         return word_live(w, c) ? LIVE : 0;
-    if (word_cut(&w, "files=")) {
-        c->files = word_is(w, "port")       ? FILES_PORT
-                   : word_is(w, "virtiofs") ? FILES_VIRTIOFS
-                                            : FILES_NONE;
-        return c->files ? FILES : 0;
-    }
     if (word_cut(&w, "tmp="))
         return word_number(&w, &c->tmp_bytes) && w.len == 0 ? TMP : 0;
     if (!word_cut(&w, "overlay="))
@@ -218,7 +203,5 @@ int cmdline_parse(const char *text, struct cmdline *out, struct err *e)
     }
     if (out->read_only && (out->overlay == OVERLAY_VDB || out->overlay_bytes))
         return err_set(e, EINVAL, "kernel command line: carrel.root=ro leaves no overlay");
-    if (out->nlive && !out->files)
-        return err_set(e, EINVAL, "kernel command line: carrel.live needs carrel.files");
     return 0;
 }

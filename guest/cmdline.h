@@ -24,15 +24,12 @@ struct cmdline_mount {
     bool read_only;
 };
 
-/* carrel.live=ID,ro|rw,TARGET: a directory of the session that carrel.files speaks of. */
+/* carrel.live=ID,ro|rw,TARGET: a directory of the file system device carrel.files. */
 struct cmdline_live {
     char id[CMDLINE_ID];
     char target[CMDLINE_TARGET];
     bool read_only;
 };
-
-/* carrel.files=port|virtiofs: how live mounts are reached, by a relay or by the kernel itself. */
-enum files_kind { FILES_NONE, FILES_PORT, FILES_VIRTIOFS };
 
 enum overlay_kind { OVERLAY_TMPFS, OVERLAY_VDB };
 
@@ -46,7 +43,6 @@ struct cmdline {
     bool trace;             /* carrel.trace */
     struct cmdline_mount mounts[CMDLINE_MOUNTS];
     unsigned nmounts;
-    enum files_kind files;
     struct cmdline_live live[FILES_MOUNTS_MAX];
     unsigned nlive;
 };

@@ -99,7 +99,7 @@ static int boot(struct err *e)
     if (!err)
         err = mounts_volumes(&guest.cmdline, uevents, e);
     if (!err)
-        err = mounts_live(&guest.cmdline, uevents, e);
+        err = mounts_live(&guest.cmdline, e);
     if (err)
         return err;
     kmsg_trace("root");

@@ -26,9 +26,9 @@ must_check int mounts_switch(const struct cmdline *c, struct err *e);
 /* In that root: each volume of the command line at its target, which is made where it can be. */
 must_check int mounts_volumes(const struct cmdline *c, int uevents, struct err *e);
 
-/* The same for live mounts: what carrel.files is about is mounted out of sight, and each of its
+/* The same for live mounts: the file system device is mounted out of sight, and each of its
  * directories bound to its target. */
-must_check int mounts_live(const struct cmdline *c, int uevents, struct err *e);
+must_check int mounts_live(const struct cmdline *c, struct err *e);
 
 /* A directory, with all that is missing above it. */
 must_check int mounts_make_target(const char *target, struct err *e);

@@ -1,4 +1,4 @@
-/* cmdline.c - see cmdline.h. Both engines get the same line but for how live mounts are reached. */
+/* cmdline.c - see cmdline.h. Both engines get the same line. */
 #include "sandbox/engine/cmdline.h"
 
 #include <errno.h>
@@ -62,9 +62,8 @@ static int add_volumes(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX]
     return 0;
 }
 
-/* A word for each live mount, after one that says how they are reached. */
-static int add_live(const struct engine_spec *spec, const char *files, char out[VMM_CMDLINE_MAX],
-                    struct err *e)
+/* A word for each live mount. */
+static int add_live(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
 {
     for (unsigned i = 0; i < spec->nlive; i++) {
         const struct engine_live *l = &spec->live[i];
@@ -74,16 +73,14 @@ static int add_live(const struct engine_spec *spec, const char *files, char out[
         if (l->target[0] != '/' || strlen(l->target) > 255)
             return err_set(e, EINVAL, "the target of a mount is no absolute path: %s", l->target);
         add_target(target, sizeof(target), l->target);
-        if ((size_t)snprintf(out + used, room, "%s%s carrel.live=%s,%s,%s",
-                             i ? "" : " carrel.files=", i ? "" : files, l->id,
+        if ((size_t)snprintf(out + used, room, " carrel.live=%s,%s,%s", l->id,
                              l->readonly ? "ro" : "rw", target) >= room)
             return err_set(e, E2BIG, "the kernel command line is too long");
     }
     return 0;
 }
 
-int cmdline_make(const struct engine_spec *spec, const char *files, char out[VMM_CMDLINE_MAX],
-                 struct err *e)
+int cmdline_make(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX], struct err *e)
 {
     const char *serial = spec->console_fd >= 0 ? "console=ttyS0" : "8250.nr_uarts=0";
     char layer[64];
@@ -109,5 +106,5 @@ int cmdline_make(const struct engine_spec *spec, const char *files, char out[VMM
     n = add_verity(spec, out, e);
     if (!n)
         n = add_volumes(spec, out, e);
-    return n ? n : add_live(spec, files, out, e);
+    return n ? n : add_live(spec, out, e);
 }

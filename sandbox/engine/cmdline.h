@@ -5,9 +5,8 @@
 #include "base/launch.h"
 #include "sandbox/engine/engine.h"
 
-/* files: how live mounts are reached, "port" or "virtiofs". -E2BIG when it does not fit, -EINVAL
- * when cmdline_extra is not printable ASCII. */
-must_check int cmdline_make(const struct engine_spec *spec, const char *files,
-                            char out[VMM_CMDLINE_MAX], struct err *e);
+/* -E2BIG when it does not fit, -EINVAL when cmdline_extra is not printable ASCII. */
+must_check int cmdline_make(const struct engine_spec *spec, char out[VMM_CMDLINE_MAX],
+                            struct err *e);
 
 #endif

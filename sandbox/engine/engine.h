@@ -9,7 +9,8 @@
  *     port 0   "carrel.control"
  *     cmdline  "console=ttyS0 ..."-free by default; "carrel.root=ro",
  * "carrel.overlay=tmpfs|vdb|BYTES,INODES", "carrel.mount=SERIAL,ro|rw,TARGET",
- * "carrel.files=port|virtiofs", "carrel.live=ID,ro|rw,TARGET", "carrel.trace"
+ * "carrel.live=ID,ro|rw,TARGET", "carrel.trace"
+ *     virtiofs "carrel.files", with a live mount
  *
  * engine_start makes the process but holds it at a gate, before it has executed anything: the
  * keeper writes down that it exists, then opens the gate. If the keeper dies in between, the gate
@@ -37,7 +38,7 @@ struct engine_volume {
     const char *target; /* absolute, in the guest; borrowed */
 };
 
-/* A directory of the host that carrel-files serves; its requests come through files_fd. */
+/* A directory of the host that carrel-files serves. */
 struct engine_live {
     const char *id, *target; /* borrowed */
     bool readonly;
@@ -54,8 +55,8 @@ struct engine_spec {
     unsigned nvolumes;
     struct engine_live live[FILES_MOUNTS_MAX];
     unsigned nlive;
-    int files_fd; /* a stream socket to carrel-files; kvm: behind a virtio-fs device, qemu: behind
-                   * the port FILES_NAME. Of no interest without a live mount */
+    int files_fd; /* a stream socket to carrel-files, which serves the virtio-fs device FILES_NAME
+                   * (base/vhost.h). Of no interest without a live mount */
     int port_fds[8];
     const char *port_names[8];
     unsigned nports;
@@ -119,6 +120,7 @@ struct engine {
     bool (*report)(struct engine_run *run);
     /* After the process is reaped: says why it ended. */
     void (*end)(struct engine_run *run, int wait_status, struct engine_end *out);
+    bool outlives_files; /* what waits for carrel-files gets an error when that ends */
 };
 
 extern const struct engine engine_kvm, engine_qemu;

@@ -97,7 +97,7 @@ static int fill(struct vmm_launch *l, const struct engine_spec *spec, struct spa
     l->nspares = spec->nspares;
     for (unsigned i = 0; i < spec->nspares; i++)
         l->spare_fds[i] = spawn_keep(s, spec->spare_fds[i], JAIL_SOCK);
-    return cmdline_make(spec, "virtiofs", l->cmdline, e);
+    return cmdline_make(spec, l->cmdline, e);
 }
 
 static int write_record(const struct vmm_launch *l, struct err *e)
@@ -270,4 +270,5 @@ const struct engine engine_kvm = {
     .start = start,
     .report = report,
     .end = end,
+    .outlives_files = true,
 };

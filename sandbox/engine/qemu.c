@@ -132,8 +132,17 @@ static void add_ports(struct args *a, struct spawn *s, const struct engine_spec 
     OPT(a, "-device", "virtio-serial-pci,disable-legacy=on,id=ports,max_ports=10");
     for (unsigned i = 0; i < spec->nports; i++)
         add_port(a, s, i, spec->port_fds[i], spec->port_names[i]);
-    if (spec->nlive)
-        add_port(a, s, spec->nports, spec->files_fd, FILES_NAME);
+}
+
+/* carrel-files serves the device: it maps the guest's memory, so that is one file, which QEMU seals
+ * against any change of its size. */
+static void add_files(struct args *a, struct spawn *s, const struct engine_spec *spec)
+{
+    OPT(a, "-object", "memory-backend-memfd,id=ram,size=%lluM,share=on,seal=on",
+        (unsigned long long)(spec->mem_bytes >> 20));
+    OPT(a, "-machine", "memory-backend=ram");
+    OPT(a, "-chardev", "socket,id=files,fd=%d", spawn_keep(s, spec->files_fd, JAIL_SOCK));
+    OPT(a, "-device", "vhost-user-fs-pci,chardev=files,tag=" FILES_NAME);
 }
 
 static int make_args(struct args *a, struct spawn *s, const struct engine_spec *spec, int monitor,
@@ -141,7 +150,7 @@ static int make_args(struct args *a, struct spawn *s, const struct engine_spec *
 {
     char line[VMM_CMDLINE_MAX];
 
-    if (cmdline_make(spec, "port", line, e))
+    if (cmdline_make(spec, line, e))
         return -e->code;
     add_machine(a, spec);
     OPT(a, "-kernel", "/proc/self/fd/%d", spawn_keep(s, spec->kernel_fd, JAIL_REG));
@@ -158,6 +167,8 @@ static int make_args(struct args *a, struct spawn *s, const struct engine_spec *
         add_disk(a, s, spec->volumes[i].fd, id, spec->volumes[i].readonly);
     }
     add_ports(a, s, spec);
+    if (spec->nlive)
+        add_files(a, s, spec);
     OPT(a, "-device", "pvpanic"); /* as carrel-vmm's: tells a panic from a restart */
     OPT(a, "-device", "virtio-rng-pci,disable-legacy=on");
     if (!spec->no_balloon)

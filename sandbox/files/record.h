@@ -16,7 +16,7 @@
 struct files_record {
     uint32_t magic, version;
     uint32_t size;                   /* sizeof(struct files_record) */
-    int32_t peer_fd;                 /* the stream of requests (base/files.h) */
+    int32_t peer_fd;                 /* the machine's process (base/vhost.h) */
     int32_t report_fd;               /* to the keeper (report.h); -1: none */
     uint32_t uid;                    /* whose the files are in the guest */
     uint32_t nroots;                 /* of the rules' live mounts, in their order */

@@ -2,8 +2,9 @@
  * files.c - carrel-files, which serves what the plan has as live mounts: started with the
  * directories, the rules and its filter; heard when it denies something; ended with the machine.
  *
- * It ends by itself when the machine's end of the stream closes, and when its keeper dies. When it
- * dies first the guest's requests fail with ENOTCONN, and the machine lives on.
+ * It ends by itself when the machine's end of its socket closes, and when its keeper dies. When it
+ * dies first the guest's requests fail with ENOTCONN, and the machine lives on; or, where the
+ * engine would have them wait for ever (QEMU's device), the machine is ended.
  */
 #include "sandbox/keeper/keeper.h"
 
@@ -279,17 +280,50 @@ void keeper_files_drain(struct keeper *k)
         on_report(&k->files.reports, 0);
 }
 
+static void lost(struct keeper *k, const char *why)
+{
+    keeper_log(k, "carrel-files: %s", why);
+    guard_note(k->guard, "files.lost", why);
+}
+
+/* Nobody will answer what the guest asked. */
+static void end_machine(struct keeper *k, const char *why)
+{
+    if (k->engine->outlives_files)
+        return;
+    keeper_reason(k, "files-lost", why);
+    keeper_event(k, LIFE_KILL);
+}
+
+/* Ends it, if it did not end: as waitpid says. */
+static int reap(struct files *f)
+{
+    int status = 0;
+
+    if (f->run.pid > 0) {
+        kill(f->run.pid, SIGKILL); /* our child, not reaped: the pid is still its own */
+        while (waitpid(f->run.pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    f->run.pid = 0;
+    return status;
+}
+
 static void on_gone(struct loop_source *s, uint32_t events)
 {
     struct keeper *k = container_of(s, struct keeper, files.gone);
 
     (void)events;
     keeper_files_drain(k);
+
+    int status = reap(&k->files);
+
     keeper_files_over(k);
-    if (k->life < LIFE_LEAVING) {
-        keeper_log(k, "carrel-files has ended");
-        guard_note(k->guard, "files.lost", "the server of live mounts has ended");
-    }
+    if (k->life >= LIFE_LEAVING)
+        return;
+    lost(k, "the server of live mounts has ended");
+    if (status) /* else the machine hung up: it is ending, and says why */
+        end_machine(k, "the server of live mounts has ended");
 }
 
 void keeper_files_follow(struct keeper *k)
@@ -304,8 +338,8 @@ void keeper_files_follow(struct keeper *k)
         keeper_files_drain(k);
         keeper_files_over(k);
         box_forget_jail(k->boxfd, BOX_FILES);
-        keeper_log(k, "carrel-files was ended: its rules are no longer in force");
-        guard_note(k->guard, "files.lost", "the rules of live mounts are no longer in force");
+        lost(k, "the rules of live mounts are no longer in force");
+        end_machine(k, "the rules of live mounts are no longer in force");
     }
     text_fini(&now);
 }
@@ -314,12 +348,7 @@ void keeper_files_over(struct keeper *k)
 {
     struct files *f = &k->files;
 
-    if (f->run.pid > 0) {
-        kill(f->run.pid, SIGKILL); /* our child, not reaped: the pid is still its own */
-        while (waitpid(f->run.pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
-    f->run.pid = 0;
+    (void)reap(f);
     if (f->gone.fd >= 0)
         loop_remove(&k->loop, &f->gone);
     if (f->reports.fd >= 0)

@@ -80,7 +80,7 @@ static void end(struct engine_run *run, int status, struct engine_end *out)
     snprintf(out->text, sizeof(out->text), "%s", jail_refusal(run) ? jail_refusal(run) : "");
 }
 
-static const struct engine fake = { "kvm", true, check, start, report, end };
+static const struct engine fake = { "kvm", true, check, start, report, end, true };
 
 const struct engine *engine_choose(const char *name, char why[240], char hint[240], struct err *e)
 {

@@ -162,17 +162,21 @@ E
     done
     cp whole "$record"
     kill "$holder"
-    rss=$(awk '/^Pss:/ { s += $2 } END { print s }' "/proc/$pid/smaps")
+    # Its own, without the guest's memory, which is the machine's.
+    rss=$(awk '/^[0-9a-f]+-/ { own = !/memfd:/ } own && /^Pss:/ { s += $2 } END { print s }' "/proc/$pid/smaps")
+    echo "carrel-files: $rss KiB"
     [ "$rss" -le 3072 ]
+    # Nobody waits for it: kvm answers for it (testbed.l1_live), with qemu the machine is ended.
+    [ "$(jq -r .engine "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/s")/state.json")" = qemu ] || return 0
+    carrel exec s -- sh -c 'while :; do cat /w/z >/w/y; done' >said 2>&1 &
+    waits=$!
+    until_ test -s y
     kill -9 "$pid"
-    until_ grep -q 'carrel-files has ended' "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/s")/keeper.log"
-    fails 1 carrel attest s
-    [[ $output == *"files: process"*DIFFERENT*gone* ]]
-    [ -z "${leaf:-}" ] || [ ! -e "$leaf" ]
-    fails 125 carrel exec s -- cat /w/0
-    [[ $err == *"not connected"* ]]
-    [ "$(jq -r .phase "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/s")/state.json")" = running ]
+    ! wait "$waits"
+    grep -q 's ended before its command did: files-lost: the server of live mounts has ended' said
+    [ "$(carrel inspect s | jq -r '.state.reason // .reason')" = files-lost ]
     carrel audit query s | grep -q files.lost
+    carrel audit verify s
     # A keeper that dies takes its server along.
     carrel run -q -d --name k -p ../live.yaml mini -- sleep 600
     pid=$(server k)

@@ -424,4 +424,5 @@ static void fake_end(struct engine_run *run, int status, struct engine_end *out)
     snprintf(out->text, sizeof(out->text), "status %d", status);
 }
 
-const struct engine fake_machine = { "fake", false, fake_check, fake_start, fake_report, fake_end };
+const struct engine fake_machine = { "fake",      false,    fake_check, fake_start,
+                                     fake_report, fake_end, true };

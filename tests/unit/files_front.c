@@ -253,7 +253,7 @@ bool front_reap(struct front *f, unsigned ring, uint32_t *id, uint32_t *len)
         return false;
     *id = elem[0];
     *len = elem[1];
-    r->seen++;
+    put16(f, r->avail + 4 + 2 * FRONT_SIZE, ++r->seen); /* used_event: the next one, too */
     return true;
 }
 

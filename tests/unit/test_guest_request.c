@@ -271,9 +271,7 @@ static void command_line(void **state)
         "carrel.verity=1," ROOT63 "0,x",
         "carrel.verity=0," ROOT63 "0",
         "carrel.verity=1," ROOT63 "0 carrel.verity=1," ROOT63 "0",
-        "carrel.files=",
-        "carrel.files=virtiofs2",
-        "carrel.files=port carrel.files=virtiofs",
+        "carrel.files=virtiofs",
         "carrel.root=ro carrel.overlay=vdb",
         "carrel.overlay=1024,10 carrel.root=ro",
         "carrel.overlay=1024",
@@ -295,9 +293,6 @@ static void command_line(void **state)
         "carrel.tmp=0",
         "carrel.tmp=1m",
         "carrel.tmp=99999999999999999999",
-        "carrel.files=",
-        "carrel.files=disk",
-        "carrel.files=port carrel.files=port",
     };
     static const char *const bad_live[] = {
         "",           "w",       ",rw,/w",    "w,rw",
@@ -328,19 +323,15 @@ static void command_line(void **state)
         snprintf(line, sizeof(line), "carrel.mount=%s", bad_mounts[i]);
         assert_int_equal(cmdline_parse(line, &c, &e), -EINVAL);
     }
-    assert_int_equal(
-        cmdline_parse("carrel.live=w,rw,/w carrel.files=port carrel.live=x.y,ro,/a%20b", &c, &e),
-        0);
-    assert_int_equal(c.files, FILES_PORT);
+    assert_int_equal(cmdline_parse("carrel.live=w,rw,/w carrel.live=x.y,ro,/a%20b", &c, &e), 0);
     assert_int_equal(c.nlive, 2);
     assert_string_equal(c.live[1].id, "x.y");
     assert_string_equal(c.live[1].target, "/a b");
     assert_true(c.live[1].read_only && !c.live[0].read_only);
-    assert_int_equal(cmdline_parse("carrel.live=w,rw,/w", &c, &e), -EINVAL); /* through what? */
     for (size_t i = 0; i < array_len(bad_live); i++) {
         char line[128];
 
-        snprintf(line, sizeof(line), "carrel.files=port carrel.live=%s", bad_live[i]);
+        snprintf(line, sizeof(line), "carrel.live=%s", bad_live[i]);
         assert_int_equal(cmdline_parse(line, &c, &e), -EINVAL);
     }
     assert_int_equal(cmdline_parse("quiet carre xcarrel.overlay=vdb root=ro", &c, &e), 0);
@@ -357,13 +348,6 @@ static void command_line(void **state)
     assert_int_equal(c.overlay, OVERLAY_TMPFS);
     assert_int_equal(c.overlay_bytes, 1ull << 40);
     assert_int_equal(c.overlay_inodes, 1234567);
-    assert_int_equal(cmdline_parse("carrel.files=virtiofs carrel.live=src,rw,/work", &c, &e), 0);
-    assert_int_equal(c.files, FILES_VIRTIOFS);
-    assert_int_equal(cmdline_parse("carrel.live=src,ro,/work carrel.files=port", &c, &e), 0);
-    assert_int_equal(c.files, FILES_PORT);
-    assert_int_equal(c.nlive, 1);
-    assert_true(c.live[0].read_only);
-    assert_int_equal(cmdline_parse("carrel.live=src,ro,/work", &c, &e), -EINVAL);
     for (size_t i = 0; i < array_len(bad); i++) {
         e = ERR_INIT;
         if (cmdline_parse(bad[i], &c, &e) != -EINVAL)
