@@ -243,7 +243,7 @@ static struct ask post(struct fixture *f, unsigned queue, uint64_t unique, uint3
     memcpy(guest_at(&f->g, a.in, IN), &h, IN);
     memset(guest_at(&f->g, a.out, OUT + 64), 0xee, OUT + 64);
     ring_add(&f->d.ring[queue], b, room ? 2 : 1);
-    guest_w(f->d.g, f->d.bar + VIRTIO_BELL + 4 * queue, 2, queue);
+    guest_w(f->d.g, f->d.bar + VIRTIO_BELL + 4ull * queue, 2, queue);
     return a;
 }
 
@@ -406,7 +406,7 @@ static void signal_all(struct fixture *f)
 
 static void mask(struct fixture *f, unsigned v, bool on)
 {
-    guest_w(&f->g, f->d.bar + VIRTIO_TABLE + 16 * v + 12, 4, on);
+    guest_w(&f->g, f->d.bar + VIRTIO_TABLE + 16ull * v + 12, 4, on);
     guest_hear_lines(&f->g);
 }
 
@@ -706,9 +706,9 @@ static void rings_outside_memory_are_not_lent(void **state)
 
     (void)state;
     plug_silent(&f, false);
-    try_queue(&f, ENTRIES, top - 16 * ENTRIES + 16, 0x1000, 0x2000);
-    try_queue(&f, ENTRIES, 0x3000, high - 6 - 2 * ENTRIES + 2, 0x2000);
-    try_queue(&f, ENTRIES, 0x3000, 0x1000, high - 8 * ENTRIES);
+    try_queue(&f, ENTRIES, top - 16ull * ENTRIES + 16, 0x1000, 0x2000);
+    try_queue(&f, ENTRIES, 0x3000, high - 6 - 2ull * ENTRIES + 2, 0x2000);
+    try_queue(&f, ENTRIES, 0x3000, 0x1000, high - 8ull * ENTRIES);
     try_queue(&f, ENTRIES, ~0ull - 15, 0x1000, 0x2000);
     try_queue(&f, ENTRIES, 0x3008, 0x1000, 0x2000);
     try_queue(&f, ENTRIES, MMIO, 0x1000, 0x2000);

@@ -135,7 +135,7 @@ static void serve(unsigned q, bool call)
     if (t.peer < 0 || !t.runs[q] || ring_word(r, r->avail + 2) == t.next[q])
         return;
     e[0] = ring_word(r, r->avail + 4 + 2ull * (t.next[q]++ % ENTRIES));
-    memcpy(&d[0], guest_at(&t.g, r->desc + 16 * e[0], 16), 16);
+    memcpy(&d[0], guest_at(&t.g, r->desc + 16ull * e[0], 16), 16);
     if (d[0].flags & D_NEXT) {
         struct fuse_in_header in;
         struct fuse_out_header out = { .len = OUT, .error = -SERVED };
@@ -183,7 +183,7 @@ static void post(unsigned i)
     memset(guest_at(&t.g, s->out, OUT), 0, OUT);
     s->posted = true;
     ring_add(&t.d.ring[q], b, 1 + q);
-    guest_w(&t.g, t.d.bar + VIRTIO_BELL + 4 * q, 2, q);
+    guest_w(&t.g, t.d.bar + VIRTIO_BELL + 4ull * q, 2, q);
 }
 
 static void reap(unsigned q)
@@ -222,14 +222,14 @@ static void set_bus(bool on)
 
 static void set_mask(unsigned v, bool on)
 {
-    guest_w(&t.g, t.d.bar + VIRTIO_TABLE + 16 * v + 12, 4, on);
+    guest_w(&t.g, t.d.bar + VIRTIO_TABLE + 16ull * v + 12, 4, on);
     t.masked[v] = on;
 }
 
 static void move_message(unsigned v)
 {
     t.data[v] = 0x40 + any(100);
-    guest_w(&t.g, t.d.bar + VIRTIO_TABLE + 16 * v + 8, 4, t.data[v]);
+    guest_w(&t.g, t.d.bar + VIRTIO_TABLE + 16ull * v + 8, 4, t.data[v]);
 }
 
 static void move_queue(unsigned q)

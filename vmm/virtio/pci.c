@@ -78,7 +78,7 @@ void regs_bell_in_kvm(struct virtio_pci *p, bool on)
         uint32_t bit = 1u << i;
 
         if (on != !!(p->bells_in_kvm & bit) &&
-            !h->ops->doorbell(h, p->at + AT_BELL + i * BELL_STEP, bell_fd(p, i), on))
+            !h->ops->doorbell(h, p->at + AT_BELL + (uint64_t)i * BELL_STEP, bell_fd(p, i), on))
             p->bells_in_kvm ^= bit;
     }
 }
