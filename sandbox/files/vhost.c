@@ -222,8 +222,8 @@ static int set_mem_table(struct vhost *v, struct packet *p, struct err *e)
 {
     const struct vhost_memory *t = &p->body.memory;
 
-    if (p->head.size < 8 || t->n > VHOST_REGIONS ||
-        p->head.size != 8 + t->n * sizeof(t->region[0]) || p->nfds != t->n)
+    /* There are at most VHOST_REGIONS descriptors. */
+    if (p->nfds != t->n || p->head.size != 8 + t->n * sizeof(t->region[0]))
         return broke(e, p, "as many regions as bytes and descriptors");
     for (unsigned i = 0; i < VHOST_RINGS; i++)
         v->ring[i].q.enabled = false;

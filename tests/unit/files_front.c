@@ -21,10 +21,31 @@ static _Noreturn void die(const struct front *f, const char *what)
     abort();
 }
 
-void front_init(struct front *f, const char *mount)
+static void connect_to(struct front *f)
 {
     int pair[2];
 
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        die(f, "socketpair");
+    f->sock = pair[0];
+    if (rings_init(&f->r, &f->c.s, pair[1], &f->why))
+        die(f, "rings");
+}
+
+void front_again(struct front *f)
+{
+    rings_fini(&f->r);
+    fd_closep(&f->sock);
+    memset(f->ram, 0, FRONT_LOW + FRONT_HIGH);
+    for (unsigned i = 0; i < VHOST_RINGS; i++) {
+        f->ring[i].next = f->ring[i].free = f->ring[i].seen = 0;
+        (void)front_calls(f, i);
+    }
+    connect_to(f);
+}
+
+void front_init(struct front *f, const char *mount)
+{
     memset(f, 0, sizeof(*f));
     client_init(&f->c, mount, 64);
     f->memfd = memfd_create("ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -33,10 +54,8 @@ void front_init(struct front *f, const char *mount)
         die(f, "memfd");
     f->ram = mmap(NULL, FRONT_LOW + FRONT_HIGH, PROT_READ | PROT_WRITE, MAP_SHARED, f->memfd, 0);
     f->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (f->ram == MAP_FAILED || f->kick < 0 ||
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+    if (f->ram == MAP_FAILED || f->kick < 0)
         die(f, "front");
-    f->sock = pair[0];
     for (unsigned i = 0; i < VHOST_RINGS; i++) {
         f->ring[i] = (struct front_ring){ .desc = 0x1000 + i * 0x3000,
                                           .avail = 0x2000 + i * 0x3000,
@@ -45,8 +64,7 @@ void front_init(struct front *f, const char *mount)
         if (f->ring[i].call < 0)
             die(f, "eventfd");
     }
-    if (rings_init(&f->r, &f->c.s, pair[1], &f->why))
-        die(f, "rings");
+    connect_to(f);
 }
 
 void front_fini(struct front *f)

@@ -14,7 +14,7 @@
 #define FRONT_HIGH_GPA 0x100000000ull
 #define FRONT_USER     0x7f0000000000ull /* what the machine calls the first byte of its file */
 
-#define FRONT_SIZE 64u /* of a ring */
+#define FRONT_SIZE 64ull /* of a ring */
 
 /* virtio 1.2, 2.7.5. */
 #define D_NEXT     1u
@@ -53,6 +53,9 @@ struct front_buf {
 /* mount as for client_init. Connected, and nothing said. */
 void front_init(struct front *f, const char *mount);
 void front_fini(struct front *f);
+
+/* Another machine, with its memory empty, for the same server. */
+void front_again(struct front *f);
 
 /* One message, with these descriptors. */
 void front_send(struct front *f, uint32_t request, uint32_t flags, const void *body, uint32_t size,

@@ -105,7 +105,7 @@ static uint64_t create(const char *name, uint64_t *fh)
     struct fuse_entry_out entry;
     struct fuse_open_out open;
 
-    strcpy(a.name, name);
+    snprintf(a.name, sizeof(a.name), "%s", name);
     assert_int_equal(
         served(ask(FUSE_CREATE, CLIENT_ROOT, &a, (uint32_t)(sizeof(a.in) + strlen(name) + 1)), 4096,
                NULL),
@@ -530,6 +530,7 @@ static void a_ring_outside_of_memory_is_refused(void **state)
 static void nothing_is_served_before_all_is_said(void **state)
 {
     const uint64_t features = (1ull << 32) | VHOST_F_PROTOCOL_FEATURES, index = VHOST_REQUESTS;
+    const uint64_t bad[] = { 1ull << 32, 0, features | 1ull << 33, features | 1ull << 26 };
     int file;
 
     (void)state;
@@ -543,6 +544,11 @@ static void nothing_is_served_before_all_is_said(void **state)
     front_kick(&f);
     assert_int_equal(front_settle(&f), 1);
     assert_false(f.r.vhost.ring[VHOST_REQUESTS].q.enabled);
+    for (size_t i = 0; i < array_len(bad); i++) {
+        assert_int_equal(front_say(&f, VHOST_SET_FEATURES, &bad[i], sizeof(bad[i])), -EPROTO);
+        assert_int_equal(f.r.vhost.features, 0);
+        f.r.end = 1;
+    }
     /* All but memory. */
     assert_int_equal(front_say(&f, VHOST_SET_FEATURES, &features, sizeof(features)), -EPROTO);
     over(state);
@@ -582,16 +588,22 @@ static void stands_still(const char *what, unsigned ring)
     if (read(error, &told, sizeof(told)) != sizeof(told) || told != 1)
         fail_msg("%s: the machine is not told", what);
     close(error);
+    assert_int_equal(front_say(&f, VHOST_SET_OWNER, NULL, 0), 1); /* no reason to go on */
     (void)ask(FUSE_STATFS, 1, NULL, 0);
     front_post(&f, ring, b, 2);
     memcpy(before, f.ram, sizeof(before));
     front_kick(&f);
     assert_int_equal(front_settle(&f), 1);
-    if (memcmp(before, f.ram, sizeof(before)))
+    if (memcmp(before, f.ram, sizeof(before)) != 0)
         fail_msg("%s: memory was touched", what);
     assert_false(front_reap(&f, ring, &id, &len));
     /* The driver begins anew. */
     (void)front_stop(&f, ring);
+    front_enable(&f, ring, 1);
+    assert_false(f.r.vhost.ring[ring].q.enabled); /* it is nowhere */
+    (void)front_stop(&f, ring);
+    front_place(&f, ring, 0);
+    assert_false(f.r.vhost.ring[ring].q.enabled); /* it is off */
     memset(front_at(&f, f.ring[ring].avail), 0, 4096);
     memset(front_at(&f, f.ring[ring].used), 0, 4096);
     f.ring[ring].next = f.ring[ring].seen = f.ring[ring].free = 0;
@@ -614,6 +626,9 @@ static void posted(unsigned ring, uint32_t opcode, uint32_t said, const struct f
 static void a_guest_that_breaks_virtio_is_not_served(void **state)
 {
     const struct front_buf good[] = { { ASK, IN, 0 }, { HEAR, 4096, D_WRITE } };
+    static const char made[sizeof(struct fuse_mkdir_in) + 2] = "\xed\1\0\0\0\0\0\0d"; /* 0755 */
+    const struct front_buf roomless[] = { { ASK, IN + sizeof(made), 0 }, { HEAR, 8, D_WRITE } };
+    char path[256];
     static const struct {
         const char *what;
         struct front_buf b[2];
@@ -679,6 +694,11 @@ static void a_guest_that_breaks_virtio_is_not_served(void **state)
         posted(bad[i].ring, bad[i].opcode, bad[i].said, bad[i].b, bad[i].n);
         stands_still(bad[i].what, bad[i].ring);
     }
+    (void)ask(FUSE_MKDIR, CLIENT_ROOT, made, sizeof(made));
+    front_post(&f, 1, roomless, 2);
+    stands_still("a directory without an answer", 1);
+    snprintf(path, sizeof(path), "%s/d", f.c.dir);
+    assert_int_equal(access(path, F_OK), -1); /* nothing is done that cannot be told */
     posted(1, FUSE_STATFS, IN, good, 2);
     *(uint16_t *)front_at(&f, f.ring[1].avail + 2) += FRONT_SIZE;
     stands_still("more than there can be", 1);
@@ -701,8 +721,10 @@ static void a_request_that_is_wrong_is_answered(void **state)
 {
     static uint8_t big[65536];
     const struct fuse_read_in read = { .size = 4096 };
+    const uint32_t entry = sizeof(struct fuse_entry_out);
     struct fuse_read_in in = { .size = 64 };
     uint64_t fh, node;
+    uint32_t len;
 
     (void)state;
     assert_int_equal(init_session(), 0);
@@ -713,7 +735,14 @@ static void a_request_that_is_wrong_is_answered(void **state)
     assert_int_equal(served(ask(FUSE_READ, node, &in, sizeof(in)), OUT + 63, NULL), -EIO);
     assert_int_equal(served(ask(FUSE_READ, node, &in, sizeof(in)), OUT + 64, NULL), 0);
     assert_int_equal(served(ask(FUSE_READ, node, &read, sizeof(read)), OUT + 4096, NULL), -EBADF);
+    in.size = 16; /* less than there is, and than there is room for */
+    memset(front_at(&f, HEAR), 0xee, 4096);
+    assert_int_equal(served(ask(FUSE_READ, node, &in, sizeof(in)), OUT + 64, &len), 0);
+    assert_int_equal(len, 16);
+    assert_int_equal(*(uint8_t *)front_at(&f, HEAR + OUT + 16), 0xee);
     assert_int_equal(served(ask(FUSE_LOOKUP, CLIENT_ROOT, "f", 2), OUT, NULL), -EIO);
+    assert_int_equal(served(ask(FUSE_LOOKUP, CLIENT_ROOT, "f", 2), OUT + entry - 4, NULL), -EIO);
+    assert_int_equal(served(ask(FUSE_LOOKUP, CLIENT_ROOT, "f", 2), OUT + entry, NULL), 0);
     assert_int_equal(served(ask(FUSE_LOOKUP, CLIENT_ROOT, "f", 2), OUT + 8, NULL), -EIO);
     assert_int_equal(served(ask(FUSE_SETXATTR, node, big, sizeof(big)), 4096, NULL), -ENOSYS);
     memset(big, 'x', 9000);
@@ -786,6 +815,35 @@ static void a_second_driver_begins_anew(void **state)
         if (i)
             assert_int_equal(served(ask(FUSE_UNLINK, CLIENT_ROOT, "g", 2), 4096, NULL), 0);
     }
+}
+
+/* In the second region, from an index on that an earlier one had. */
+static void a_ring_may_be_anywhere(void **state)
+{
+    struct front_ring *r = &f.ring[VHOST_REQUESTS];
+    struct vhost_vring_addr a = { .index = VHOST_REQUESTS };
+    const uint64_t user = FRONT_USER + (1ull << 40);
+
+    (void)state;
+    front_start(&f, false);
+    assert_int_equal(init_session(), 0);
+    assert_int_equal(served(ask(FUSE_STATFS, 1, NULL, 0), 4096, NULL), 0);
+    assert_int_equal(front_calls(&f, VHOST_REQUESTS), 2);
+    assert_int_equal(front_stop(&f, VHOST_REQUESTS), 2);
+    front_place(&f, VHOST_REQUESTS, 1);
+    r->desc = FRONT_HIGH_GPA + 0x100000;
+    r->avail = FRONT_HIGH_GPA + 0x101000;
+    r->used = FRONT_HIGH_GPA + 0x102000;
+    r->next = r->seen = 1;
+    r->free = 0;
+    *(uint16_t *)front_at(&f, r->avail + 2) = *(uint16_t *)front_at(&f, r->used + 2) = 1;
+    a.desc = user + 0x100000;
+    a.avail = user + 0x101000;
+    a.used = user + 0x102000;
+    assert_int_equal(front_say(&f, VHOST_SET_VRING_ADDR, &a, sizeof(a)), 1);
+    front_enable(&f, VHOST_REQUESTS, 1);
+    assert_int_equal(served(ask(FUSE_STATFS, 1, NULL, 0), 4096, NULL), 0);
+    assert_int_equal(front_calls(&f, VHOST_REQUESTS), 1);
 }
 
 static void memory_may_be_lent_anew(void **state)
@@ -970,6 +1028,7 @@ int main(void)
         STARTED(a_request_that_is_wrong_is_answered),
         STARTED(a_ring_that_is_off_is_not_touched),
         STARTED(a_second_driver_begins_anew),
+        AT_FIRST(a_ring_may_be_anywhere),
         STARTED(memory_may_be_lent_anew),
         STARTED(forgetting_wakes_nobody),
         AT_FIRST(who_wants_no_interrupt_gets_none),
