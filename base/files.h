@@ -2,8 +2,8 @@
  * files.h - live mounts: a virtio-fs device (virtio 1.2, 5.11) whose queues carrel-files serves.
  *
  * The requests are FUSE's (linux/fuse.h, protocol 7): each begins with a struct fuse_in_header, its
- * answer with a struct fuse_out_header, in host byte order. The machine's process lends carrel-files
- * the guest's memory and the queues (base/vhost.h), and sees none of them.
+ * answer with a struct fuse_out_header, in host byte order. The machine's process lends
+ * carrel-files the guest's memory and the queues (base/vhost.h), and sees none of them.
  */
 #ifndef BASE_FILES_H
 #define BASE_FILES_H
