@@ -22,9 +22,6 @@
  * more than a page; they come without data). */
 #define FILES_MESSAGE_MAX (FILES_DATA_MAX + 4096u)
 
-#define FILES_REQUEST_MIN 40u /* sizeof(struct fuse_in_header) */
-#define FILES_REPLY_MIN   16u /* sizeof(struct fuse_out_header) */
-
 /*
  * How long the guest's kernel may believe a name and its attributes. It counts in ticks, the one it
  * is in included: 8 ms at most with ours. So what one call of a tool needs is asked once (Linux
