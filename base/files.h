@@ -2,8 +2,8 @@
  * files.h - live mounts: a virtio-fs device (virtio 1.2, 5.11) whose queues carrel-files serves.
  *
  * The requests are FUSE's (linux/fuse.h, protocol 7): each begins with a struct fuse_in_header, its
- * answer with a struct fuse_out_header, in host byte order. The machine's process lends carrel-files
- * the guest's memory and the queues (base/vhost.h), and sees none of them.
+ * answer with a struct fuse_out_header, in host byte order. The machine's process lends
+ * carrel-files the guest's memory and the queues (base/vhost.h), and sees none of them.
  */
 #ifndef BASE_FILES_H
 #define BASE_FILES_H
@@ -21,9 +21,6 @@
 /* With headers, and the two names of a RENAME or a SYMLINK (255 + 4,095 bytes and their NULs are
  * more than a page; they come without data). */
 #define FILES_MESSAGE_MAX (FILES_DATA_MAX + 4096u)
-
-#define FILES_REQUEST_MIN 40u /* sizeof(struct fuse_in_header) */
-#define FILES_REPLY_MIN   16u /* sizeof(struct fuse_out_header) */
 
 /*
  * How long the guest's kernel may believe a name and its attributes. It counts in ticks, the one it

@@ -83,8 +83,9 @@ struct vmm_launch {
     uint32_t serial_bytes_per_s; /* above this, serial output is dropped and counted; 0: no cap */
     uint32_t ndisks, nports;
     int32_t filter_fd; /* struct vmm_filters; -1: none, not with VMM_F_FILTER */
-    int32_t files_fd;  /* a connected stream socket to who serves live mounts (base/files.h), as a
-                          virtio-fs device; non-blocking is set by carrel-vmm; -1: none */
+    int32_t files_fd; /* a connected stream socket to who serves live mounts' virtio-fs device, over
+                         vhost-user (base/vhost.h); non-blocking is set by carrel-vmm; guest memory
+                         is then a file; -1: none */
     uint32_t nspares;
     /* Connections like port 0's: when its peer hangs up and the guest has let go of it, the next
      * one takes the place. */

@@ -30,6 +30,7 @@ struct line {
 #define WITH_FOR(use, name, i, v, why) \
     { (use), { .nr = __NR_##name, .nargs = 1, .arg = { { (i), LOW32, (v) } }, .reason = (why) } }
 #define IOCTL(request, why)         CALL_WITH(ioctl, 1, LOW32, (request) & LOW32, why)
+#define IOCTL_FOR(use, request, why) WITH_FOR(use, ioctl, 1, (request) & LOW32, why)
 
 /*
  * carrel-vmm is a static program. The signal is VCPU_SIGNAL of vmm/vcpu.h. The first vCPU's thread
@@ -42,6 +43,8 @@ static const struct line vmm_vcpu[] = {
     IOCTL(KVM_SIGNAL_MSI, "an interrupt that waited behind a mask"),
     IOCTL(KVM_IOEVENTFD, "a doorbell moves with its device, or goes quiet on a reset"),
     IOCTL(KVM_SET_USER_MEMORY_REGION, "a device's pages move with its BAR"),
+    IOCTL_FOR(USE_LIVE, KVM_SET_GSI_ROUTING, "which message carrel-files' interrupts are, as the guest's table says"),
+    IOCTL_FOR(USE_LIVE, KVM_IRQFD, "carrel-files' interrupts begin, wait behind a mask, and end"),
     IOCTL(KVM_REGISTER_COALESCED_MMIO, "sizing writes that need no answer"),
     IOCTL(KVM_UNREGISTER_COALESCED_MMIO, "the same, when a BAR moves"),
     CALL(write, "doorbell to the I/O thread, serial output, the log, the report"),
@@ -71,6 +74,7 @@ static const struct line vmm_io[] = {
     CALL_FOR(USE_RATE | USE_RNG, clock_gettime, "rates, where the host's vDSO has no clock"),
     CALL_FOR(USE_RNG, getrandom, "entropy for the guest"),
     WITH_FOR(USE_BALLOON, madvise, 2, MADV_DONTNEED, "memory that the guest gave back"),
+    WITH_FOR(USE_LIVE, madvise, 2, MADV_REMOVE, "the same, where it is a file for carrel-files' sake"),
     CALL_WITH(tgkill, 2, LOW32, SIGUSR1, "stops vCPU threads; carrel-vmm adds: its own only"),
     CALL(exit_group, "the end after a forbidden call"),
 };

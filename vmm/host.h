@@ -16,6 +16,9 @@ struct host;
 /* Windows a device may ask to map with map_readonly and map_plain: slot < HOST_WINDOWS. */
 #define HOST_WINDOWS 40
 
+/* Lines: interrupts that another process sends; of one device, one for each queue. */
+#define HOST_LINES 2u
+
 struct host_ops {
     /* Delivers one MSI to the guest's interrupt controller (KVM_SIGNAL_MSI). Any thread. */
     void (*msi)(struct host *h, uint64_t addr, uint32_t data);
@@ -25,6 +28,9 @@ struct host_ops {
     /* Maps len bytes at host (whole pages) at gpa as guest-readable memory; guest writes still exit
      * (KVM_MEM_READONLY). host NULL removes it. */
     int (*map_readonly)(struct host *h, unsigned slot, uint64_t gpa, void *host, uint64_t len);
+    /* From now on a signal of efd, that before it not excepted, is this MSI, inside the kernel
+     * (KVM_IRQFD); or no longer, and signals wait in efd. */
+    int (*line)(struct host *h, unsigned line, int efd, uint32_t addr, uint32_t data, bool on);
     /* A guest broke the rules of a device: counted, and one rate-limited line in the log. */
     void (*guest_mistake)(struct host *h, const char *device, const char *what);
     /* A process behind a device broke the rules of their wire, and was hung up on: one line in the
@@ -48,6 +54,8 @@ struct host {
     struct loop *loop;      /* of the I/O thread; touched by devices from that thread only, or
                                before the machine starts */
     struct bus *mmio, *pio;
+    int ram; /* borrowed: a memfd that is mem, region behind region; -1: memory is not shared, or
+                the machine runs */
 };
 
 #endif

@@ -35,6 +35,8 @@
 
 #define THREAD_STACK 131072u
 
+_Static_assert(VM_LINES == HOST_LINES, "lines");
+
 struct cpu {
     struct vcpu vcpu;
     struct machine *m;
@@ -75,6 +77,11 @@ static void host_msi(struct host *h, uint64_t addr, uint32_t data)
 static int host_doorbell(struct host *h, uint64_t addr, int efd, bool on)
 {
     return vm_doorbell(&container_of(h, struct machine, host)->vm, addr, efd, on);
+}
+
+static int host_line(struct host *h, unsigned line, int efd, uint32_t addr, uint32_t data, bool on)
+{
+    return vm_line(&container_of(h, struct machine, host)->vm, line, efd, addr, data, on);
 }
 
 static int host_map_readonly(struct host *h, unsigned slot, uint64_t gpa, void *host, uint64_t len)
@@ -126,6 +133,7 @@ static const struct host_ops host_ops = {
     .msi = host_msi,
     .doorbell = host_doorbell,
     .map_readonly = host_map_readonly,
+    .line = host_line,
     .guest_mistake = host_guest_mistake,
     .peer_mistake = host_peer_mistake,
     .map_plain = host_map_plain,
@@ -307,7 +315,10 @@ static int add_cpus(struct machine *m, const struct boot_entry *entry, struct er
 static int build(struct machine *m, const struct vmm_launch *l, struct err *e)
 {
     struct boot_entry entry;
-    int err = vm_open(&m->vm, l->kvm_fd, l->mem_bytes, e);
+    bool shared = l->files_fd != -1;
+    int err = vm_open(&m->vm, l->kvm_fd, l->mem_bytes, shared, e);
+
+    m->host.ram = m->vm.ram;
 
     if (!err)
         err = loop_init(&m->loop, e);
@@ -354,10 +365,13 @@ struct machine *machine_new(const struct vmm_launch *l, struct err *e)
         err_set(e, ENOMEM, "machine: no memory");
         return NULL;
     }
-    m->host = (struct host){
-        .ops = &host_ops, .mem = &m->vm.mem, .loop = &m->loop, .mmio = &m->mmio, .pio = &m->pio
-    };
-    m->vm.fd = m->loop.epfd = m->signals.fd = m->wake.fd = -1;
+    m->host = (struct host){ .ops = &host_ops,
+                             .mem = &m->vm.mem,
+                             .loop = &m->loop,
+                             .mmio = &m->mmio,
+                             .pio = &m->pio,
+                             .ram = -1 };
+    m->vm.fd = m->vm.ram = m->loop.epfd = m->signals.fd = m->wake.fd = -1;
     m->cpu = cpu;
     m->ncpus = l->vcpus;
     for (unsigned i = 0; i < m->ncpus; i++)
@@ -366,6 +380,8 @@ struct machine *machine_new(const struct vmm_launch *l, struct err *e)
         discard(m);
         return NULL;
     }
+    vm_keep_ram(&m->vm);
+    m->host.ram = -1;
     close(l->kernel_fd);
     if (l->initrd_fd != -1)
         close(l->initrd_fd);

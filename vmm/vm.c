@@ -4,10 +4,12 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #define HUGE_PAGE (2ull << 20)
 #define GUARD     HUGE_PAGE
@@ -29,6 +31,25 @@ static int check_host_has(uint64_t mem, struct err *e)
     return 0;
 }
 
+/* Who maps it relies on its size: a file that shrinks is a SIGBUS. */
+static int make_sharable(struct vm *vm, uint64_t mem, struct err *e)
+{
+    vm->ram = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (vm->ram < 0 || ftruncate(vm->ram, (off_t)mem) ||
+        fcntl(vm->ram, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+        return err_sys(e, "memory: a file of %llu MiB", (unsigned long long)(mem >> 20));
+    return 0;
+}
+
+/* In place of what is reserved at ram. */
+static bool map_ram(const struct vm *vm, void *ram, uint64_t mem)
+{
+    if (vm->ram < 0)
+        return !mprotect(ram, mem, PROT_READ | PROT_WRITE);
+    return mmap(ram, mem, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, vm->ram,
+                0) != MAP_FAILED;
+}
+
 static int reserve_ram(struct vm *vm, uint64_t mem, struct err *e)
 {
     size_t len = mem + HUGE_PAGE + 2 * GUARD;
@@ -41,7 +62,7 @@ static int reserve_ram(struct vm *vm, uint64_t mem, struct err *e)
 
     uint8_t *ram = at + GUARD + (-(uintptr_t)at & (HUGE_PAGE - 1));
 
-    if (mprotect(ram, mem, PROT_READ | PROT_WRITE))
+    if (!map_ram(vm, ram, mem))
         return err_sys(e, "memory: %llu MiB", (unsigned long long)(mem >> 20));
     madvise(ram, mem, MADV_HUGEPAGE);     /* a host without huge pages is slower, not wrong */
     if (madvise(ram, mem, MADV_DONTDUMP)) /* no core file of anybody has it */
@@ -91,12 +112,14 @@ static int create(struct vm *vm, struct err *e)
     return 0;
 }
 
-int vm_open(struct vm *vm, int kvm, uint64_t mem, struct err *e)
+int vm_open(struct vm *vm, int kvm, uint64_t mem, bool shared, struct err *e)
 {
-    *vm = (struct vm){ .kvm = kvm, .fd = -1 };
+    *vm = (struct vm){ .kvm = kvm, .fd = -1, .ram = -1 };
 
     int err = check_host_has(mem, e);
 
+    if (!err && shared)
+        err = make_sharable(vm, mem, e);
     if (!err)
         err = reserve_ram(vm, mem, e);
     if (!err)
@@ -111,9 +134,15 @@ void vm_drop(struct vm *vm)
     fd_closep(&vm->fd);
 }
 
+void vm_keep_ram(struct vm *vm)
+{
+    fd_closep(&vm->ram);
+}
+
 void vm_close(struct vm *vm)
 {
     vm_drop(vm);
+    vm_keep_ram(vm);
     if (vm->reserved)
         munmap(vm->reserved, vm->reserved_len);
     vm->reserved = NULL;
@@ -135,6 +164,43 @@ void vm_msi(const struct vm *vm, uint64_t addr, uint32_t data)
 
     /* The guest chose both words; one that reaches no CPU is lost, as on a real bus. */
     (void)ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+}
+
+/* KVM knows a line's message by its number in one table, which is replaced as a whole. */
+static int set_routes(const struct vm *vm)
+{
+    _Alignas(struct kvm_irq_routing)
+        uint8_t bytes[sizeof(struct kvm_irq_routing) +
+                      VM_LINES * sizeof(struct kvm_irq_routing_entry)] = { 0 };
+    struct kvm_irq_routing *all = (void *)bytes;
+
+    all->nr = VM_LINES;
+    for (unsigned i = 0; i < VM_LINES; i++) {
+        struct kvm_irq_routing_entry *r = &all->entries[i];
+
+        r->gsi = i;
+        r->type = KVM_IRQ_ROUTING_MSI;
+        r->u.msi.address_lo = vm->line[i].addr;
+        r->u.msi.data = vm->line[i].data;
+    }
+    return ioctl(vm->fd, KVM_SET_GSI_ROUTING, all) ? -errno : 0;
+}
+
+int vm_line(struct vm *vm, unsigned line, int efd, uint32_t addr, uint32_t data, bool on)
+{
+    struct kvm_irqfd irqfd = { .fd = (uint32_t)efd,
+                               .gsi = line,
+                               .flags = on ? 0 : KVM_IRQFD_FLAG_DEASSIGN };
+    int err = 0;
+
+    if (line >= VM_LINES)
+        return -EINVAL;
+    if (on) {
+        vm->line[line].addr = addr;
+        vm->line[line].data = data;
+        err = set_routes(vm);
+    }
+    return err ? err : ioctl(vm->fd, KVM_IRQFD, &irqfd) ? -errno : 0;
 }
 
 int vm_doorbell(const struct vm *vm, uint64_t addr, int efd, bool on)

@@ -123,8 +123,9 @@ static void admit(struct spawn *s, int fd)
     *most = size > *most ? size : *most;
 }
 
-/* Descriptors: 3 a vCPU and a device at most. Files: as long as its disks are, so no log of ours
- * can be filled. Threads: where the user is its own, nobody else's count. */
+/* Descriptors: 3 a vCPU and a device at most. Files: as long as its disks are, and its memory where
+ * that is one (a live mount), so no log of ours can be filled. Threads: where the user is its own,
+ * nobody else's count. */
 static void set_limits(struct spawn *s, const struct engine_spec *spec)
 {
     s->limit[JAIL_LIMIT_NOFILE] = 512;
@@ -135,6 +136,8 @@ static void set_limits(struct spawn *s, const struct engine_spec *spec)
     for (unsigned i = 0; i < spec->nvolumes; i++)
         if (!spec->volumes[i].readonly)
             admit(s, spec->volumes[i].fd);
+    if (spec->nlive && s->limit[JAIL_LIMIT_FSIZE] < spec->mem_bytes)
+        s->limit[JAIL_LIMIT_FSIZE] = spec->mem_bytes;
     if (spec->jail && spec->jail->uid)
         s->limit[JAIL_LIMIT_NPROC] = VMM_THREADS(spec->vcpus);
 }

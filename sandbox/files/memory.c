@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #define PAGE  4096u
-#define GUARD (2u << 20)
+#define GUARD (2ull << 20)
 
 _Static_assert(GMEM_REGIONS >= VHOST_REGIONS, "base/gmem.h");
 

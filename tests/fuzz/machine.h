@@ -39,9 +39,19 @@ static void fuzz_mistake(struct host *h, const char *device, const char *what)
     (void)what;
 }
 
-static const struct host_ops fuzz_ops = { .msi = fuzz_msi,
-                                          .guest_mistake = fuzz_mistake,
-                                          .peer_mistake = fuzz_mistake };
+static int fuzz_line(struct host *h, unsigned line, int efd, uint32_t addr, uint32_t data, bool on)
+{
+    (void)efd;
+    (void)on;
+    if (line >= HOST_LINES)
+        abort();
+    fuzz_msi(h, addr, data);
+    return 0;
+}
+
+static const struct host_ops fuzz_ops = {
+    .msi = fuzz_msi, .line = fuzz_line, .guest_mistake = fuzz_mistake, .peer_mistake = fuzz_mistake
+};
 
 static void fuzz_open(struct fuzz_machine *m)
 {
@@ -51,9 +61,12 @@ static void fuzz_open(struct fuzz_machine *m)
     if (!m->mem.region[0].host || loop_init(&m->loop, NULL))
         abort();
     memset(m->mem.region[0].host, 0, FUZZ_RAM);
-    m->host = (struct host){
-        .ops = &fuzz_ops, .mem = &m->mem, .loop = &m->loop, .mmio = &m->mmio, .pio = &m->pio
-    };
+    m->host = (struct host){ .ops = &fuzz_ops,
+                             .mem = &m->mem,
+                             .loop = &m->loop,
+                             .mmio = &m->mmio,
+                             .pio = &m->pio,
+                             .ram = -1 };
     m->root = pci_root_new(&m->host, FUZZ_ECAM, FUZZ_MMIO, FUZZ_LEN, NULL);
     if (!m->root)
         abort();

@@ -265,6 +265,35 @@ b'parentchild'" ]
     [ "$(python3 -c 'import sqlite3; print(sqlite3.connect("db").execute("select sum(a) from t").fetchone()[0])')" = 380 ]
 }
 
+@test "a second driver, after a reset without a farewell, is served" {
+    carrel image inspect base >/dev/null 2>&1 || skip "no image base (carrel image build base)"
+    policy live.yaml "access: rw"
+    sed -i 's|paths: {ro: \[/\], rw: \[/tmp, /w\]}|user: 0, syscalls: {base: all}, capabilities: [cap_sys_admin, cap_dac_override], paths: {ro: [/], rw: [/]}|' ../live.yaml
+    echo host >a
+    carrel run -q -u 0 -p ../live.yaml base -- python3 - >"$WORK/out" <<'E'
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def mount(source, target, kind, flags):
+    if libc.mount(source, target, kind, flags, None):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
+os.mkdir("/tmp/s"); os.mkdir("/tmp/m")
+mount(b"x", b"/tmp/s", b"sysfs", 0)
+mount(None, b"/tmp/s", None, 32) # MS_REMOUNT: writable
+driver = "/tmp/s/bus/virtio/drivers/virtiofs/"
+device = [n for n in os.listdir(driver) if n.startswith("virtio")][0]
+held = os.open("/w/a", os.O_RDONLY)
+for i in range(3):
+    open(driver + "unbind", "w").write(device)
+    open(driver + "bind", "w").write(device)
+    mount(b"carrel.files", b"/tmp/m", b"virtiofs", 0)
+    print(i, open("/tmp/m/w/a").read().strip())
+    open(f"/tmp/m/w/{i}", "w").write("x" * 100000)
+    libc.umount2(b"/tmp/m", 2)
+E
+    [ "$(cat "$WORK/out")" = $'0 host\n1 host\n2 host' ]
+    [ "$(cat 0 1 2 | wc -c)" = 300000 ]
+}
+
 @test "the server is confined, small, and its end is not the machine's" {
     carrel run -q -d --name s -p ../live.yaml mini -- sleep 600
     carrel exec s -- sh -c 'i=0; while [ $i -lt 50 ]; do echo $i >/w/$i; i=$((i+1)); done; head -c 4000000 /dev/zero >/w/z; cat /w/z >/dev/null'

@@ -3,10 +3,11 @@
  *
  *     vmm-launch [--vmm PATH] --kernel FILE [--initrd FILE] [--mem MIB] [--cpus N] [--cmdline TEXT]
  *                [--serial FILE] [--disk FILE[:ro]]... [--port NAME]... [--rng] [--balloon]
- *                [--timeout SECONDS] [--kill-after MILLISECONDS]
+ *                [--files SOCKET] [--timeout SECONDS] [--kill-after MILLISECONDS]
  *
  * Serial output goes to FILE ("-": standard output). The first port is joined to standard input
- * and output; what comes from the others is thrown away. Exit status: carrel-vmm's, 124 on timeout.
+ * and output; what comes from the others is thrown away. SOCKET is a path where a vhost-user server
+ * of files listens. Exit status: carrel-vmm's, 124 on timeout.
  */
 #include "base/launch.h"
 #include "sandbox/confine/vmm.h"
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,16 +79,25 @@ static void add_port(struct plan *p, const char *name)
     snprintf(port->name, sizeof(port->name), "%s", name);
 }
 
+static int connect_or_die(const char *path)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&a, sizeof(a)))
+        die(path);
+    return fd;
+}
+
 static void parse(struct plan *p, int argc, char **argv)
 {
     static const struct option options[] = {
-        { "vmm", 1, 0, 'v' },        { "kernel", 1, 0, 'k' },
-        { "initrd", 1, 0, 'i' },     { "mem", 1, 0, 'm' },
-        { "cpus", 1, 0, 'c' },       { "cmdline", 1, 0, 'a' },
-        { "serial", 1, 0, 's' },     { "disk", 1, 0, 'd' },
-        { "port", 1, 0, 'p' },       { "rng", 0, 0, 'r' },
-        { "balloon", 0, 0, 'b' },    { "timeout", 1, 0, 't' },
-        { "kill-after", 1, 0, 'K' }, { 0 },
+        { "vmm", 1, 0, 'v' },        { "kernel", 1, 0, 'k' },  { "initrd", 1, 0, 'i' },
+        { "mem", 1, 0, 'm' },        { "cpus", 1, 0, 'c' },    { "cmdline", 1, 0, 'a' },
+        { "serial", 1, 0, 's' },     { "disk", 1, 0, 'd' },    { "port", 1, 0, 'p' },
+        { "rng", 0, 0, 'r' },        { "balloon", 0, 0, 'b' }, { "timeout", 1, 0, 't' },
+        { "kill-after", 1, 0, 'K' }, { "files", 1, 0, 'f' },   { 0 },
     };
     struct vmm_launch *l = &p->l;
     int o;
@@ -108,6 +119,7 @@ static void parse(struct plan *p, int argc, char **argv)
         case 'p': add_port(p, optarg); break;
         case 'r': l->flags |= VMM_F_RNG; break;
         case 'b': l->flags |= VMM_F_BALLOON; break;
+        case 'f': l->files_fd = connect_or_die(optarg); break;
         case 't': p->timeout_ms = strtol(optarg, NULL, 0) * 1000; break;
         case 'K': p->kill_ms = strtol(optarg, NULL, 0); break;
         default: exit(125);
@@ -156,6 +168,7 @@ static pid_t start(struct plan *p)
         keep(p->l.serial_fd);
         keep(p->l.report_fd);
         keep(p->l.filter_fd);
+        keep(p->l.files_fd);
         for (uint32_t i = 0; i < p->l.ndisks; i++)
             keep(p->l.disks[i].fd);
         for (uint32_t i = 0; i < p->l.nports; i++)
@@ -165,6 +178,8 @@ static pid_t start(struct plan *p)
     }
     close(record);
     close(report[1]);
+    if (p->l.files_fd >= 0)
+        close(p->l.files_fd); /* its end is the machine's */
     for (uint32_t i = 0; i < p->l.nports; i++)
         close(p->l.ports[i].fd);
     return pid;

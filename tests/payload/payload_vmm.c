@@ -4,6 +4,7 @@
  */
 #include "payload.h"
 
+#include "base/vhost.h"
 #include "sandbox/confine/vmm.h"
 
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -560,6 +562,83 @@ static void descriptors_not_named_are_closed(void **state)
     close(leaked[0]);
 }
 
+/* ---- live mounts ---- */
+
+PAYLOAD(writes, 32, "movb $0x5a,0x200000\n" POWEROFF);
+
+/* What came beside the first of the messages there that has any descriptors. */
+static int next_descriptor(int sock)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int) * 2)];
+        struct cmsghdr align;
+    } beside;
+    char bytes[512];
+    struct iovec iov = { bytes, sizeof(bytes) };
+    int fd = -1;
+
+    do {
+        struct msghdr h = { .msg_iov = &iov,
+                            .msg_iovlen = 1,
+                            .msg_control = &beside,
+                            .msg_controllen = sizeof(beside) };
+
+        if (recvmsg(sock, &h, MSG_DONTWAIT) <= 0)
+            return -1;
+        if (CMSG_FIRSTHDR(&h))
+            memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof(fd));
+    } while (fd < 0);
+    return fd;
+}
+
+/* Also proves that this host's KVM takes interrupts from another process: it is tried. */
+static void memory_is_lent_and_cannot_shrink(void **state)
+{
+    const struct vhost_head h = { VHOST_GET_FEATURES, VHOST_VERSION | VHOST_REPLY, 8 };
+    const uint64_t all = ~0ull;
+    struct payload_result res;
+    struct payload p;
+    uint8_t byte = 0;
+    int pair[2], ram;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(write(pair[1], &h, sizeof(h)), sizeof(h));
+    assert_int_equal(write(pair[1], &all, sizeof(all)), sizeof(all));
+    payload_init(&p, writes, writes_end, true);
+    p.l.files_fd = pair[0];
+    res = payload_run(&p);
+    assert_ended(&res, VMM_POWEROFF);
+    ram = next_descriptor(pair[1]);
+    assert_true(ram >= 0);
+    assert_int_equal(fcntl(ram, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    assert_int_equal(fstat(ram, &st), 0);
+    assert_int_equal(st.st_size, p.l.mem_bytes);
+    assert_int_equal(pread(ram, &byte, 1, 0x200000), 1);
+    assert_int_equal(byte, 0x5a);
+    close(ram);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void a_server_that_is_none(void **state)
+{
+    struct payload_result res;
+    struct payload p;
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    close(pair[1]);
+    payload_init(&p, writes, writes_end, true);
+    p.l.files_fd = pair[0];
+    res = payload_run(&p);
+    assert_ended(&res, VMM_HOST_ERROR);
+    assert_non_null(strstr(res.r.text, "files: the server is gone"));
+    close(pair[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +663,8 @@ int main(void)
         cmocka_unit_test(descriptors_not_named_are_closed),
         cmocka_unit_test(filters_that_are_required_and_cannot_be_had),
         cmocka_unit_test(h05_stopped_and_continued),
+        cmocka_unit_test(memory_is_lent_and_cannot_shrink),
+        cmocka_unit_test(a_server_that_is_none),
     };
 
     if (access("/dev/kvm", R_OK | W_OK)) {

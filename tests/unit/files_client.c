@@ -103,12 +103,11 @@ void client_fini(struct client *c)
 int client_ask(struct client *c, uint32_t opcode, uint64_t node, const void *args, size_t len)
 {
     static uint8_t in[FILES_DATA_MAX + 4096], out[FILES_DATA_MAX];
-    static uint64_t unique;
     struct iovec data, place = { c->out, sizeof(c->out) };
     struct answer a = { .data = out, .place = &place, .nplace = 1, .room = sizeof(c->out) };
     struct message m = { .h = { .len = (uint32_t)(sizeof(m.h) + len),
                                 .opcode = opcode,
-                                .unique = ++unique,
+                                .unique = 1,
                                 .nodeid = node },
                          .at = in,
                          .left = message_args(opcode, len),

@@ -14,7 +14,7 @@
 #define FRONT_HIGH_GPA 0x100000000ull
 #define FRONT_USER     0x7f0000000000ull /* what the machine calls the first byte of its file */
 
-#define FRONT_SIZE 64u /* of a ring */
+#define FRONT_SIZE 64ull /* of a ring */
 
 /* virtio 1.2, 2.7.5. */
 #define D_NEXT     1u

@@ -25,6 +25,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define GUEST_RAM  (4u << 20)
 #define GUEST_HIGH 0x100000000ull /* the second region, of GUEST_HIGH_LEN */
@@ -64,6 +65,12 @@ struct guest {
         uint64_t gpa, len;
     } hole[32];
     unsigned nholes;
+    struct {
+        bool on;
+        int efd;
+        uint32_t data;
+    } line[HOST_LINES];
+    bool no_lines;
 };
 
 /* ---- the host, as KVM would do it ---- */
@@ -95,6 +102,32 @@ static inline int guest_doorbell(struct host *h, uint64_t addr, int efd, bool on
             return 0;
         }
     return -ENOSPC;
+}
+
+/* What was signalled on lines arrives. */
+static inline void guest_hear_lines(struct guest *g)
+{
+    eventfd_t signals;
+
+    for (unsigned i = 0; i < HOST_LINES; i++)
+        if (g->line[i].on && !eventfd_read(g->line[i].efd, &signals))
+            guest_msi(&g->host, MSI_ADDR, g->line[i].data);
+}
+
+static inline int guest_line(struct host *h, unsigned line, int efd, uint32_t addr, uint32_t data,
+                             bool on)
+{
+    struct guest *g = guest_of(h);
+
+    if (g->no_lines)
+        return -ENOSYS;
+    assert_true(line < HOST_LINES);
+    assert_int_equal(addr, MSI_ADDR);
+    assert_true(on != g->line[line].on); /* tied once, untied once */
+    g->line[line].on = on;
+    g->line[line].efd = efd;
+    g->line[line].data = data;
+    return 0;
 }
 
 static inline int guest_map(struct host *h, unsigned slot, uint64_t gpa, void *at, uint64_t len,
@@ -161,6 +194,7 @@ static const struct host_ops guest_host_ops = {
     .msi = guest_msi,
     .doorbell = guest_doorbell,
     .map_readonly = guest_map_readonly,
+    .line = guest_line,
     .guest_mistake = guest_mistake,
     .peer_mistake = guest_peer_mistake,
     .map_plain = guest_map_plain,
@@ -186,11 +220,31 @@ static inline void guest_init(struct guest *g, bool trap_all)
     g->next = 0x1000;
     g->trap_all = trap_all;
     assert_int_equal(loop_init(&g->loop, NULL), 0);
-    g->host = (struct host){
-        .ops = &guest_host_ops, .mem = &g->mem, .loop = &g->loop, .mmio = &g->mmio, .pio = &g->pio
-    };
+    g->host = (struct host){ .ops = &guest_host_ops,
+                             .mem = &g->mem,
+                             .loop = &g->loop,
+                             .mmio = &g->mmio,
+                             .pio = &g->pio,
+                             .ram = -1 };
     g->root = pci_root_new(&g->host, ECAM, MMIO, MMIO_LEN, NULL);
     assert_non_null(g->root);
+}
+
+/* The same memory, as a file that another process can be lent. */
+static inline void guest_share(struct guest *g)
+{
+    off_t at = 0;
+
+    g->host.ram = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_int_equal(ftruncate(g->host.ram, GUEST_RAM + HIGH_LEN), 0);
+    for (unsigned i = 0; i < g->mem.n; i++) {
+        struct gmem_region *r = &g->mem.region[i];
+
+        assert_ptr_equal(
+            mmap(r->host, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, g->host.ram, at),
+            r->host);
+        at += (off_t)r->size;
+    }
 }
 
 static inline void guest_fini(struct guest *g)
@@ -204,6 +258,8 @@ static inline void guest_fini(struct guest *g)
     loop_fini(&g->loop);
     munmap(g->mem.region[0].host, GUEST_RAM);
     munmap(g->mem.region[1].host, HIGH_LEN);
+    if (g->host.ram >= 0)
+        close(g->host.ram);
 }
 
 /* The I/O thread, until it has nothing to do. */
@@ -213,6 +269,7 @@ static inline void guest_settle(struct guest *g)
      * that is meant to end, and a device in a loop of its own is seen by what it did not do. */
     for (unsigned i = 0; i < 64; i++)
         assert_int_equal(loop_once(&g->loop, 0, NULL), 0);
+    guest_hear_lines(g);
 }
 
 /* Has the I/O thread nothing to do? One that would spin has. */

@@ -13,12 +13,19 @@ struct fixture {
     struct virtio_dev *dev;
 };
 
-static void setup(struct fixture *f, uint64_t features)
+static void setup_in(struct fixture *f, bool shared, uint64_t features)
 {
     guest_init(&f->g, false);
+    if (shared)
+        guest_share(&f->g);
     f->dev = balloon_new(&f->g.host, NULL);
     guest_plug(&f->g, &f->d, f->dev);
     drv_start(&f->d, features, 16);
+}
+
+static void setup(struct fixture *f, uint64_t features)
+{
+    setup_in(f, false, features);
 }
 
 static void mark(struct fixture *f, uint64_t gpa, uint64_t len)
@@ -39,13 +46,12 @@ static void pfns(struct fixture *f, unsigned queue, const uint32_t *pfn, unsigne
     drv_ring(&f->d);
 }
 
-static void inflate_and_deflate(void **state)
+static void inflate_and_deflate_in(bool shared)
 {
     static const uint32_t list[] = { 0x100, 0x101, 0x102, 0x180, 0x17f, 0x100000 /* 4 GiB */ };
     struct fixture f;
 
-    (void)state;
-    setup(&f, 0);
+    setup_in(&f, shared, 0);
     mark(&f, 0xff000, 0x100000);
     mark(&f, GUEST_HIGH, 0x2000);
     pfns(&f, 0, list, array_len(list));
@@ -67,6 +73,18 @@ static void inflate_and_deflate(void **state)
     assert_false(gone(&f, 0x100000));
     assert_int_equal(balloon_returned_bytes(f.dev), 6 * 4096);
     guest_fini(&f.g);
+}
+
+static void inflate_and_deflate(void **state)
+{
+    (void)state;
+    inflate_and_deflate_in(false);
+}
+
+static void inflate_and_deflate_what_is_lent(void **state)
+{
+    (void)state;
+    inflate_and_deflate_in(true);
 }
 
 static void frames_that_are_not_ram(void **state)
@@ -224,9 +242,13 @@ static void target_and_actual(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inflate_and_deflate),        cmocka_unit_test(frames_that_are_not_ram),
-        cmocka_unit_test(lists_of_any_length),        cmocka_unit_test(long_lists_share_the_turn),
-        cmocka_unit_test(reporting_whole_pages_only), cmocka_unit_test(reporting_needs_its_feature),
+        cmocka_unit_test(inflate_and_deflate),
+        cmocka_unit_test(inflate_and_deflate_what_is_lent),
+        cmocka_unit_test(frames_that_are_not_ram),
+        cmocka_unit_test(lists_of_any_length),
+        cmocka_unit_test(long_lists_share_the_turn),
+        cmocka_unit_test(reporting_whole_pages_only),
+        cmocka_unit_test(reporting_needs_its_feature),
         cmocka_unit_test(target_and_actual),
     };
 

@@ -24,7 +24,7 @@
 #define BODY   65536u /* at most, of a READ or a WRITE */
 #define FILE_  (4u * BODY)
 #define SLOTS  8u
-#define SLOT   (2u * BODY + 8192) /* of guest memory */
+#define SLOT   (2ull * BODY + 8192) /* of guest memory */
 #define ROUNDS 12u
 #define STEPS  4000u
 

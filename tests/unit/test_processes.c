@@ -153,6 +153,37 @@ static void carrel_files_links_what_it_names(void **s)
     assert_false(allowed(&reads, __NR_linkat, 4, 0));
 }
 
+static bool may(const char *name, unsigned uses, uint32_t nr, unsigned arg, uint64_t value)
+{
+    struct seccomp_model m = model_of(name, uses);
+
+    return allowed(&m, nr, arg, value);
+}
+
+/* Of another process than carrel-files no interrupt comes, and only vCPUs say which those are. */
+static void interrupts_of_others_are_for_live_mounts(void **s)
+{
+    static const unsigned requests[] = { KVM_IRQFD, KVM_SET_GSI_ROUTING };
+
+    (void)s;
+    for (size_t i = 0; i < array_len(requests); i++) {
+        assert_true(may("vmm-vcpu", USE_LIVE, __NR_ioctl, 1, requests[i]));
+        assert_false(may("vmm-vcpu", USE_ALL & ~USE_LIVE, __NR_ioctl, 1, requests[i]));
+        assert_false(may("vmm-io", USE_ALL, __NR_ioctl, 1, requests[i]));
+    }
+}
+
+/* Of what carrel-files maps, a page is given back in another way. */
+static void memory_is_given_back_as_what_it_is(void **s)
+{
+    (void)s;
+    assert_true(may("vmm-io", USE_BALLOON, __NR_madvise, 2, MADV_DONTNEED));
+    assert_false(may("vmm-io", USE_ALL & ~USE_LIVE, __NR_madvise, 2, MADV_REMOVE));
+    assert_true(may("vmm-io", USE_LIVE, __NR_madvise, 2, MADV_REMOVE));
+    assert_false(may("vmm-io", USE_LIVE, __NR_madvise, 2, MADV_DONTNEED));
+    assert_false(may("vmm-vcpu", USE_ALL, __NR_madvise, 2, MADV_REMOVE));
+}
+
 #define SOCKETS (USE_PORTS | USE_LIVE)
 
 static void what_is_not_used_is_not_there(void **s)
@@ -190,6 +221,8 @@ int main(void)
         cmocka_unit_test(no_table_has_what_the_design_forbids),
         cmocka_unit_test(device_requests_are_told_by_their_low_half),
         cmocka_unit_test(carrel_files_links_what_it_names),
+        cmocka_unit_test(interrupts_of_others_are_for_live_mounts),
+        cmocka_unit_test(memory_is_given_back_as_what_it_is),
         cmocka_unit_test(what_is_not_used_is_not_there),
     };
 

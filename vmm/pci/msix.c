@@ -16,7 +16,6 @@
 /* Intel SDM volume 3, section 11.11.1: messages to local APICs. Anything else would be a write
  * into memory that no device of ours makes. */
 #define MSI_ADDRESS_MASK 0xfff00000u
-#define MSI_ADDRESS_APIC 0xfee00000u
 
 int msix_init(struct msix *x, struct pci_function *f, uint8_t bar, uint8_t *page, uint32_t page_off,
               uint32_t table_off, uint32_t pba_off, uint8_t n, struct err *e)
@@ -46,21 +45,34 @@ static void show(struct msix *x)
     memcpy(x->pba, &bits, sizeof(bits));
 }
 
-/* True when v could not be delivered now. */
-static bool deliver(struct msix *x, unsigned v)
+enum aim { MASKED, NOWHERE, AT_CPU };
+
+static enum aim aim(const struct msix *x, unsigned v, struct msix_message *to)
 {
     uint8_t control = __atomic_load_n(&x->f->config[x->cap + CONTROL_HIGH], __ATOMIC_RELAXED);
-    struct host *h = pci_host(x->f);
     uint32_t entry[4]; /* address low, address high, data, control */
 
     memcpy(entry, x->table + v * MSIX_ENTRY, sizeof(entry));
     __asm__ volatile("" ::: "memory"); /* judged in the copy, like all the guest can rewrite */
     if ((control & CONTROL_MASK_ALL) || (le32toh(entry[3]) & ENTRY_CTRL_MASKED))
-        return true;
-    if (entry[1] || (le32toh(entry[0]) & MSI_ADDRESS_MASK) != MSI_ADDRESS_APIC)
+        return MASKED;
+    *to = (struct msix_message){ le32toh(entry[0]), le32toh(entry[2]) };
+    return entry[1] || (to->addr & MSI_ADDRESS_MASK) != MSI_ADDRESS_APIC ? NOWHERE : AT_CPU;
+}
+
+/* True when v could not be delivered now. */
+static bool deliver(struct msix *x, unsigned v)
+{
+    struct host *h = pci_host(x->f);
+    struct msix_message to;
+
+    switch (aim(x, v, &to)) {
+    case MASKED: return true;
+    case AT_CPU: h->ops->msi(h, to.addr, to.data); break;
+    case NOWHERE:
         h->ops->guest_mistake(h, x->f->ops->name, "MSI-X address is not a local APIC");
-    else
-        h->ops->msi(h, le32toh(entry[0]), le32toh(entry[2]));
+        break;
+    }
     return false;
 }
 
@@ -78,6 +90,11 @@ bool msix_send(struct msix *x, unsigned v)
     x->pending |= 1u << v;
     show(x);
     return true;
+}
+
+bool msix_look(const struct msix *x, unsigned v, struct msix_message *to)
+{
+    return v < x->n && enabled(x) && aim(x, v, to) == AT_CPU;
 }
 
 bool msix_flush(struct msix *x)

@@ -9,8 +9,14 @@
 
 #include "vmm/pci/pci.h"
 
-#define MSIX_ENTRY   16ul /* bytes */
-#define MSIX_VECTORS 32u  /* most a function may have here */
+#define MSIX_ENTRY       16ul        /* bytes */
+#define MSI_ADDRESS_APIC 0xfee00000u /* Intel SDM volume 3, section 11.11.1 */
+
+#define MSIX_VECTORS 32u /* most a function may have here */
+
+struct msix_message {
+    uint32_t addr, data;
+};
 
 struct msix {
     struct pci_function *f; /* borrowed: embeds or outlives this */
@@ -29,6 +35,9 @@ must_check int msix_init(struct msix *x, struct pci_function *f, uint8_t bar, ui
 /* Sends vector v, or marks it pending: true when it had to wait for the guest. Vectors that do not
  * exist, and all of them while MSI-X or bus mastering is off, are dropped. */
 bool msix_send(struct msix *x, unsigned v);
+
+/* What vector v would send now; false: nothing, as it is masked, off, or no message to a CPU. */
+must_check bool msix_look(const struct msix *x, unsigned v, struct msix_message *to);
 
 /* Sends what is pending and no longer masked. True while something still waits. */
 bool msix_flush(struct msix *x);

@@ -35,6 +35,7 @@ struct config {
 struct balloon {
     struct virtio_dev dev;
     struct virtq queues[QUEUES];
+    int advice;              /* by which the host has memory back: see balloon_new */
     uint32_t target, actual; /* atomic: read by any thread */
     uint64_t returned;       /* atomic: bytes given back to the host */
     struct virtq_chain chain;
@@ -51,7 +52,7 @@ static void give_back(struct balloon *b, void *at, uint64_t len)
     uintptr_t from = ((uintptr_t)at + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
     uintptr_t to = ((uintptr_t)at + len) & ~(uintptr_t)(PAGE - 1);
 
-    if (from < to && !madvise((uint8_t *)at + (from - (uintptr_t)at), to - from, MADV_DONTNEED))
+    if (from < to && !madvise((uint8_t *)at + (from - (uintptr_t)at), to - from, b->advice))
         __atomic_fetch_add(&b->returned, to - from, __ATOMIC_RELAXED);
 }
 
@@ -209,6 +210,8 @@ struct virtio_dev *balloon_new(struct host *host, struct err *e)
         return NULL;
     }
     virtio_dev_init(&b->dev, &ops, host, b->queues, QUEUES);
+    /* Of a file it is not enough to forget where a page is mapped. */
+    b->advice = host->ram >= 0 ? MADV_REMOVE : MADV_DONTNEED;
     return &b->dev;
 }
 

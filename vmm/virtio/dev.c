@@ -22,6 +22,7 @@ void virtio_dev_init(struct virtio_dev *dev, const struct virtio_ops *ops, struc
         .nqueues = nqueues,
         .interrupt = no_interrupt,
         .config_changed = nothing,
+        .stopped = nothing,
         .serve = nothing,
     };
     pthread_mutex_init(&dev->lock, NULL);

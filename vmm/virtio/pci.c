@@ -24,6 +24,8 @@
 #define ISR_QUEUE  1u
 #define ISR_CONFIG 2u
 
+#define BELL_STEP 4u
+
 /* Section 4.1.2: PCI discovery. */
 #define VIRTIO_VENDOR    0x1af4
 #define VIRTIO_DEVICE    0x1040
@@ -49,11 +51,22 @@ void regs_plain_page(struct virtio_pci *p, bool on)
 {
     struct host *h = p->dev->host;
 
-    on = on && p->at;
+    on = on && p->at && !p->dev->call; /* whose messages KVM has to be told of */
     if (on == p->plain || !h->ops->map_plain)
         return;
     if (!h->ops->map_plain(h, window(p) + 1, p->at + PAGE, on ? p->page[1] : NULL, PAGE))
         p->plain = on;
+}
+
+/* Section 4.1.4.4: a doorbell is one for all queues, or each queue has its own. */
+static unsigned bells(const struct virtio_pci *p)
+{
+    return p->dev->kick ? p->dev->nqueues : 1;
+}
+
+static int bell_fd(const struct virtio_pci *p, unsigned i)
+{
+    return p->dev->kick ? p->dev->kick[i] : p->bell.fd;
 }
 
 void regs_bell_in_kvm(struct virtio_pci *p, bool on)
@@ -61,10 +74,37 @@ void regs_bell_in_kvm(struct virtio_pci *p, bool on)
     struct host *h = p->dev->host;
 
     on = on && p->at;
-    if (on == p->bell_in_kvm || !h->ops->doorbell)
+    for (unsigned i = 0; i < bells(p) && h->ops->doorbell; i++) {
+        uint32_t bit = 1u << i;
+
+        if (on != !!(p->bells_in_kvm & bit) &&
+            !h->ops->doorbell(h, p->at + AT_BELL + (uint64_t)i * BELL_STEP, bell_fd(p, i), on))
+            p->bells_in_kvm ^= bit;
+    }
+}
+
+static void aim_line(struct virtio_pci *p, unsigned queue)
+{
+    struct host *h = p->dev->host;
+    struct msix_message to = { 0, 0 }, *was = &p->line[queue].to;
+    bool on = p->live && msix_look(&p->msix, p->vector[queue], &to);
+    int fd = p->dev->call[queue];
+
+    if (on == p->line[queue].on && (!on || (to.addr == was->addr && to.data == was->data)))
         return;
-    if (!h->ops->doorbell(h, p->at + AT_BELL, p->bell.fd, on))
-        p->bell_in_kvm = on;
+    if (p->line[queue].on)
+        p->line[queue].on = h->ops->line(h, queue, fd, was->addr, was->data, false) != 0;
+    if (on && !p->line[queue].on)
+        p->line[queue].on = !h->ops->line(h, queue, fd, to.addr, to.data, true);
+    *was = to;
+}
+
+/* What is signalled while a vector is masked waits in the eventfd, which the kernel looks at when
+ * it is tied to an interrupt again. Only vCPUs come here. */
+void regs_lines(struct virtio_pci *p)
+{
+    for (unsigned i = 0; p->dev->call && i < p->dev->nqueues; i++)
+        aim_line(p, i);
 }
 
 static void decode(struct pci_function *f, unsigned bar, uint64_t gpa, bool on)
@@ -119,6 +159,10 @@ static void interrupt(struct virtio_dev *dev, uint16_t queue)
 
     if (!p->live || !virtq_wants_interrupt(&dev->queues[queue], dev->host->mem))
         return;
+    if (dev->call) {
+        eventfd_write(dev->call[queue], 1);
+        return;
+    }
     p->isr |= ISR_QUEUE;
     send(p, p->vector[queue]);
 }
@@ -155,12 +199,21 @@ void regs_ring(struct virtio_pci *p)
     eventfd_write(p->bell.fd, 1);
 }
 
+static void stopped(struct virtio_dev *dev)
+{
+    struct virtio_pci *p = dev->transport;
+
+    if (p->resetting)
+        regs_stopped(p);
+}
+
 static void serve(struct virtio_dev *dev)
 {
     struct virtio_pci *p = dev->transport;
 
     virtio_dev_lock(dev);
-    if (p->live && pci_is_master(&p->f)) {
+    dev->running = p->live && pci_is_master(&p->f);
+    if (dev->running || dev->kick) {
         switch (dev->ops->notify(dev)) {
         case VIRTQ_BAD_GUEST: regs_break_down(p, "malformed virtqueue or request"); break;
         case VIRTQ_CHAIN: regs_ring(p); break;
@@ -188,6 +241,16 @@ static void write_plain(struct virtio_pci *p, uint64_t off, const void *src, uns
     if (off + len <= ADDRS_LEN || (off >= table && off + len <= table_end))
         memcpy(p->page[1] + off, src, len);
     flush(p);
+    regs_lines(p);
+}
+
+/* Without the lock: the I/O thread may hold it for a while. */
+static void ring_trapped(struct virtio_pci *p, uint64_t off)
+{
+    if (!p->dev->kick)
+        regs_ring(p);
+    else if (off / BELL_STEP < p->dev->nqueues)
+        eventfd_write(p->dev->kick[off / BELL_STEP], 1);
 }
 
 /* ---- accesses to the BAR ---- */
@@ -198,9 +261,9 @@ static void bar_write(struct pci_function *f, unsigned bar, uint64_t off, const 
     struct virtio_pci *p = container_of(f, struct virtio_pci, f);
 
     (void)bar;
-    if (off >= AT_BELL) { /* without the lock: the I/O thread may hold it for a while */
+    if (off >= AT_BELL) {
         if (off < AT_ISR)
-            regs_ring(p);
+            ring_trapped(p, off - AT_BELL);
         return;
     }
     virtio_dev_lock(p->dev);
@@ -235,7 +298,8 @@ static void configured(struct pci_function *f, unsigned off, unsigned len)
 
     virtio_dev_lock(p->dev);
     flush(p); /* MSI-X or the bus may have been turned on */
-    if (p->live && pci_is_master(f))
+    regs_lines(p);
+    if (p->live && (p->dev->kick || pci_is_master(f)))
         regs_ring(p); /* what came while the bus was off */
     virtio_dev_unlock(p->dev);
     (void)off;
@@ -257,9 +321,9 @@ static void free_function(struct pci_function *f)
 
 static int add_cap(struct virtio_pci *p, uint8_t type, uint32_t off, uint32_t len, struct err *e)
 {
-    /* Section 4.1.4: struct virtio_pci_cap; for the doorbell, notify_off_multiplier 0 follows. */
+    /* Section 4.1.4: struct virtio_pci_cap; for the doorbell, notify_off_multiplier follows. */
     uint8_t size = type == CAP_NOTIFY ? 20 : 16;
-    uint8_t body[20] = { [2] = size, [3] = type, [4] = BAR };
+    uint8_t body[20] = { [2] = size, [3] = type, [4] = BAR, [16] = bells(p) > 1 ? BELL_STEP : 0 };
 
     off = htole32(off);
     len = htole32(len);
@@ -295,7 +359,7 @@ static int fill_function(struct virtio_pci *p, struct err *e)
     if (!err)
         err = add_cap(p, CAP_COMMON, AT_COMMON, COMMON_LEN, e);
     if (!err)
-        err = add_cap(p, CAP_NOTIFY, AT_BELL, 4, e);
+        err = add_cap(p, CAP_NOTIFY, AT_BELL, bells(p) * BELL_STEP, e);
     if (!err)
         err = add_cap(p, CAP_ISR, AT_ISR, 1, e);
     if (!err && ops->config_size)
@@ -304,6 +368,24 @@ static int fill_function(struct virtio_pci *p, struct err *e)
         err = msix_init(&p->msix, &p->f, BAR, p->page[1], PAGE, AT_TABLE - PAGE, AT_PBA - PAGE,
                         (uint8_t)ops->vectors, e);
     return err;
+}
+
+/* Another process's interrupts come by way of the kernel, or not at all: can they? */
+static int try_lines(const struct virtio_dev *dev, struct err *e)
+{
+    struct host *h = dev->host;
+    int err = 0;
+
+    if (dev->call && (dev->nqueues > HOST_LINES || !h->ops->line))
+        err = -ENOSYS;
+    for (unsigned i = 0; !err && dev->call && i < dev->nqueues; i++) {
+        err = h->ops->line(h, i, dev->call[i], MSI_ADDRESS_APIC, 0, true);
+        if (!err)
+            err = h->ops->line(h, i, dev->call[i], MSI_ADDRESS_APIC, 0, false);
+    }
+    return err ? err_set(e, -err, "%s: the host's KVM takes no interrupts from another process",
+                         dev->ops->name)
+               : 0;
 }
 
 int virtio_pci_add(struct pci_root *r, struct virtio_dev *dev, struct err *e)
@@ -334,8 +416,11 @@ int virtio_pci_add(struct pci_root *r, struct virtio_dev *dev, struct err *e)
     dev->transport = p;
     dev->interrupt = interrupt;
     dev->config_changed = config_changed;
+    dev->stopped = stopped;
     dev->serve = serve;
     err = fill_function(p, e);
+    if (!err)
+        err = try_lines(dev, e);
     if (!err)
         regs_reset(p);
     return err;

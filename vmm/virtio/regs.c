@@ -24,6 +24,7 @@
 #define QUEUE_SIZE            0x18
 #define QUEUE_MSIX_VECTOR     0x1a
 #define QUEUE_ENABLE          0x1c
+#define QUEUE_NOTIFY_OFF      0x1e
 
 static void put16(uint8_t *at, uint16_t v)
 {
@@ -82,6 +83,7 @@ static void show_queue(struct virtio_pci *p)
     put16(reg(p, QUEUE_SIZE), q ? q->size : 0);
     put16(reg(p, QUEUE_MSIX_VECTOR), q ? p->vector[p->select] : NO_VECTOR);
     put16(reg(p, QUEUE_ENABLE), q ? q->enabled : 0);
+    put16(reg(p, QUEUE_NOTIFY_OFF), q && p->dev->kick ? (uint16_t)p->select : 0);
     put64(p->page[1], q ? q->desc.at : 0);
     put64(p->page[1] + 8, q ? q->avail.at : 0);
     put64(p->page[1] + 16, q ? q->used.at : 0);
@@ -121,14 +123,11 @@ static void show_all(struct virtio_pci *p)
 
 /* ---- the state machine; section 3.1 ---- */
 
-void regs_reset(struct virtio_pci *p)
+void regs_stopped(struct virtio_pci *p)
 {
     struct virtio_dev *dev = p->dev;
 
-    /* The lock is held, so nothing of the device is in flight, and nothing can complete later. */
-    p->live = false;
-    regs_bell_in_kvm(p, false);
-    dev->ops->reset(dev);
+    p->resetting = false;
     dev->features = 0;
     for (unsigned i = 0; i < dev->nqueues; i++) {
         dev->queues[i] = (struct virtq){ .size = dev->ops->queue_size };
@@ -142,6 +141,22 @@ void regs_reset(struct virtio_pci *p)
     msix_forget(&p->msix);
     regs_plain_page(p, true);
     show_all(p);
+}
+
+void regs_reset(struct virtio_pci *p)
+{
+    struct virtio_dev *dev = p->dev;
+
+    /* The lock is held, so nothing of the device is in flight, and nothing can complete later; of
+     * what another process serves, when that has said so: section 4.1.4.3.2 has the driver wait. */
+    p->live = false;
+    regs_bell_in_kvm(p, false);
+    dev->ops->reset(dev);
+    p->resetting = dev->ops->busy && dev->ops->busy(dev);
+    if (p->resetting)
+        regs_ring(p);
+    else
+        regs_stopped(p);
 }
 
 static void go_live(struct virtio_pci *p)
@@ -316,13 +331,14 @@ void regs_write(struct virtio_pci *p, uint64_t off, const void *src, unsigned le
 {
     uint32_t v = 0;
 
-    if (len > sizeof(v))
+    if (len > sizeof(v) || p->resetting)
         return;
     memcpy(&v, src, len);
     v = le32toh(v);
     for (unsigned i = 0; i < array_len(registers); i++)
         if (off == registers[i].off && len == registers[i].len)
             registers[i].set(p, v);
+    regs_lines(p);
 }
 
 void regs_write_config(struct virtio_pci *p, uint64_t off, const void *src, unsigned len)

@@ -1,7 +1,7 @@
 /*
  * regs.h - the registers of one virtio function: what pci.c and regs.c know of it.
  *
- * pci.c has the BAR, its pages in the guest, the doorbell and the interrupts; regs.c the common
+ * pci.c has the BAR, its pages in the guest, the doorbells and the interrupts; regs.c the common
  * configuration and the device's life from reset to DRIVER_OK. Everything here is called with the
  * device's lock held. Sections are those of virtio 1.2.
  */
@@ -44,11 +44,18 @@ struct virtio_pci {
     struct virtio_dev *dev;     /* owned; its lock guards all that follows */
     struct loop_source bell;    /* fd owned: an eventfd, rung by KVM or by regs_ring */
     bool live;                  /* DRIVER_OK, and not broken since */
+    bool resetting;             /* since the driver wrote 0, until the device is not busy */
     uint8_t status, generation; /* as in the page */
     uint8_t isr;
     bool malformed; /* the guest tried to enable a queue that is none */
-    /* In the guest now: the doorbell, page 0 as read-only memory, page 1 as memory. */
-    bool bell_in_kvm, windows, plain;
+    /* In the guest now: page 0 as read-only memory, page 1 as memory, doorbells by number. */
+    bool windows, plain;
+    uint32_t bells_in_kvm;
+    /* Of a device that another process serves: whether a queue's signals are interrupts now. */
+    struct {
+        bool on;
+        struct msix_message to;
+    } line[HOST_LINES];
     uint64_t at; /* where the BAR decodes, 0: nowhere */
     uint32_t device_select, driver_select, select;
     uint64_t driver_features;
@@ -58,8 +65,12 @@ struct virtio_pci {
 
 /* ---- regs.c ---- */
 
-/* The state after power-on and after the driver wrote 0 to the status. */
+/* The driver wrote 0 to the status: what it reads is 0 when the device has stopped. Also how it
+ * begins. */
 void regs_reset(struct virtio_pci *p);
+
+/* The device has stopped: the state after power-on. */
+void regs_stopped(struct virtio_pci *p);
 
 /* A write to the common configuration in page 0, at an offset of section 4.1.4.3. */
 void regs_write(struct virtio_pci *p, uint64_t off, const void *src, unsigned len);
@@ -76,8 +87,11 @@ void regs_show_new_config(struct virtio_pci *p);
 /* Page 1 is memory to the guest, or its accesses are trapped. */
 void regs_plain_page(struct virtio_pci *p, bool on);
 
-/* The doorbell rings in KVM, without an exit to us; as far as the host can. */
+/* The doorbells ring in KVM, without an exit to us; as far as the host can. */
 void regs_bell_in_kvm(struct virtio_pci *p, bool on);
+
+/* Another process's interrupts follow what the guest has made of vectors, masks and the bus. */
+void regs_lines(struct virtio_pci *p);
 
 /* As if the guest had rung: the I/O thread looks after the device. */
 void regs_ring(struct virtio_pci *p);

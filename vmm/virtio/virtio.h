@@ -9,6 +9,11 @@
  * dev->lock held. So a device touches the event loop from notify and from its own loop callbacks
  * only. A callback that has news for the guest (a readable socket, a timer) notes it under the lock
  * and calls dev->serve. config_read and features read only what start-up fixed or atomics.
+ *
+ * A device whose queues another process serves (kick and call are set) is the one exception to who
+ * rings whom: the guest's doorbells and that process's interrupts go past this one, inside the
+ * kernel. It looks at dev->running whenever notify is called, and sees to it that the other process
+ * follows.
  */
 #ifndef VMM_VIRTIO_VIRTIO_H
 #define VMM_VIRTIO_VIRTIO_H
@@ -62,6 +67,10 @@ struct virtio_ops {
     /* Forget the guest's state, keep the host's (files, sockets). */
     void (*reset)(struct virtio_dev *dev);
 
+    /* May another process still use the guest's memory? Asked behind reset, which is over when this
+     * is not so any more and stopped was called. NULL: none does. */
+    bool (*busy)(const struct virtio_dev *dev);
+
     /* Give the host's state back, and dev itself. */
     void (*free)(struct virtio_dev *dev);
 };
@@ -75,6 +84,11 @@ struct virtio_dev {
     pthread_mutex_t lock; /* guards queues and the device's own state */
     void *transport;      /* the transport's; a device does not look */
 
+    /* Of a device that another process serves, else NULL: an eventfd for each queue that the guest
+     * rings, and one that is its interrupt. Arrays and descriptors are the device's. */
+    const int *kick, *call;
+    bool running; /* … whether the driver wants it to; set before notify, which comes in any case */
+
     /* Set by the transport. All but serve are called with the lock held. */
 
     /* Asks for a used-buffer interrupt, after virtq_push; applies the notification rules of the
@@ -82,6 +96,8 @@ struct virtio_dev {
     void (*interrupt)(struct virtio_dev *dev, uint16_t queue);
     /* The device's config space reads differently now. */
     void (*config_changed)(struct virtio_dev *dev);
+    /* Nobody uses the guest's memory any more; see busy. */
+    void (*stopped)(struct virtio_dev *dev);
     /* On the I/O thread, without the lock: runs notify if there is a driver to be served. */
     void (*serve)(struct virtio_dev *dev);
 };
