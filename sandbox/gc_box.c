@@ -88,7 +88,7 @@ static void one(struct gc *g, const char *id)
         ephemeral = c.ephemeral;
         box_config_fini(&c);
     }
-    err = store_needs_mending(dir, &e);
+    err = store_needs_mending(dir, id, &e);
     if (err == 1 && g->dry)
         err = is_free(dir) ? 1 : 0;
     else if (err == 1)
