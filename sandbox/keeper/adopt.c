@@ -5,6 +5,11 @@
  * What was on the wire is gone, and with it whoever talked: clients are told by their connections,
  * and their commands are ended. The main command waits in the guest (PROTOCOL, ATTACH). What the
  * last keeper had taken from the wire and not yet written to output.log is lost.
+ *
+ * It may have been taken over before it was killed. So the next one takes what the machine is from
+ * the holder, who was told before the guest said anything, and locks itself down before it reads
+ * the sandbox's directory, the log or the memory that keepers share: a lie there leads to what that
+ * keeper could do as well.
  */
 #include "sandbox/keeper/keeper.h"
 
@@ -28,8 +33,22 @@ static bool could_go_on(const struct keeper *k)
     return k->hold->pid && k->engine->takes_spares && !k->cfg.ephemeral && k->files.run.pid <= 0;
 }
 
+static struct hold_machine machine_of(const struct keeper *k)
+{
+    struct hold_machine m = { .engine = k->engine,
+                              .pid = k->run.pid,
+                              .uid = k->jail.uid,
+                              .begun = k->kept->limits.begun,
+                              .host = k->host,
+                              .ncgroups = k->jail_record.ncgroups };
+
+    memcpy(m.cgroup, k->jail_record.cgroup, sizeof(m.cgroup));
+    return m;
+}
+
 void keeper_provide(struct keeper *k)
 {
+    const struct hold_machine m = machine_of(k);
     struct err e = ERR_INIT;
     int fd[HOLD_FDS] = {
         [HOLD_LOCK] = k->lock,
@@ -43,7 +62,7 @@ void keeper_provide(struct keeper *k)
 
     for (unsigned i = 0; i < ENGINE_SPARES; i++)
         fd[HOLD_SPARE + i] = k->spares[i];
-    if (could_go_on(k) && hold_give(k->hold, fd, &e))
+    if (could_go_on(k) && hold_give(k->hold, &m, fd, &e))
         keeper_log(k, "no other keeper could go on: %s", e.msg);
     for (unsigned i = 0; i < ENGINE_SPARES; i++)
         fd_closep(&k->spares[i]); /* theirs */
@@ -77,21 +96,27 @@ static int claim(struct keeper *k, struct err *e)
     return 0;
 }
 
+/* By the holder's word; that of the sandbox's directory is for people. */
 static int take_machine(struct keeper *k, struct err *e)
 {
-    char why[240], hint[240];
-    struct box_jail *b = &k->jail_record;
-    int err, uid = take(k, HOLD_UID);
+    const struct hold_machine *m = &k->hold->machine;
+    int uid = take(k, HOLD_UID);
 
-    k->engine = engine_choose(k->state.engine, why, hint, e);
-    k->run.pid = k->state.vmm_pid;
+    k->engine = m->engine;
+    k->host = m->host;
+    k->run.pid = m->pid;
     k->run.pidfd = take(k, HOLD_ENGINE);
     k->run.report_fd = take(k, HOLD_REPORT);
-    if (!k->engine)
-        return -e->code;
-    err = box_load_jail(k->boxfd, BOX_ENGINE, b, e);
+    k->jail_record.ncgroups = m->ncgroups;
+    memcpy(k->jail_record.cgroup, m->cgroup, sizeof(m->cgroup));
     k->jail_told = true;
-    return err || uid < 0 ? err : jail_keep_uid(&k->jail, b->uid, uid, e);
+    return uid < 0 ? 0 : jail_keep_uid(&k->jail, m->uid, uid, e);
+}
+
+static int lock_down(struct keeper *k, struct err *e)
+{
+    k->settled = true;
+    return k->lock_down ? k->lock_down(k, e) : 0;
 }
 
 static int go_on_with(struct keeper *k, struct journal *j, enum hold_fd from, struct err *e)
@@ -158,10 +183,12 @@ static int greet(struct keeper *k, struct err *e)
 int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e)
 {
     char hint[240];
-    int err = claim(k, e);
+    int err = take_machine(k, e);
 
     if (!err)
-        err = take_machine(k, e);
+        err = lock_down(k, e);
+    if (!err)
+        err = claim(k, e);
     if (!err)
         err = FAILPOINT("adopt.guard") ? err_sys(e, "policy")
                                        : keeper_open_guard(k, p, true, hint, e);
@@ -174,7 +201,7 @@ int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e)
     if (err)
         return err;
     look_at_volumes(k);
-    limits_again(k);
+    limits_adopt(k);
     k->life = LIFE_RUNNING;
     k->next_ping = keeper_now();
     k->state.keeper_pid = getpid();

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "policies/words.h"
 #include "sandbox/engine/cgroup.h"
+#include "sandbox/guard/facts.h"
 #include "sandbox/image/initrd.h"
 #include "sandbox/image/verity.h"
 #include "sandbox/proc.h"
@@ -344,10 +345,9 @@ static int64_t boot_limit(const struct keeper *k)
 int keeper_open_guard(struct keeper *k, const struct keeper_parts *p, bool adopted, char hint[240],
                       struct err *e)
 {
-    struct box_jail leaf;
     const struct guard_sandbox s = { .cfg = &k->cfg,
                                      .engine = k->engine->name,
-                                     .cgroups = JAILED && !cgroup_plan(&leaf, k->cfg.id, NULL),
+                                     .host = k->host,
                                      .adopted = adopted,
                                      .boxfd = k->boxfd,
                                      .image_fd = p->image,
@@ -374,7 +374,11 @@ static int open_disk(struct keeper *k, struct keeper_parts *p, char hint[240], s
 int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struct err *e)
 {
     struct verity verity = { 0 };
-    int err = keeper_open_guard(k, p, false, hint, e);
+    struct box_jail leaf;
+    int err;
+
+    k->host = facts_of(k->engine->name, JAILED && !cgroup_plan(&leaf, k->cfg.id, NULL));
+    err = keeper_open_guard(k, p, false, hint, e);
 
     if (!err)
         err = check_image(k, p, &verity, hint, e);
@@ -411,7 +415,10 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
     keeper_event(k, LIFE_START);
     k->deadline = keeper_now() + boot_limit(k);
     wire_pump(k);
-    return door_listen(k, e);
+    err = door_listen(k, e);
+    if (!err)
+        keeper_provide(k);
+    return err;
 }
 
 /* Its pidfd is ready when it has ended, whoever reaps it. */

@@ -207,6 +207,8 @@ struct limits {
 };
 
 void limits_begin(struct keeper *k);
+/* Goes on with what another has kept. */
+void limits_adopt(struct keeper *k);
 /* Another policy is in force. */
 void limits_again(struct keeper *k);
 /* Ends the sandbox when one is over. The next such moment, or INT64_MAX. */
@@ -220,7 +222,9 @@ void limits_end(struct keeper *k, const struct rusage *used);
 
 /*
  * What a keeper remembers for the one after it, in memory that both have (holder.h). It is read
- * once, by a keeper that has just begun; everything else comes from the sandbox's directory.
+ * once, by a keeper that has just begun. A guest may have taken the last one over: nothing here,
+ * nor in the sandbox's directory, is read before the lock-down, and neither is believed beyond what
+ * that keeper could do itself.
  */
 struct kept {
     struct limits limits;
@@ -232,11 +236,12 @@ struct kept {
 
 struct keeper_parts;
 
-/* From what was kept and given, up to a keeper that goes on where the last one was killed. On
- * failure the machine is to end with its holder. */
+/* From what was kept and given, up to a keeper that goes on where the last one was killed. It is
+ * locked down before it reads anything that the last one could have written. On failure the machine
+ * is to end with its holder. */
 must_check int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e);
 
-/* The sandbox runs: if another keeper could go on with it, that one gets what it needs. */
+/* Before the guest is heard: if another keeper could go on, that one gets what it needs. */
 void keeper_provide(struct keeper *k);
 
 /* ---- files.c ---- */
@@ -293,6 +298,7 @@ struct keeper {
 
     /* machine */
     const struct engine *engine;
+    struct host_facts host;
     struct engine_run run;
     struct files files;
     struct jail jail;

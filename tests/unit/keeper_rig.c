@@ -124,11 +124,9 @@ static _Noreturn void be_keeper(bool await_main, int ready)
     _exit(0);
 }
 
-void rig_start(bool ephemeral, const char *argv0, bool await_main)
+void rig_make(bool ephemeral, const char *argv0)
 {
-    struct keeper_ready r;
     char id[BOX_ID_LEN + 1];
-    int p[2];
 
     rig.cfg = (struct box_config){ .ephemeral = ephemeral, .mem_bytes = 64u << 20, .vcpus = 1 };
     rig.cfg.image = strdup("mini");
@@ -143,6 +141,14 @@ void rig_start(bool ephemeral, const char *argv0, bool await_main)
     rig.box = store_find(rig.store, "box", id, &rig.err);
     assert_true(rig.box >= 0);
     keep_policy_as(DOSSIER_FILE);
+}
+
+void rig_start(bool ephemeral, const char *argv0, bool await_main)
+{
+    struct keeper_ready r;
+    int p[2];
+
+    rig_make(ephemeral, argv0);
     assert_int_equal(pipe2(p, O_CLOEXEC), 0);
     rig.keeper = fork();
     assert_true(rig.keeper >= 0);

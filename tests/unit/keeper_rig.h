@@ -38,6 +38,9 @@ int rig_teardown(void **state);
 /* A test with a rig of its own. */
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
+/* A new sandbox without a keeper. */
+void rig_make(bool ephemeral, const char *argv0);
+
 /* Starts the keeper of a new sandbox; argv0 NULL: the main command will be sent, or never. */
 void rig_start(bool ephemeral, const char *argv0, bool await_main);
 
