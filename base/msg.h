@@ -24,7 +24,7 @@
 
 enum msg_type {
     /* Requests, the first frame of a conversation. */
-    MSG_SETUP = 1, /* keeper->init: HOSTNAME, TIME, SEED, PIDS, FILES; answered DONE */
+    MSG_SETUP = 1, /* keeper->init: HOSTNAME, TIME, SEED, PIDS, FILES, MARK; answered DONE */
     MSG_EXEC = 2,  /* ARG list, ENV list, CWD, USER, FLAGS, ROWS, COLS, TIMEOUT; a profile */
     MSG_PUT = 3, /* PATH, USER, FLAGS: unpack the tar that follows (DATA…, EOF); answered DONE */
     MSG_GET = 4, /* PATH: the file or tree comes as a tar (DATA…, EOF), then DONE */
@@ -95,6 +95,7 @@ enum msg_tag {
         25, /* list; EXEC: a file that may be executed, or a pattern over files; see PROTOCOL */
     MSG_SHA256 = 26,     /* 32 bytes: of the content of EXE, which is the image's, else EACCES */
     MSG_RUN_SHA256 = 27, /* list; EXEC: 32 bytes as above, then as RUN: a file with this content */
+    MSG_MARK = 28,       /* SETUP: 32 bytes (mark.h), with which every later session begins */
 };
 
 #define MSG_FILTER_MAX 4096u /* BPF_MAXINSNS, <linux/bpf_common.h> */

@@ -30,7 +30,7 @@
  * ended with the keeper whose child it is, and a guest without its files is no use. */
 static bool could_go_on(const struct keeper *k)
 {
-    return k->hold->pid && k->engine->takes_spares && !k->cfg.ephemeral && k->files.run.pid <= 0;
+    return k->hold->pid && !k->cfg.ephemeral && k->files.run.pid <= 0;
 }
 
 static struct hold_machine machine_of(const struct keeper *k)
@@ -43,6 +43,7 @@ static struct hold_machine machine_of(const struct keeper *k)
                               .ncgroups = k->jail_record.ncgroups };
 
     memcpy(m.cgroup, k->jail_record.cgroup, sizeof(m.cgroup));
+    memcpy(m.mark, k->mark, sizeof(m.mark));
     return m;
 }
 
@@ -166,11 +167,13 @@ static int attach(struct keeper *k, struct err *e)
     return k->main ? 0 : -e->code;
 }
 
-/* What it says first; the guest hears it when it has let go of the last connection. */
+/* What it says first. */
 static int greet(struct keeper *k, struct err *e)
 {
     int err = wire_open(k, take(k, HOLD_SPARE + k->hold->turn - 1), e);
 
+    if (!err)
+        err = wire_greet(&k->wire, k->hold->machine.mark, e);
     if (!err)
         err = keeper_ask_jobs(k, e);
     if (!err)

@@ -165,29 +165,22 @@ static int open_console(struct keeper *k, struct keeper_parts *p, struct err *e)
     return journal_follow(&k->console, &k->loop, fds[0], e);
 }
 
-/* A held machine gets more connections than one, for keepers to come. */
-static int open_spares(struct keeper *k, struct keeper_parts *p, struct err *e)
-{
-    int fds[2];
-
-    while (k->hold->pid && k->engine->takes_spares && p->nspares < ENGINE_SPARES) {
-        if (FAILPOINT("keeper.spare.pair") ||
-            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
-            return err_sys(e, "socketpair");
-        k->spares[p->nspares] = fds[0];
-        p->spares[p->nspares++] = fds[1];
-    }
-    return 0;
-}
-
+/* Of the control port: one, and more for keepers to come. */
 static int open_port(struct keeper *k, struct keeper_parts *p, struct err *e)
 {
-    int fds[2];
+    int ours[1 + ENGINE_SPARES], theirs[1 + ENGINE_SPARES], err;
 
-    if (FAILPOINT("keeper.port.pair") || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
-        return err_sys(e, "socketpair");
-    p->port = fds[1];
-    return wire_open(k, fds[0], e);
+    memset(ours, 0xff, sizeof(ours));
+    memset(theirs, 0xff, sizeof(theirs));
+    err = k->engine->connect(k->boxfd, ours, theirs, array_len(ours), e);
+    k->wire.src.fd = ours[0];
+    p->port = theirs[0];
+    for (unsigned i = 0; i < ENGINE_SPARES; i++) {
+        k->spares[i] = ours[1 + i];
+        if (theirs[1 + i] >= 0)
+            p->spares[p->nspares++] = theirs[1 + i];
+    }
+    return err ? err : wire_open(k, ours[0], e);
 }
 
 /* Live mounts, and the socket through which their requests come. */
@@ -302,13 +295,15 @@ static int greet(struct keeper *k, struct err *e)
     uint8_t seed[SEED_BYTES];
     struct timespec t;
 
-    if (FAILPOINT("keeper.seed") || getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+    if (FAILPOINT("keeper.seed") || getrandom(seed, sizeof(seed), 0) != sizeof(seed) ||
+        !mark_make(k->mark))
         return err_sys(e, "random numbers");
     clock_gettime(CLOCK_REALTIME, &t);
     msg_begin(&k->builder, MSG_SETUP);
     msg_add_text(&k->builder, MSG_HOSTNAME, k->cfg.name);
     msg_add_u64(&k->builder, MSG_TIME, (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
     msg_add(&k->builder, MSG_SEED, seed, sizeof(seed));
+    msg_add(&k->builder, MSG_MARK, k->mark, sizeof(k->mark));
     msg_add_u32(&k->builder, MSG_PIDS, (uint32_t)plan->pids);
     msg_add_u32(&k->builder, MSG_FILES, (uint32_t)plan->open_files);
     k->setup = session_open(k, &r, &k->builder, e);
@@ -396,8 +391,6 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
         err = keeper_open_log(k, &k->output, "output.log", guard_plan(k->guard)->console, false, e);
     if (!err)
         err = open_port(k, p, e);
-    if (!err)
-        err = open_spares(k, p, e);
     if (!err)
         err = keeper_files_start(k, p, e);
     if (!err)

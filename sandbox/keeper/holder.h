@@ -13,6 +13,7 @@
 #define SANDBOX_KEEPER_HOLDER_H
 
 #include "base/err.h"
+#include "base/mark.h"
 #include "policies/plan.h"
 #include "sandbox/engine/engine.h"
 
@@ -42,6 +43,7 @@ struct hold_machine {
     uint32_t uid;  /* its claim's; 0: none */
     int64_t begun; /* ms, as keeper_now */
     struct host_facts host;
+    uint8_t mark[MARK_BYTES]; /* that the guest was given */
     uint32_t ncgroups;
     char cgroup[JAIL_CGROUPS_MAX][160];
 };

@@ -15,6 +15,7 @@
 #define SANDBOX_KEEPER_KEEPER_H
 
 #include "base/loop.h"
+#include "base/mark.h"
 #include "base/msg.h"
 #include "base/yamux.h"
 #include "sandbox/engine/engine.h"
@@ -118,10 +119,16 @@ struct wire {
     uint32_t events;        /* what src waits for now */
     size_t in_at, in_end, out_at, out_end;
     uint8_t in[65536], out[65536];
+    bool greets; /* nothing of ours is said, and nothing believed, before the guest has answered */
+    uint8_t nonce[MARK_BYTES]; /* with this */
+    struct mark_search answer;
 };
 
 /* Takes fd. */
 must_check int wire_open(struct keeper *k, int fd, struct err *e);
+/* Its first words, where another keeper talked before: the guest's mark, and what it is to answer.
+ */
+must_check int wire_greet(struct wire *w, const uint8_t mark[MARK_BYTES], struct err *e);
 void wire_close(struct wire *w);
 /* Takes what the engine left in the port; for the end. */
 void wire_drain(struct keeper *k);
@@ -299,6 +306,7 @@ struct keeper {
     /* machine */
     const struct engine *engine;
     struct host_facts host;
+    uint8_t mark[MARK_BYTES]; /* by which the guest knows the keepers to come */
     struct engine_run run;
     struct files files;
     struct jail jail;

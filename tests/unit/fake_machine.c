@@ -1,6 +1,8 @@
 /* fake_machine.c - see fake_machine.h */
 #include "tests/unit/fake_machine.h"
 
+#include "sandbox/engine/connect.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -424,4 +426,11 @@ static void fake_end(struct engine_run *run, int status, struct engine_end *out)
     snprintf(out->text, sizeof(out->text), "status %d", status);
 }
 
-const struct engine fake_machine = { "fake", false, fake_check, fake_start, fake_report, fake_end };
+const struct engine fake_machine = {
+    .name = "fake",
+    .check = fake_check,
+    .connect = connect_pairs,
+    .start = fake_start,
+    .report = fake_report,
+    .end = fake_end,
+};

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -83,15 +84,16 @@ static void next_session(void)
     struct msghdr m = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
     };
+    int last = guest.port;
 
-    if (guest.port >= 0)
-        close(guest.port);
     if (recvmsg(sessions[1], &m, MSG_CMSG_CLOEXEC) != 1)
         exit(0);
     memcpy(&guest.port, CMSG_DATA(&control.head), sizeof(int));
     record->sessions++;
     if (control_attach(&guest.control, guest.port, NULL))
         exit(3);
+    if (last >= 0)
+        close(last);
 }
 
 static void note_lost(void *arg, const char *why)
@@ -948,6 +950,86 @@ static void h03_who_is_not_waited_for(void **state)
     client_result_fini(&r);
 }
 
+/* Another host on the same descriptor, of whom nobody tells. */
+static void replace_host(const uint8_t mark[MARK_BYTES])
+{
+    struct client *next = client_new(client_leave(host));
+
+    client_greet(next, mark);
+    host = next;
+}
+
+/* H03: hosts that follow one another on a port that never closes: whatever one had begun, in either
+ * direction, the next one's session has nothing of it. */
+static void h03_hosts_that_nobody_announces(void **state)
+{
+    const struct client_exec none = { 0 };
+    uint8_t mark[MARK_BYTES], block[5000];
+    struct client_result r;
+    char text[256] = "";
+    static struct msg_builder b;
+    uint32_t id, main;
+
+    (void)state;
+    assert_true(mark_make(mark));
+    memset(block, mark[0], sizeof(block));
+    msg_begin(&b, MSG_SETUP);
+    msg_add(&b, MSG_MARK, mark, sizeof(mark));
+    assert_int_equal(client_simple(host, &b, text), 0);
+    main = start_main(3, "trap '' HUP; while :; do echo 0123456789; done", 0);
+    expect_frame(main, MSG_STARTED, NULL);
+    for (int i = 0; i < 50; i++) {
+        id = client_start(
+            host, &(struct client_exec){ .argv = SHELL("cat; exit 9"), .flags = MSG_F_STDIN });
+        expect_frame(id, MSG_STARTED, NULL);
+        client_send(host, id, MSG_STDIN, block, sizeof(block));
+        client_send_raw(host, id, mark, (size_t)i % MARK_BYTES); /* as if it began to greet */
+        client_cut(host, id, (unsigned)i);
+        replace_host(mark);
+        script("echo alive", "alive\n", 0);
+        main = attach(3);
+        expect_frame(main, MSG_STARTED, NULL);
+    }
+    client_send(host, main, MSG_SIGNAL, (const uint8_t[]){ SIGKILL }, 1);
+    client_finish(host, main, &none, &r);
+    assert_int_equal(r.code, SIGKILL);
+    client_result_fini(&r);
+    assert_int_equal(record->sessions, 1);
+    /* Closed and opened again, as a port is, it still begins with the mark. */
+    client_free(host);
+    connect_session();
+    client_greet(host, mark);
+    script("echo alive", "alive\n", 0);
+}
+
+/* Without the mark nobody is heard, and what is like it is not it. */
+static void h03_who_does_not_know_the_mark(void **state)
+{
+    uint8_t mark[MARK_BYTES], near[2 * MARK_BYTES];
+    char text[256] = "";
+    static struct msg_builder b;
+    struct pollfd p = { .events = POLLIN };
+
+    (void)state;
+    assert_true(mark_make(mark));
+    msg_begin(&b, MSG_SETUP);
+    msg_add(&b, MSG_MARK, mark, sizeof(mark));
+    assert_int_equal(client_simple(host, &b, text), 0);
+    client_free(host);
+    connect_session();
+    memcpy(near, mark, MARK_BYTES);
+    memcpy(near + MARK_BYTES, mark, MARK_BYTES);
+    near[MARK_BYTES - 1] ^= 0x80;
+    near[2 * MARK_BYTES - 1] ^= 0x80;
+    p.fd = client_leave(host);
+    assert_int_equal(write(p.fd, near, sizeof(near)), sizeof(near));
+    assert_int_equal(poll(&p, 1, 200), 0);
+    host = client_new(p.fd);
+    client_greet(host, mark);
+    script("echo alive", "alive\n", 0);
+    assert_int_equal(record->sessions, 2);
+}
+
 /* H15: what it leaves behind could not be ended. */
 static void h15_a_confined_job_needs_a_cgroup(void **state)
 {
@@ -1228,6 +1310,8 @@ int main(void)
         TEST(h03_a_main_command_outlives_its_session),
         TEST(h03_the_end_is_told_again),
         TEST(h03_who_is_not_waited_for),
+        TEST(h03_hosts_that_nobody_announces),
+        TEST(h03_who_does_not_know_the_mark),
         TEST(h15_a_confined_job_needs_a_cgroup),
         TEST(r04_jobs_out_of_place),
         cmocka_unit_test(r11_a_host_that_does_not_listen),
