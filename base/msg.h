@@ -33,8 +33,8 @@ enum msg_type {
     MSG_KILL = 7,     /* client->keeper: SIGNO to the main command, or the machine; answered DONE */
     MSG_STATUS = 8,   /* client->keeper: answered STATE */
     MSG_WAIT = 9,     /* client->keeper: answered ENDED when the sandbox has ended */
-    /* client->keeper: FLAGS; joins the main command's session. keeper->init: JOB; goes on with a
-     * main command where the last session left it, as EXEC */
+    /* client->keeper: FLAGS; joins the main command's session. keeper->init: JOB, OFFSET; goes on
+     * with a main command where the last session left it, as EXEC */
     MSG_ATTACH = 10,
     MSG_POLICY = 11, /* client->keeper: another policy waits in policy.next.json; answered DONE */
     MSG_JOBS = 12,   /* keeper->init, one a session: END to it, GONE from it, no last frame */
@@ -96,6 +96,7 @@ enum msg_tag {
     MSG_SHA256 = 26,     /* 32 bytes: of the content of EXE, which is the image's, else EACCES */
     MSG_RUN_SHA256 = 27, /* list; EXEC: 32 bytes as above, then as RUN: a file with this content */
     MSG_MARK = 28,       /* SETUP: 32 bytes (mark.h), with which every later session begins */
+    MSG_OFFSET = 29,     /* ATTACH: u64, bytes of its output that were taken before; absent: all */
 };
 
 #define MSG_FILTER_MAX 4096u /* BPF_MAXINSNS, <linux/bpf_common.h> */

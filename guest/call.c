@@ -145,7 +145,7 @@ static void dispatch(struct call *c, const struct request *r)
         break;
     case MSG_JOBS: listen_to_jobs(c); break;
     case MSG_ATTACH:
-        c->job = job_attach(&c->control->jobs, c, r->job, &e);
+        c->job = job_attach(&c->control->jobs, c, r, &e);
         if (c->job)
             c->state = CALL_JOB;
         else

@@ -7,7 +7,8 @@
  * what comes before is nobody's. While there is no mark, whatever comes begins a session.
  *
  * What only PID 1 may do is behind struct control_host, so that all of this runs on a socket pair
- * in a unit test. Memory is bounded by CONTROL_STREAMS x (two yamux windows + a call + a job).
+ * in a unit test. Memory is bounded by CONTROL_STREAMS x (two yamux windows + a call + a job), and
+ * a backlog (backlog.h).
  */
 #ifndef GUEST_CONTROL_H
 #define GUEST_CONTROL_H

@@ -3,8 +3,8 @@
  * control connection of its own.
  *
  * What was on the wire is gone, and with it whoever talked: clients are told by their connections,
- * and their commands are ended. The main command waits in the guest (PROTOCOL, ATTACH). What the
- * last keeper had taken from the wire and not yet written to output.log is lost.
+ * and their commands are ended. The main command waits in the guest (PROTOCOL, ATTACH), and says
+ * again what the last keeper had not yet written to output.log.
  *
  * It may have been taken over before it was killed. So the next one takes what the machine is from
  * the holder, who was told before the guest said anything, and locks itself down before it reads
@@ -45,6 +45,22 @@ static struct hold_machine machine_of(const struct keeper *k)
     memcpy(m.cgroup, k->jail_record.cgroup, sizeof(m.cgroup));
     memcpy(m.mark, k->mark, sizeof(m.mark));
     return m;
+}
+
+static void keep_output(struct keeper *k, uint64_t taken)
+{
+    struct kept *kept = k->kept;
+    uint32_t next = !(kept->output_now & 1);
+
+    kept->output[next].taken = taken;
+    kept->output[next].size = k->output.size;
+    kept->output_now = next;
+}
+
+void keeper_log_output(struct keeper *k, const void *bytes, size_t len)
+{
+    journal_write(&k->output, bytes, len);
+    keep_output(k, k->kept->output[k->kept->output_now & 1].taken + len);
 }
 
 void keeper_provide(struct keeper *k)
@@ -151,9 +167,19 @@ static void look_at_volumes(struct keeper *k)
             k->has_volumes = true;
 }
 
+/* A keeper may have been killed between writing and saying so, or while it wrote. */
+static uint64_t output_taken(struct keeper *k)
+{
+    uint32_t now = k->kept->output_now & 1;
+    uint64_t taken = k->kept->output[now].taken, size = k->kept->output[now].size;
+
+    return k->output.size > size ? taken + (k->output.size - size) : taken;
+}
+
 static int attach(struct keeper *k, struct err *e)
 {
     const struct kept *kept = k->kept;
+    const uint64_t taken = output_taken(k);
     const struct request r = { .type = MSG_EXEC, .flags = kept->main_tty ? MSG_F_TTY : 0u };
 
     k->had_main = kept->had_main;
@@ -162,7 +188,9 @@ static int attach(struct keeper *k, struct err *e)
     if (!kept->main_job)
         return err_set(e, E2BIG, "what was decided about the main command is too long");
     msg_begin(&k->builder, MSG_ATTACH);
+    keep_output(k, taken);
     msg_add_u32(&k->builder, MSG_JOB, kept->main_job);
+    msg_add_u64(&k->builder, MSG_OFFSET, taken);
     k->main = session_open(k, &r, &k->builder, e);
     return k->main ? 0 : -e->code;
 }

@@ -239,6 +239,12 @@ struct kept {
     uint32_t main_job;                    /* 0: its books did not fit */
     bool had_main, main_tty;
     char asked[KEPT_TEXT], held[KEPT_TEXT]; /* main_job's */
+    /* How much of its output was taken when output.log was so large; the one that holds is changed
+     * at once, whenever its keeper is killed. */
+    struct {
+        uint64_t taken, size;
+    } output[2];
+    _Atomic uint32_t output_now;
 };
 
 struct keeper_parts;
@@ -247,6 +253,10 @@ struct keeper_parts;
  * locked down before it reads anything that the last one could have written. On failure the machine
  * is to end with its holder. */
 must_check int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e);
+
+/* What the main command said. However a keeper ends, the next one knows how much of it is in
+ * output.log. */
+void keeper_log_output(struct keeper *k, const void *bytes, size_t len);
 
 /* Before the guest is heard: if another keeper could go on, that one gets what it needs. */
 void keeper_provide(struct keeper *k);

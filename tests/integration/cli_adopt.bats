@@ -52,3 +52,18 @@ await_logs() { # NAME LINE: within a minute
     carrel audit verify box
     [ "$(carrel audit tail -n 100 box | grep -c sandbox.adopted)" = 6 ]
 }
+
+@test "h03: of one that prints without a pause nothing is lost" {
+    carrel run --engine qemu -q -d --name loud mini -- sh -c 'seq 1 400000; until [ -e /tmp/go ]; do
+        usleep 20000; done; seq 400001 700000; exit 6' >/dev/null
+    for after in 1000 60000 150000; do
+        await_logs loud $after
+        kill_keeper loud
+    done
+    await_logs loud 400000
+    carrel exec loud -- touch /tmp/go
+    kill_keeper loud
+    [ "$(timeout 60 carrel wait loud)" = 6 ]
+    carrel logs loud >got
+    seq 1 700000 | cmp - got
+}

@@ -825,15 +825,21 @@ static void jobs_are_told_of(void **state)
 
 /* ---- a main command and its requesters ---- */
 
-static uint32_t attach(uint32_t job)
+static uint32_t attach_from(uint32_t job, uint64_t offset)
 {
     static struct msg_builder b;
     uint32_t id = client_open(host);
 
     msg_begin(&b, MSG_ATTACH);
     msg_add_u32(&b, MSG_JOB, job);
+    msg_add_u64(&b, MSG_OFFSET, offset);
     client_request(host, id, &b);
     return id;
+}
+
+static uint32_t attach(uint32_t job)
+{
+    return attach_from(job, UINT64_MAX);
 }
 
 static uint32_t start_main(uint32_t job, const char *text, uint32_t more)
@@ -922,6 +928,62 @@ static void h03_the_end_is_told_again(void **state)
     }
     msg_begin(&b, MSG_POWEROFF);
     assert_int_equal(client_simple(host, &b, text), 0);
+}
+
+/* Takes frames of a main command's output until there are so many bytes of it, or its end. */
+static bool take_output(uint32_t id, uint64_t upto, uint8_t *out[2], uint64_t *taken)
+{
+    struct msg_frame f;
+
+    while (*taken < upto) {
+        assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 1);
+        if (f.type == MSG_EXIT) {
+            assert_int_equal(f.body[1], 5);
+            return true;
+        }
+        if (f.type == MSG_STARTED)
+            continue;
+        assert_true(f.type == MSG_STDOUT || f.type == MSG_STDERR);
+        memcpy(out[f.type == MSG_STDERR], f.body, f.len);
+        out[f.type == MSG_STDERR] += f.len;
+        *taken += f.len;
+    }
+    return false;
+}
+
+/* H03: what a host took from the wire and did not keep is said again, as far as a window reaches:
+ * of one that says both kinds of output without a pause nothing is lost, wherever it is cut. */
+static void h03_what_was_not_taken_is_said_again(void **state)
+{
+    static uint8_t out[4 << 20], err[4 << 20];
+    static char wanted[4 << 20];
+    uint8_t *to[2] = { out, err };
+    uint64_t taken = 0;
+    size_t n = 0;
+    uint32_t id = start_main(3, "(seq 200000 499999 >&2) & seq 200000 499999; wait; exit 5", 0);
+
+    (void)state;
+    srand(11);
+    while (!take_output(id, taken + (uint64_t)(rand() % 300000), to, &taken)) {
+        (void)client_pump(host, 1 + rand() % 3); /* comes, and is not taken */
+        lose_session();
+        id = attach_from(3, taken);
+    }
+    for (int i = 200000; i < 500000; i++)
+        n += (size_t)sprintf(wanted + n, "%d\n", i);
+    assert_int_equal(to[0] - out, n);
+    assert_int_equal(to[1] - err, n);
+    assert_memory_equal(out, wanted, n);
+    assert_memory_equal(err, wanted, n);
+    /* Its end was told; all the same, from a place that is long gone, and from one not yet said. */
+    lose_session();
+    id = attach_from(3, 0);
+    assert_true(take_output(id, UINT64_MAX, (uint8_t *[]){ out, err }, &(uint64_t){ 0 }));
+    lose_session();
+    id = attach_from(3, taken + 1000);
+    taken = 0;
+    assert_true(take_output(id, UINT64_MAX, (uint8_t *[]){ out, err }, &taken));
+    assert_int_equal(taken, 0);
 }
 
 /* One that hangs up does not wait, nor does one that is attached to have two requesters. */
@@ -1309,6 +1371,7 @@ int main(void)
         TEST(jobs_are_told_of),
         TEST(h03_a_main_command_outlives_its_session),
         TEST(h03_the_end_is_told_again),
+        TEST(h03_what_was_not_taken_is_said_again),
         TEST(h03_who_is_not_waited_for),
         TEST(h03_hosts_that_nobody_announces),
         TEST(h03_who_does_not_know_the_mark),
