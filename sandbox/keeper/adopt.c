@@ -26,11 +26,11 @@
 
 /* ---- the one before ---- */
 
-/* A sandbox that goes with its client cannot know whether that is still there. carrel-files is
- * ended with the keeper whose child it is, and a guest without its files is no use. */
+/* carrel-files is ended with the keeper whose child it is, and a guest without its files is no use.
+ */
 static bool could_go_on(const struct keeper *k)
 {
-    return k->hold->pid && !k->cfg.ephemeral && k->files.run.pid <= 0;
+    return k->hold->pid && k->files.run.pid <= 0;
 }
 
 static struct hold_machine machine_of(const struct keeper *k)
@@ -235,6 +235,8 @@ int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e)
     limits_adopt(k);
     k->life = LIFE_RUNNING;
     k->next_ping = keeper_now();
+    if (k->cfg.ephemeral && !k->had_main) /* its client may have been cut off */
+        k->main_due = keeper_now() + keeper_setting("CARREL_AWAIT_MS", KEEPER_AWAIT_MAIN_MS);
     k->state.keeper_pid = getpid();
     k->state.keeper_start = proc_start_time(getpid());
     keeper_save(k);

@@ -29,7 +29,6 @@
 #include <unistd.h>
 
 #define KEEPER_LOG_CAP (1u << 20)
-#define AWAIT_MAIN_MS  10000
 #define BOOT_KVM_MS    60000
 #define BOOT_QEMU_MS   120000
 #define SEED_BYTES     64
@@ -317,7 +316,7 @@ static int greet_main(struct keeper *k, char hint[240], struct err *e)
     int err;
 
     if (k->await_main) {
-        k->main_due = keeper_now() + keeper_setting("CARREL_AWAIT_MS", AWAIT_MAIN_MS);
+        k->main_due = keeper_now() + keeper_setting("CARREL_AWAIT_MS", KEEPER_AWAIT_MAIN_MS);
         return 0;
     }
     if (!k->cfg.argv || !k->cfg.argv[0])

@@ -36,9 +36,10 @@
 /* Descriptors at most: each link, each volume while it is handed over, and what there is one of:
  * standard ones, directory, lock, log, ledgers of ancestors, loop, jail, engine; and room for
  * libraries. */
-#define KEEPER_FILES    (KEEPER_LINKS + ENGINE_VOLUMES + 2 * ENGINE_SPARES + 128u)
-#define KEEPER_GRACE_MS 10000u /* between TERM and KILL of the main command, unless said */
-#define FRAME_MAX       (MSG_HEADER + MSG_MAX)
+#define KEEPER_FILES         (KEEPER_LINKS + ENGINE_VOLUMES + 2 * ENGINE_SPARES + 128u)
+#define KEEPER_GRACE_MS      10000u /* between TERM and KILL of the main command, unless said */
+#define KEEPER_AWAIT_MAIN_MS 10000u /* for a client that said it will send the main command */
+#define FRAME_MAX            (MSG_HEADER + MSG_MAX)
 /* What clients leave free on a command's stream: the keeper's own SIGNAL and STDIN_EOF. */
 #define KEEPER_RESERVE (2 * MSG_HEADER + 1)
 
