@@ -91,7 +91,7 @@ static const struct line keeper[] = {
     CALL(readlinkat, "what is left in its directory"),
     CALL(geteuid, "whether a client is its owner"),
     CALL(flock, "its directory is its own"),
-    CALL(wait4, "how the machine ended"),
+    CALL(wait4, "how carrel-files ended"),
     CALL(kill, "the machine, when it has to end"),
     CALL(pidfd_send_signal, "the machine, when it has to end"),
     CALL(signalfd4, "signals at the event loop's pace"),

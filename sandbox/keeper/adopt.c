@@ -30,7 +30,7 @@
  */
 static bool could_go_on(const struct keeper *k)
 {
-    return k->hold->pid && k->files.run.pid <= 0;
+    return k->files.run.pid <= 0;
 }
 
 static struct hold_machine machine_of(const struct keeper *k)

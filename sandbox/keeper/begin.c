@@ -24,7 +24,6 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -231,7 +230,7 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, const st
         .port_fds = { p->port },
         .port_names = { "carrel.control" },
         .nports = 1,
-        .sibling = k->hold->pid,
+        .sibling = true,
         .console_fd = p->console,
         .log_fd = p->log,
         .verity_blocks = v->blocks,
@@ -423,7 +422,6 @@ static void end_engine(struct keeper *k)
     (void)syscall(SYS_pidfd_send_signal, k->run.pidfd, SIGKILL, NULL, 0);
     while (poll(&p, 1, -1) < 0 && errno == EINTR)
         ;
-    (void)waitpid(k->run.pid, NULL, WNOHANG);
 }
 
 void keeper_undo(struct keeper *k)

@@ -50,15 +50,13 @@ struct hold_machine {
 
 /* As a keeper sees its holder. */
 struct hold {
-    pid_t pid;                   /* 0: there is none, and the machine is the keeper's own child */
-    int socket;                  /* to it; -1: none */
+    pid_t pid;
+    int socket;                  /* to it */
     struct kept *kept;           /* memory of all keepers */
     unsigned turn;               /* which keeper this is, from 0 */
     int fd[HOLD_FDS];            /* owned; -1: none */
     struct hold_machine machine; /* from the second turn on */
 };
-
-#define HOLD_NONE(memory) ((struct hold){ .socket = -1, .kept = (memory) })
 
 /*
  * Becomes the holder of keepers, each of which calls keep and exits with what it returns. Returns

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -393,7 +394,8 @@ static int fake_start(const struct engine_spec *spec, struct engine_run *run, st
     engine_run_init(run);
     if (pipe2(gate, O_CLOEXEC))
         return err_sys(e, "pipe");
-    run->pid = fork();
+    run->pid = (pid_t)syscall(SYS_clone, (spec->sibling ? CLONE_PARENT : 0) | SIGCHLD, NULL, NULL,
+                              NULL, 0);
     if (run->pid == 0) {
         sigset_t none;
         int port = dup2(spec->port_fds[0], 5);
