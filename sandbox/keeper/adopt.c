@@ -109,6 +109,9 @@ static int claim(struct keeper *k, struct err *e)
         return err;
     if (k->state.phase != BOX_RUNNING)
         return err_set(e, ESHUTDOWN, "the sandbox was %s", box_phase_name(k->state.phase));
+    k->state.vmm_pid = k->run.pid; /* others go by the record: it is true again */
+    k->state.vmm_start = proc_start_time(k->run.pid);
+    snprintf(k->state.engine, sizeof(k->state.engine), "%s", k->engine->name);
     k->grace_ms = k->cfg.stop_grace_ms ? k->cfg.stop_grace_ms : KEEPER_GRACE_MS;
     return 0;
 }

@@ -204,7 +204,7 @@ int wire_greet(struct wire *w, const uint8_t mark[MARK_BYTES], struct err *e)
         return err_sys(e, "random numbers");
     memcpy(w->out, mark, MARK_BYTES);
     memcpy(w->out + MARK_BYTES, w->nonce, MARK_BYTES);
-    w->out_end = 2u * MARK_BYTES;
+    w->out_end = MARK_BYTES + sizeof(w->nonce);
     w->greets = true;
     return 0;
 }

@@ -153,6 +153,7 @@ static bool is_victim_alive(void)
 static void nothing_is_read_before_the_lock_down(void **state)
 {
     struct keeper *k = follower(lock_and_show);
+    struct box_state st;
     char leaf[160];
 
     (void)state;
@@ -163,6 +164,9 @@ static void nothing_is_read_before_the_lock_down(void **state)
     assert_ptr_equal(k->engine, &fake_machine);
     assert_int_equal(k->run.pid, scene.machine);
     assert_int_equal(k->jail_record.ncgroups, 0);
+    assert_int_equal(box_load_state(rig.box, &st, &rig.err), 0);
+    assert_int_equal(st.vmm_pid, scene.machine);
+    assert_string_equal(st.engine, "fake");
     /* And so does the time it has. */
     assert_int_equal(k->kept->limits.begun, scene.hold.machine.begun);
     assert_true(k->kept->limits.worked <= keeper_now());
