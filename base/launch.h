@@ -87,8 +87,7 @@ struct vmm_launch {
                          vhost-user (base/vhost.h); non-blocking is set by carrel-vmm; guest memory
                          is then a file; -1: none */
     uint32_t nspares;
-    /* Connections like port 0's: when its peer hangs up and the guest has let go of it, the next
-     * one takes the place. */
+    /* Connections like port 0's: when its peer hangs up, the next one takes the place. */
     int32_t spare_fds[VMM_SPARES_MAX];
     struct vmm_launch_disk disks[VMM_DISKS_MAX];
     struct vmm_launch_port ports[VMM_PORTS_MAX];

@@ -24,7 +24,7 @@
 
 enum msg_type {
     /* Requests, the first frame of a conversation. */
-    MSG_SETUP = 1, /* keeper->init: HOSTNAME, TIME, SEED, PIDS, FILES; answered DONE */
+    MSG_SETUP = 1, /* keeper->init: HOSTNAME, TIME, SEED, PIDS, FILES, MARK; answered DONE */
     MSG_EXEC = 2,  /* ARG list, ENV list, CWD, USER, FLAGS, ROWS, COLS, TIMEOUT; a profile */
     MSG_PUT = 3, /* PATH, USER, FLAGS: unpack the tar that follows (DATA…, EOF); answered DONE */
     MSG_GET = 4, /* PATH: the file or tree comes as a tar (DATA…, EOF), then DONE */
@@ -33,8 +33,8 @@ enum msg_type {
     MSG_KILL = 7,     /* client->keeper: SIGNO to the main command, or the machine; answered DONE */
     MSG_STATUS = 8,   /* client->keeper: answered STATE */
     MSG_WAIT = 9,     /* client->keeper: answered ENDED when the sandbox has ended */
-    /* client->keeper: FLAGS; joins the main command's session. keeper->init: JOB; goes on with a
-     * main command where the last session left it, as EXEC */
+    /* client->keeper: FLAGS; joins the main command's session. keeper->init: JOB, OFFSET; goes on
+     * with a main command where the last session left it, as EXEC */
     MSG_ATTACH = 10,
     MSG_POLICY = 11, /* client->keeper: another policy waits in policy.next.json; answered DONE */
     MSG_JOBS = 12,   /* keeper->init, one a session: END to it, GONE from it, no last frame */
@@ -95,6 +95,8 @@ enum msg_tag {
         25, /* list; EXEC: a file that may be executed, or a pattern over files; see PROTOCOL */
     MSG_SHA256 = 26,     /* 32 bytes: of the content of EXE, which is the image's, else EACCES */
     MSG_RUN_SHA256 = 27, /* list; EXEC: 32 bytes as above, then as RUN: a file with this content */
+    MSG_MARK = 28,       /* SETUP: 32 bytes (mark.h), with which every later session begins */
+    MSG_OFFSET = 29,     /* ATTACH: u64, bytes of its output that were taken before; absent: all */
 };
 
 #define MSG_FILTER_MAX 4096u /* BPF_MAXINSNS, <linux/bpf_common.h> */

@@ -131,10 +131,13 @@ static void dispatch(struct call *c, const struct request *r)
     c->request = r->type;
     switch (r->type) {
     case MSG_SETUP:
-        if (host->setup(host->arg, r, &e))
+        if (host->setup(host->arg, r, &e)) {
             send_error(c, &e);
-        else
-            send_done(c);
+            break;
+        }
+        if (r->has_mark)
+            control_set_mark(c->control, r->mark);
+        send_done(c);
         break;
     case MSG_POWEROFF:
         send_done(c);
@@ -142,7 +145,7 @@ static void dispatch(struct call *c, const struct request *r)
         break;
     case MSG_JOBS: listen_to_jobs(c); break;
     case MSG_ATTACH:
-        c->job = job_attach(&c->control->jobs, c, r->job, &e);
+        c->job = job_attach(&c->control->jobs, c, r, &e);
         if (c->job)
             c->state = CALL_JOB;
         else

@@ -2,17 +2,24 @@
 #include "guest/control.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #define READS 16 /* a port gives at most a page a read; the loop's other sources wait meanwhile */
 
-static void lose(struct control *c, const char *why)
+/* Nobody talks now. A port whose host is gone is readable for ever: it is looked at when something
+ * happens there, and not in between. */
+static void await_host(struct control *c)
 {
-    struct yamux *mux = c->mux;
+    c->watched = EPOLLIN | (uint32_t)EPOLLET;
+    if (loop_change(c->loop, &c->port, c->watched, NULL))
+        loop_remove(c->loop, &c->port); /* nobody is heard any more: the host ends the machine */
+}
 
-    loop_remove(c->loop, &c->port);
+static void forget_session(struct control *c)
+{
     while (c->calls) {
         struct call *call = c->calls;
 
@@ -20,10 +27,28 @@ static void lose(struct control *c, const char *why)
         call_free(call);
     }
     c->ncalls = 0;
+    c->out_at = c->out_len = 0;
+    yamux_free(c->mux);
     c->mux = NULL;
-    c->port.fd = -1;
-    c->host->lost(c->host->arg, why);
-    yamux_free(mux); /* why may be its text */
+}
+
+static void lose(struct control *c, const char *why)
+{
+    char text[128]; /* it may be mux's */
+
+    snprintf(text, sizeof(text), "%s", why);
+    forget_session(c);
+    c->in_at = c->in_len = 0;
+    await_host(c);
+    c->host->lost(c->host->arg, text);
+}
+
+static bool begin_session(struct control *c)
+{
+    const struct yamux_config cfg = { .max_streams = CONTROL_STREAMS, .accept = true };
+
+    c->mux = yamux_new(&cfg);
+    return c->mux;
 }
 
 static void drop(struct control *c, struct call *call)
@@ -187,6 +212,41 @@ void control_settle(struct control *c)
         watch(c);
 }
 
+/* A host that knows the mark, whatever became of the one before: its session begins with the answer
+ * that only it can expect. */
+static void welcome(struct control *c)
+{
+    c->search.have = c->nnonce = 0;
+    if (!begin_session(c))
+        return;
+    memcpy(c->out, c->nonce, MARK_BYTES);
+    c->out_len = MARK_BYTES;
+}
+
+/* In what was read. Where the mark is, the session ends; in_at is then where the next begins. */
+static void look_for_mark(struct control *c)
+{
+    size_t at = 0;
+
+    while (c->marked && at < c->in_len) {
+        size_t left = c->in_len - at, n = MARK_BYTES - c->nnonce;
+
+        if (c->search.have < MARK_BYTES) {
+            at += mark_find(&c->search, c->mark, c->in + at, left);
+            if (c->search.have == MARK_BYTES)
+                forget_session(c);
+            continue;
+        }
+        n = n < left ? n : left;
+        memcpy(c->nonce + c->nnonce, c->in + at, n);
+        c->nnonce += n;
+        at += n;
+        if (c->nnonce == MARK_BYTES)
+            welcome(c);
+        c->in_at = at;
+    }
+}
+
 static void port_ready(struct loop_source *s, uint32_t ready)
 {
     struct control *c = container_of(s, struct control, port);
@@ -197,36 +257,41 @@ static void port_ready(struct loop_source *s, uint32_t ready)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0) {
-            lose(c, "");
+            if (c->mux)
+                lose(c, "");
             return;
         }
         c->in_at = 0;
         c->in_len = (size_t)n;
-        if (!feed(c))
+        look_for_mark(c);
+        if (!c->mux && (c->marked || !begin_session(c)))
+            c->in_at = c->in_len; /* nobody's */
+        else if (!feed(c))
             return; /* control_settle ends the session */
     }
-    /* The host has gone while its bytes wait: there is nobody to answer. */
-    if ((ready & EPOLLHUP) && c->in_at < c->in_len)
-        lose(c, "");
+    if (!c->mux)
+        await_host(c); /* there may be more */
+    else if ((ready & EPOLLHUP) && c->in_at < c->in_len)
+        lose(c, ""); /* the host has gone while its bytes wait: there is nobody to answer */
 }
 
 int control_attach(struct control *c, int fd, struct err *e)
 {
-    const struct yamux_config cfg = { .max_streams = CONTROL_STREAMS, .accept = true };
-    int err;
-
-    c->mux = yamux_new(&cfg);
-    if (!c->mux)
-        return err_set(e, ENOMEM, "no memory for a session");
+    if (c->port.fd >= 0)
+        loop_remove(c->loop, &c->port);
     c->in_at = c->in_len = c->out_at = c->out_len = 0;
     c->port = (struct loop_source){ fd, port_ready };
-    c->watched = EPOLLIN;
-    err = loop_add(c->loop, &c->port, EPOLLIN, e);
-    if (err) {
-        yamux_free(c->mux);
-        c->mux = NULL;
-    }
-    return err;
+    c->watched = EPOLLIN | (c->marked ? (uint32_t)EPOLLET : 0);
+    if (!c->marked && !begin_session(c))
+        return err_set(e, ENOMEM, "no memory for a session");
+    return loop_add(c->loop, &c->port, c->watched, e);
+}
+
+void control_set_mark(struct control *c, const uint8_t mark[MARK_BYTES])
+{
+    memcpy(c->mark, mark, MARK_BYTES);
+    c->marked = true;
+    c->search.have = c->nnonce = 0;
 }
 
 void control_init(struct control *c, struct loop *l, struct alarms *a,
@@ -249,12 +314,8 @@ bool control_pending(const struct control *c)
 
 void control_fini(struct control *c)
 {
-    while (c->calls)
-        drop(c, c->calls);
+    forget_session(c);
     jobs_fini(&c->jobs);
-    if (c->mux) {
+    if (c->port.fd >= 0)
         loop_remove(c->loop, &c->port);
-        yamux_free(c->mux);
-        c->mux = NULL;
-    }
 }

@@ -6,11 +6,13 @@
  * after the reap it has DRAIN_MS to end; then what waits in the pipe is sent and the rest is not
  * waited for.
  *
- * A main command outlives its requester: nothing is read from it until another one attaches, and
- * once it is over it stays, for whoever did not hear of it.
+ * A main command outlives its requester: nothing is read from it until another one attaches, who
+ * first hears again what the last one may not have taken; and once it is over it stays, for whoever
+ * did not hear of it.
  */
 #include "guest/job.h"
 
+#include "guest/backlog.h"
 #include "guest/ends.h"
 #include "guest/inlet.h"
 #include "guest/outlet.h"
@@ -34,7 +36,8 @@ struct job {
     struct call *call; /* borrowed; NULL: the requester is gone */
     enum msg_type request;
     uint32_t flags, number;
-    bool waits; /* a main command without a requester */
+    bool waits;          /* a main command without a requester */
+    struct backlog said; /* by a main command */
 
     pid_t pid;
     struct group *group; /* borrowed; a command's, until it is reaped; else NULL */
@@ -113,6 +116,7 @@ static void job_free(struct job *j)
     inlet_close(&j->in);
     for (int i = 0; i < 2; i++)
         outlet_close(&j->out[i]);
+    backlog_fini(&j->said);
     free(j);
 }
 
@@ -170,7 +174,7 @@ static void drain_over(struct alarm *a)
 {
     struct job *j = container_of(a, struct job, drain);
 
-    if (j->waits)
+    if (j->waits || backlog_waits(&j->said))
         return; /* check_over sets it again */
     j->drained = true;
     for (int i = 0; i < 2; i++)
@@ -178,9 +182,30 @@ static void drain_over(struct alarm *a)
     check_over(j);
 }
 
+void job_said(struct job *j, enum msg_type type, const void *body, size_t len)
+{
+    if (is_main(j))
+        backlog_add(&j->said, type, body, len);
+}
+
+/* As far as there is room. */
+static void say_again(struct job *j)
+{
+    size_t room;
+
+    while (backlog_waits(&j->said) && (room = call_room(j->call)) > 0) {
+        struct msg_frame f = backlog_next(&j->said, room);
+
+        call_send(j->call, (enum msg_type)f.type, f.body, f.len);
+    }
+}
+
 void job_resume(struct job *j)
 {
     if (j->waits)
+        return;
+    say_again(j);
+    if (backlog_waits(&j->said))
         return;
     for (int i = 0; i < 2 && j->running; i++)
         outlet_resume(&j->out[i], j->call);
@@ -242,7 +267,7 @@ static void check_over(struct job *j)
 {
     struct call *c = j->call;
 
-    if (!j->reaped || j->status.fd >= 0 || j->waits)
+    if (!j->reaped || j->status.fd >= 0 || j->waits || backlog_waits(&j->said))
         return;
     if (j->verdict.code && is_command(j)) /* it never ran */
         for (int i = 0; i < 2; i++)
@@ -362,16 +387,17 @@ void job_abandon(struct job *j)
     job_resume(j); /* what it still prints is dropped */
 }
 
-struct job *job_attach(struct jobs *js, struct call *c, uint32_t number, struct err *e)
+struct job *job_attach(struct jobs *js, struct call *c, const struct request *r, struct err *e)
 {
     struct job *j = js->first;
 
-    while (j && (j->number != number || !j->waits))
+    while (j && (j->number != r->job || !j->waits))
         j = j->next;
     if (!j) {
-        err_set(e, ESRCH, "no main command waits as job %u", number);
+        err_set(e, ESRCH, "no main command waits as job %u", r->job);
         return NULL;
     }
+    backlog_rewind(&j->said, r->offset);
     j->call = c;
     j->waits = false;
     if (j->status.fd < 0 && !j->verdict.code)
@@ -503,6 +529,8 @@ struct job *job_start(struct jobs *js, struct call *c, const struct request *r, 
     j->request = r->type;
     j->flags = r->flags;
     j->number = r->job;
+    if (is_main(j))
+        backlog_init(&j->said);
     j->status = (struct loop_source){ -1, status_ready };
     inlet_init(&j->in, js->loop, -1, input_room);
     j->limit.ring = limit_over;

@@ -57,12 +57,16 @@ void job_resume(struct job *j);
 
 /* The requester is gone; `call` is not used any more. Commands end if they were started with
  * MSG_F_HANGUP, otherwise run on with their output dropped; transfers end. A main command that does
- * not hang up waits for job_attach, with its output in its pipes. */
+ * not hang up waits for job_attach, with its output in its pipes and what was sent last kept. */
 void job_abandon(struct job *j);
 
-/* The main command with this number gets another requester: STARTED, what it says from now on, and
- * its end, also when that was told before. -ESRCH: no main command waits under this number. */
-struct job *job_attach(struct jobs *js, struct call *c, uint32_t number, struct err *e);
+/* The main command that r names gets another requester: STARTED, what it said from r's offset on,
+ * as far as that is kept, and its end, also when that was told before. -ESRCH: no main command
+ * waits under this number. */
+struct job *job_attach(struct jobs *js, struct call *c, const struct request *r, struct err *e);
+
+/* A piece of its output was sent. */
+void job_said(struct job *j, enum msg_type type, const void *body, size_t len);
 
 /* Does any of them run, or have something to say? */
 bool jobs_busy(const struct jobs *js);

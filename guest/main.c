@@ -38,7 +38,6 @@ static struct guest {
     struct origin origin;
     int port;
     char port_path[64];
-    struct loop_source waiting; /* for the host to open its end */
 } guest;
 
 static _Noreturn void fatal(const struct err *e)
@@ -117,38 +116,11 @@ static int boot(struct err *e)
 
 /* ---- the control port ---- */
 
-static void serve(void)
-{
-    struct err e = ERR_INIT;
-
-    if (control_attach(&guest.control, guest.port, &e))
-        fatal(&e);
-}
-
-static void host_came(struct loop_source *s, uint32_t events)
-{
-    (void)events;
-    if (!port_connected(s->fd))
-        return;
-    loop_remove(&guest.loop, s);
-    serve();
-}
-
-/* The session is over. The port is closed for a moment, which drops what it still holds of the old
- * one, and tells the machine's device that the next peer may come. */
 static void host_lost(void *arg, const char *why)
 {
-    struct err e = ERR_INIT;
-
     (void)arg;
     if (*why)
         kmsg(KMSG_WARNING, "control port: %s", why);
-    fd_closep(&guest.port);
-    if (port_open(guest.port_path, &guest.port, &e))
-        fatal(&e);
-    guest.waiting = (struct loop_source){ guest.port, host_came };
-    if (port_watch(&guest.loop, &guest.waiting, &e))
-        fatal(&e);
 }
 
 static int apply_setup(void *arg, const struct request *r, struct err *e)
@@ -203,10 +175,7 @@ static int start(struct err *e)
     power_init(&guest.power, &guest.loop, &guest.alarms, &guest.control, &guest.reaper);
     guest.power.layer = guest.layer;
     err = port_open(guest.port_path, &guest.port, e);
-    if (err)
-        return err;
-    serve();
-    return 0;
+    return err ? err : control_attach(&guest.control, guest.port, e);
 }
 
 int main(void)

@@ -74,8 +74,10 @@ void outlet_move(struct outlet *o, struct call *c)
         return;
     }
     n = read(o->source.fd, buf, room < sizeof(buf) ? room : sizeof(buf));
-    if (n > 0 && c)
+    if (n > 0 && c) {
         call_send(c, o->type, buf, (size_t)n);
+        job_said(o->job, o->type, buf, (size_t)n);
+    }
     /* EIO: the last slave of the terminal was closed. */
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || is_last(o, n))
         outlet_close(o);

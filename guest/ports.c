@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #define PORTS_DIR "/sys/class/virtio-ports"
@@ -82,9 +81,4 @@ bool port_connected(int fd)
     struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
 
     return poll(&p, 1, 0) == 0 || !(p.revents & POLLHUP);
-}
-
-int port_watch(struct loop *l, struct loop_source *s, struct err *e)
-{
-    return loop_add(l, s, EPOLLIN | EPOLLOUT | (uint32_t)EPOLLET, e);
 }

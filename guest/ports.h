@@ -7,7 +7,9 @@
 #ifndef GUEST_PORTS_H
 #define GUEST_PORTS_H
 
-#include "base/loop.h"
+#include "base/err.h"
+
+#include <stdbool.h>
 
 #define PORT_CONTROL "carrel.control"
 
@@ -23,9 +25,5 @@ must_check int port_open(const char *path, int *fd, struct err *e);
 
 /* Is the host's end open? */
 bool port_connected(int fd);
-
-/* Wakes s whenever the host's end is opened or closed, and not in between: a port whose host is
- * gone is readable for ever. */
-must_check int port_watch(struct loop *l, struct loop_source *s, struct err *e);
 
 #endif

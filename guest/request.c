@@ -29,7 +29,9 @@ static const struct {
     enum msg_type type;
     uint32_t allowed, needed, flags;
 } kinds[] = {
-    { MSG_SETUP, BIT(MSG_HOSTNAME) | BIT(MSG_TIME) | BIT(MSG_SEED) | BIT(MSG_PIDS) | BIT(MSG_FILES),
+    { MSG_SETUP,
+      BIT(MSG_HOSTNAME) | BIT(MSG_TIME) | BIT(MSG_SEED) | BIT(MSG_PIDS) | BIT(MSG_FILES) |
+          BIT(MSG_MARK),
       0, 0 },
     { MSG_EXEC,
       BIT(MSG_ARG) | BIT(MSG_ENV) | BIT(MSG_CWD) | BIT(MSG_USER) | BIT(MSG_FLAGS) | BIT(MSG_ROWS) |
@@ -40,7 +42,7 @@ static const struct {
     { MSG_GET, BIT(MSG_PATH), BIT(MSG_PATH), 0 },
     { MSG_POWEROFF, BIT(MSG_GRACE), 0, 0 },
     { MSG_JOBS, 0, 0, 0 },
-    { MSG_ATTACH, BIT(MSG_JOB), BIT(MSG_JOB), 0 },
+    { MSG_ATTACH, BIT(MSG_JOB) | BIT(MSG_OFFSET), BIT(MSG_JOB), 0 },
 };
 
 /* What the request needs room for, found before anything is copied. */
@@ -197,6 +199,14 @@ static bool take_seed(struct request *r, const struct msg_field *f)
     return true;
 }
 
+static bool take_mark(struct request *r, const struct msg_field *f)
+{
+    r->has_mark = f->len == sizeof(r->mark);
+    if (r->has_mark)
+        memcpy(r->mark, f->at, f->len);
+    return r->has_mark;
+}
+
 static bool take_binary(struct request *r, const struct msg_field *f)
 {
     switch (f->tag) {
@@ -207,6 +217,8 @@ static bool take_binary(struct request *r, const struct msg_field *f)
     case MSG_GRACE: return msg_field_u32(f, &r->grace_ms);
     case MSG_TIME: return msg_field_u64(f, &r->time_ns);
     case MSG_SEED: return take_seed(r, f);
+    case MSG_MARK: return take_mark(r, f);
+    case MSG_OFFSET: return msg_field_u64(f, &r->offset);
     case MSG_UID: return msg_field_u32(f, &r->profile.uid) && r->profile.uid != UINT32_MAX;
     case MSG_CAPS: return msg_field_u64(f, &r->profile.caps);
     case MSG_RLIMIT: return take_limit(&r->profile, f);
@@ -225,7 +237,7 @@ static int take_fields(const struct msg_frame *m, struct request *r, unsigned ki
     int err = 0;
 
     while (!err && msg_next_field(m, &pos, &f) > 0) {
-        if (f.tag > MSG_RUN_SHA256 || !(kinds[kind].allowed & BIT(f.tag)))
+        if (f.tag > MSG_OFFSET || !(kinds[kind].allowed & BIT(f.tag)))
             return err_set(e, EINVAL, "request %d may not have field %d", m->type, f.tag);
         if (seen & BIT(f.tag) & ~LISTS)
             return err_set(e, EINVAL, "request %d has field %d twice", m->type, f.tag);
@@ -262,7 +274,9 @@ int request_parse(const struct msg_frame *m, struct request *out, struct err *e)
     char *texts;
     int err;
 
-    *out = (struct request){ .type = (enum msg_type)m->type, .grace_ms = GRACE_MS };
+    *out = (struct request){ .type = (enum msg_type)m->type,
+                             .grace_ms = GRACE_MS,
+                             .offset = UINT64_MAX };
     while (kind < array_len(kinds) && kinds[kind].type != out->type)
         kind++;
     if (kind == array_len(kinds))

@@ -6,6 +6,7 @@
 #define GUEST_REQUEST_H
 
 #include "base/err.h"
+#include "base/mark.h"
 #include "base/msg.h"
 #include "guest/profile.h"
 
@@ -33,6 +34,9 @@ struct request {
     uint32_t seed_len;
     uint32_t pids, files; /* 0: not said */
     uint32_t job;         /* 0: none */
+    uint64_t offset;      /* UINT64_MAX: not said */
+    bool has_mark;
+    uint8_t mark[MARK_BYTES];
     struct profile profile;
 };
 

@@ -2,16 +2,19 @@
 #include "sandbox/box_jail.h"
 
 #include "base/failpoint.h"
+#include "base/fd.h"
 #include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,48 +67,74 @@ uint64_t box_space_of(pid_t pid, unsigned i)
 
 #define SWEEP_TRIES 100 /* of 5 ms: the last process of a cgroup may still be on its way out */
 
-/* Only what was named by us: a record that was tampered with removes nothing else. */
-static bool is_leaf(const char *path)
+/* The directory above what could be a cgroup of sandbox id, wherever its path leads; -1. */
+static int open_above(const char *path, const char *id, const char **leaf)
 {
     const char *base = strrchr(path, '/');
+    auto_fd int dir = -1;
+    char above[160];
+    struct statfs fs;
 
-    return path[0] == '/' && base && !strncmp(base, "/carrel-", 8) && !strstr(path, "..");
+    if (path[0] != '/' || strncmp(base, "/carrel-", 8) != 0 || strcmp(base + 8, id) != 0)
+        return -1;
+    snprintf(above, sizeof(above), "%.*s", (int)(base - path), path);
+    dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || fstatfs(dir, &fs) ||
+        (fs.f_type != CGROUP2_SUPER_MAGIC && fs.f_type != CGROUP_SUPER_MAGIC))
+        return -1;
+    *leaf = base + 1;
+    return fd_steal(&dir);
+}
+
+static bool remove_leaf(int dir, const char *leaf)
+{
+    const struct timespec pause = { 0, 5000000 };
+    int tries = SWEEP_TRIES;
+
+    while (tries && (FAILPOINT("cgroup.rmdir") || unlinkat(dir, leaf, AT_REMOVEDIR)) &&
+           errno == EBUSY && --tries)
+        nanosleep(&pause, NULL);
+    return tries;
 }
 
 bool box_sweep_jail(const struct box_jail *j)
 {
-    const struct timespec pause = { 0, 5000000 };
     bool clean = true;
 
-    for (uint32_t i = 0; i < j->ncgroups; i++) {
-        int tries = is_leaf(j->cgroup[i]) ? SWEEP_TRIES : 0;
-
-        while (tries && (FAILPOINT("cgroup.rmdir") || rmdir(j->cgroup[i])) && errno == EBUSY &&
-               --tries)
-            nanosleep(&pause, NULL);
-        clean = clean && tries;
-    }
+    for (uint32_t i = 0; i < j->ncgroups; i++)
+        clean = remove_leaf(AT_FDCWD, j->cgroup[i]) && clean;
     return clean;
 }
 
-bool box_has_leaves(int dirfd)
+bool box_has_leaves(int dirfd, const char *id)
 {
     struct box_jail j;
     bool found = false;
 
     if (!faccessat(dirfd, names[BOX_ENGINE], F_OK, AT_SYMLINK_NOFOLLOW) &&
         !box_load_jail(dirfd, BOX_ENGINE, &j, NULL))
-        for (uint32_t i = 0; i < j.ncgroups; i++)
-            found = found || (is_leaf(j.cgroup[i]) && access(j.cgroup[i], F_OK) == 0);
+        for (uint32_t i = 0; i < j.ncgroups && !found; i++) {
+            const char *leaf;
+            auto_fd int dir = open_above(j.cgroup[i], id, &leaf);
+
+            found = dir >= 0 && !faccessat(dir, leaf, F_OK, AT_SYMLINK_NOFOLLOW);
+        }
     return found;
 }
 
-void box_sweep_jail_of(int dirfd)
+void box_sweep_jail_of(int dirfd, const char *id)
 {
     struct box_jail j;
 
-    if (!box_load_jail(dirfd, BOX_ENGINE, &j, NULL) && j.ncgroups)
-        box_sweep_jail(&j);
+    if (box_load_jail(dirfd, BOX_ENGINE, &j, NULL))
+        return;
+    for (uint32_t i = 0; i < j.ncgroups; i++) {
+        const char *leaf;
+        auto_fd int dir = open_above(j.cgroup[i], id, &leaf);
+
+        if (dir >= 0)
+            remove_leaf(dir, leaf);
+    }
 }
 
 /* ---- to JSON ---- */

@@ -48,10 +48,11 @@ uint64_t box_space_of(pid_t pid, unsigned i);
 
 /* Removes its cgroups, whose processes have ended; idempotent. false: one is still there. */
 bool box_sweep_jail(const struct box_jail *j);
-/* true: a cgroup that the record in this directory names is still there. */
-bool box_has_leaves(int dirfd);
-/* box_sweep_jail with what the record in this directory says, if there is one. */
-void box_sweep_jail_of(int dirfd);
+/* true: a cgroup that the record in this directory, of sandbox id, names is still there. */
+bool box_has_leaves(int dirfd, const char *id);
+/* box_sweep_jail with what the record in this directory says, if there is one. A keeper that was
+ * taken over can write there: what is no cgroup, or not named after this sandbox, is let be. */
+void box_sweep_jail_of(int dirfd, const char *id);
 
 must_check int box_save_jail(int dirfd, enum box_process which, const struct box_jail *j,
                              struct err *e);

@@ -19,7 +19,7 @@
 static bool is_left_over(int dir, const char *name)
 {
     if (gc_is_orphan(dir, name) || strcmp(name, "disk.new") == 0 ||
-        strcmp(name, "keeper.sock") == 0)
+        strcmp(name, "keeper.sock") == 0 || strcmp(name, "port.sock") == 0)
         return true;
     /* Its maker holds no lock: a file that is still written is not old. */
     return fnmatch("mount-*.new", name, 0) == 0 && gc_has_rested(dir, name);
@@ -88,7 +88,7 @@ static void one(struct gc *g, const char *id)
         ephemeral = c.ephemeral;
         box_config_fini(&c);
     }
-    err = store_needs_mending(dir, &e);
+    err = store_needs_mending(dir, id, &e);
     if (err == 1 && g->dry)
         err = is_free(dir) ? 1 : 0;
     else if (err == 1)

@@ -130,7 +130,7 @@ int store_remove_locked(struct store *s, const char *id, int dir, struct err *e)
         store_drop_name(s, NULL, id); /* a damaged one */
     }
     (void)FAILPOINT("box.remove.begin");
-    box_sweep_jail_of(dir); /* of a start that came to nothing */
+    box_sweep_jail_of(dir, id); /* of a start that came to nothing */
     snprintf(dying, sizeof(dying), ".%s", id);
     if ((FAILPOINT("box.remove.rename") || renameat(s->boxes, id, s->boxes, dying)) &&
         errno != ENOENT)
@@ -214,10 +214,10 @@ static int record_loss(int dir, struct box_state *st, struct err *e)
 }
 
 /* What is to be done about a sandbox in this state that nobody holds. */
-static bool needs_mending(const struct box_state *st, bool ephemeral, int dir)
+static bool needs_mending(const struct box_state *st, bool ephemeral, int dir, const char *id)
 {
     /* A start that came to nothing has left cgroups, and no pid. */
-    if (!is_alive(st->phase) && box_has_leaves(dir))
+    if (!is_alive(st->phase) && box_has_leaves(dir, id))
         return true;
     return is_alive(st->phase) || (ephemeral && st->phase == BOX_ENDED) ||
            (st->phase == BOX_CREATED && is_abandoned(dir, ephemeral));
@@ -236,10 +236,10 @@ static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct
     /* Not written to the end before a power cut: nothing of it runs. */
     if (err == -EBADMSG && ephemeral)
         return store_remove_locked(s, id, dir, e) ? -e->code : 1;
-    if (err || !needs_mending(&st, ephemeral, dir))
+    if (err || !needs_mending(&st, ephemeral, dir, id))
         return err;
     if (!is_alive(st.phase))
-        box_sweep_jail_of(dir);
+        box_sweep_jail_of(dir, id);
     if (st.phase == BOX_CREATED && is_abandoned(dir, ephemeral)) {
         close_log(dir); /* its keeper may have begun one */
         return store_remove_locked(s, id, dir, e) ? -e->code : 1;
@@ -247,7 +247,7 @@ static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct
     if (is_alive(st.phase)) {
         err = proc_kill(st.vmm_pid, st.vmm_start, KILL_MS, e);
         if (err >= 0) {
-            box_sweep_jail_of(dir);
+            box_sweep_jail_of(dir, id);
             err = record_loss(dir, &st, e);
         }
     }
@@ -256,7 +256,7 @@ static int mend(struct store *s, const char *id, int dir, bool ephemeral, struct
     return err ? err : 1;
 }
 
-int store_needs_mending(int dir, struct err *e)
+int store_needs_mending(int dir, const char *id, struct err *e)
 {
     struct box_config c;
     struct box_state st;
@@ -271,7 +271,7 @@ int store_needs_mending(int dir, struct err *e)
     err = box_load_state(dir, &st, e);
     if (err == -EBADMSG && ephemeral)
         return 1;
-    return err ? err : needs_mending(&st, ephemeral, dir);
+    return err ? err : needs_mending(&st, ephemeral, dir, id);
 }
 
 int store_reconcile(struct store *s, const char *id, struct err *e)
@@ -286,7 +286,7 @@ int store_reconcile(struct store *s, const char *id, struct err *e)
 
     if (dir < 0)
         return dir;
-    err = store_needs_mending(dir, e);
+    err = store_needs_mending(dir, id, e);
     /* No lock before there is a need: a keeper may be about to take it. */
     if (err == 1 && (err = box_load_config(dir, &c, e)) == 0) {
         bool ephemeral = c.ephemeral;

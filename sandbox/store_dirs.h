@@ -37,7 +37,7 @@ bool store_is_half(const char *name);
 must_check int store_delete_tree(struct store *s, const char *dir, struct err *e);
 
 /* 1: nobody goes on with the sandbox in this directory, as far as can be seen without its lock. */
-must_check int store_needs_mending(int dir, struct err *e);
+must_check int store_needs_mending(int dir, const char *id, struct err *e);
 
 /* With its lock held by this process: the sandbox vanishes, then its files go. */
 must_check int store_remove_locked(struct store *s, const char *id, int dir, struct err *e);

@@ -281,7 +281,7 @@ static int run_attached(struct cli *c, struct birth *b)
         .cwd = b->cfg.cwd,
         .user = b->cfg.user,
         .timeout_ms = b->cfg.timeout_ms,
-        .flags = MSG_F_MAIN | (b->cfg.ephemeral ? MSG_F_HANGUP : 0u),
+        .flags = MSG_F_MAIN,
     };
     struct session_result r;
     struct err e = ERR_INIT;
@@ -314,7 +314,7 @@ static int run_attached(struct cli *c, struct birth *b)
      * nothing behind. */
     if (!err && r.has_state)
         settle(c, b);
-    if (b->cfg.ephemeral && box_await_free(b->fd))
+    if (b->cfg.ephemeral && !r.goes_on && box_await_free(b->fd))
         (void)!store_reconcile(b->store, b->cfg.id, NULL);
     birth_fini(b);
     return status;

@@ -1,5 +1,7 @@
 /* session.c - see session.h. */
 #include "sandbox/cli/session.h"
+
+#include "base/fd.h"
 #include "sandbox/cli/box.h"
 #include "sandbox/cli/denial.h"
 
@@ -299,6 +301,23 @@ static int pump(struct session *s, int sigfd, struct err *e)
     return 0;
 }
 
+/* Cut off without a word: a killed keeper may have been followed by another. */
+static void look_for_keeper(const struct session_ask *ask, struct session_result *r)
+{
+    const bool cut = r->how == SESSION_LOST || (r->how == SESSION_ENDED && !r->has_state);
+    auto_fd int sock =
+        cut && !*r->hint && !client_check(ask->boxfd, NULL) ? client_connect(ask->boxfd, NULL) : -1;
+
+    if (sock < 0)
+        return;
+    r->how = SESSION_LOST;
+    r->goes_on = true;
+    err_set(&r->why, EPIPE, "the keeper of %s was killed, and the command it served here cut off",
+            ask->name);
+    snprintf(r->hint, sizeof(r->hint), "%s goes on: carrel attach %s joins its main command",
+             ask->name, ask->name);
+}
+
 int session_run(struct cli *c, int sock, struct msg_builder *request, const struct session_ask *ask,
                 struct session_result *r, struct err *e)
 {
@@ -333,6 +352,8 @@ int session_run(struct cli *c, int sock, struct msg_builder *request, const stru
     output_end(&s.out);
     escalate_fini(&s.escalate);
     link_free(s.link);
+    if (!err && !s.exited)
+        look_for_keeper(ask, r);
     if (!err && s.out.error) {
         errno = s.out.error;
         err = err_sys(e, "standard output");

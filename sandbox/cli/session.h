@@ -41,6 +41,7 @@ struct session_result {
     int signo;
     struct err why;
     char hint[HINT_MAX]; /* SESSION_DENIED, SESSION_LOST: what would change it; may be empty */
+    bool goes_on;        /* SESSION_LOST: with another keeper */
     bool has_state;      /* what ENDED said */
     struct box_state state;
 };

@@ -60,7 +60,7 @@ struct engine_spec {
     int port_fds[8];
     const char *port_names[8];
     unsigned nports;
-    int spare_fds[ENGINE_SPARES]; /* more connections of port 0, for an engine that takes them */
+    int spare_fds[ENGINE_SPARES]; /* more connections of port 0; port_fds[0] and these: connect */
     unsigned nspares;
     bool sibling;   /* the process is the child of our parent, who reaps it */
     int console_fd; /* guest kernel messages, a stream socket; -1 = no serial port */
@@ -112,9 +112,11 @@ struct engine_end {
 
 struct engine {
     const char *name; /* "kvm", "qemu" */
-    bool takes_spares;
     /* Can it run here? 0, or -errno with why in *e and the remedy in hint. */
     int (*check)(char hint[240], struct err *e);
+    /* n connections of port 0, one after the other: ours, and what it needs of them, -1 where there
+     * is none. All are -1 before; what was made when it fails is the caller's as well. */
+    int (*connect)(int dirfd, int ours[], int theirs[], unsigned n, struct err *e);
     int (*start)(const struct engine_spec *spec, struct engine_run *run, struct err *e);
     /* Takes what arrived on report_fd. false: nothing more will. */
     bool (*report)(struct engine_run *run);

@@ -14,6 +14,7 @@
 #include "policies/words.h"
 #include "sandbox/confine/vmm.h"
 #include "sandbox/engine/cmdline.h"
+#include "sandbox/engine/connect.h"
 #include "sandbox/engine/jail.h"
 #include "sandbox/engine/probe.h"
 #include "sandbox/engine/spawn.h"
@@ -265,7 +266,7 @@ static void end(struct engine_run *run, int wait_status, struct engine_end *out)
 
 const struct engine engine_kvm = {
     .name = "kvm",
-    .takes_spares = true,
+    .connect = connect_pairs,
     .check = check,
     .start = start,
     .report = report,

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "sandbox/engine/cmdline.h"
+#include "sandbox/engine/connect.h"
 #include "sandbox/engine/jail.h"
 #include "sandbox/engine/monitor.h"
 #include "sandbox/engine/spawn.h"
@@ -121,9 +122,11 @@ static void add_disk(struct args *a, struct spawn *s, int fd, const char *id, bo
     OPT(a, "-device", "virtio-blk-pci,disable-legacy=on,drive=%s,serial=%s", id, id);
 }
 
-static void add_port(struct args *a, struct spawn *s, unsigned i, int fd, const char *name)
+/* server: fd listens, and whoever talked first may be followed by others (connect.h). */
+static void add_port(struct args *a, struct spawn *s, unsigned i, int fd, const char *name,
+                     const char *server)
 {
-    OPT(a, "-chardev", "socket,id=port%u,fd=%d", i, spawn_keep(s, fd, JAIL_SOCK));
+    OPT(a, "-chardev", "socket,id=port%u,fd=%d%s", i, spawn_keep(s, fd, JAIL_SOCK), server);
     OPT(a, "-device", "virtserialport,bus=ports.0,nr=%u,chardev=port%u,name=%s", i + 1, i, name);
 }
 
@@ -131,7 +134,7 @@ static void add_ports(struct args *a, struct spawn *s, const struct engine_spec 
 {
     OPT(a, "-device", "virtio-serial-pci,disable-legacy=on,id=ports,max_ports=10");
     for (unsigned i = 0; i < spec->nports; i++)
-        add_port(a, s, i, spec->port_fds[i], spec->port_names[i]);
+        add_port(a, s, i, spec->port_fds[i], spec->port_names[i], i ? "" : ",server=on,wait=off");
 }
 
 /* carrel-files serves the device: it maps the guest's memory, so that is one file, which QEMU seals
@@ -281,6 +284,7 @@ static void end(struct engine_run *run, int wait_status, struct engine_end *out)
 const struct engine engine_qemu = {
     .name = "qemu",
     .check = check,
+    .connect = connect_listener,
     .start = start,
     .report = report,
     .end = end,

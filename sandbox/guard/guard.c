@@ -3,7 +3,6 @@
 
 #include "base/fd.h"
 #include "policies/canon.h"
-#include "sandbox/guard/facts.h"
 #include "sandbox/guard/force.h"
 #include "sandbox/image/data.h"
 #include "sandbox/places.h"
@@ -192,7 +191,6 @@ static int measure(struct guard *g, const struct guard_sandbox *s, char image[65
 static int make_plan(struct guard *g, const struct guard_sandbox *s, char hint[240], struct err *e)
 {
     const struct pair cwd = { "cwd", g->dossier.cwd };
-    const struct host_facts facts = facts_of(s->engine, s->cgroups);
     char image[65] = "", kernel[65] = "";
     struct problems ps = PROBLEMS_INIT;
     int err = measure(g, s, image, kernel, e);
@@ -209,7 +207,7 @@ static int make_plan(struct guard *g, const struct guard_sandbox *s, char hint[2
 
     if (err)
         return err;
-    g->plan = plan_make(g->policy, &r, &facts, &ps);
+    g->plan = plan_make(g->policy, &r, &s->host, &ps);
     if (!g->plan)
         err = first_problem(&ps, EACCES, hint, e);
     else if (!(g->profile = profile_make(g->policy, g->plan)))

@@ -19,7 +19,7 @@ struct data_end;
 struct guard_sandbox {
     const struct box_config *cfg; /* borrowed */
     const char *engine;           /* static */
-    bool cgroups;                 /* the machine can be put into one */
+    struct host_facts host;       /* facts_of */
     bool adopted;                 /* it runs already: its last keeper was killed */
     int boxfd, image_fd, kernel_fd;
 };

@@ -3,8 +3,13 @@
  * control connection of its own.
  *
  * What was on the wire is gone, and with it whoever talked: clients are told by their connections,
- * and their commands are ended. The main command waits in the guest (PROTOCOL, ATTACH). What the
- * last keeper had taken from the wire and not yet written to output.log is lost.
+ * and their commands are ended. The main command waits in the guest (PROTOCOL, ATTACH), and says
+ * again what the last keeper had not yet written to output.log.
+ *
+ * It may have been taken over before it was killed. So the next one takes what the machine is from
+ * the holder, who was told before the guest said anything, and locks itself down before it reads
+ * the sandbox's directory, the log or the memory that keepers share: a lie there leads to what that
+ * keeper could do as well.
  */
 #include "sandbox/keeper/keeper.h"
 
@@ -21,15 +26,46 @@
 
 /* ---- the one before ---- */
 
-/* A sandbox that goes with its client cannot know whether that is still there. carrel-files is
- * ended with the keeper whose child it is, and a guest without its files is no use. */
+/* carrel-files is ended with the keeper whose child it is, and a guest without its files is no use.
+ */
 static bool could_go_on(const struct keeper *k)
 {
-    return k->hold->pid && k->engine->takes_spares && !k->cfg.ephemeral && k->files.run.pid <= 0;
+    return k->files.run.pid <= 0;
+}
+
+static struct hold_machine machine_of(const struct keeper *k)
+{
+    struct hold_machine m = { .engine = k->engine,
+                              .pid = k->run.pid,
+                              .uid = k->jail.uid,
+                              .begun = k->kept->limits.begun,
+                              .host = k->host,
+                              .ncgroups = k->jail_record.ncgroups };
+
+    memcpy(m.cgroup, k->jail_record.cgroup, sizeof(m.cgroup));
+    memcpy(m.mark, k->mark, sizeof(m.mark));
+    return m;
+}
+
+static void keep_output(struct keeper *k, uint64_t taken)
+{
+    struct kept *kept = k->kept;
+    uint32_t next = !(kept->output_now & 1);
+
+    kept->output[next].taken = taken;
+    kept->output[next].size = k->output.size;
+    kept->output_now = next;
+}
+
+void keeper_log_output(struct keeper *k, const void *bytes, size_t len)
+{
+    journal_write(&k->output, bytes, len);
+    keep_output(k, k->kept->output[k->kept->output_now & 1].taken + len);
 }
 
 void keeper_provide(struct keeper *k)
 {
+    const struct hold_machine m = machine_of(k);
     struct err e = ERR_INIT;
     int fd[HOLD_FDS] = {
         [HOLD_LOCK] = k->lock,
@@ -43,7 +79,7 @@ void keeper_provide(struct keeper *k)
 
     for (unsigned i = 0; i < ENGINE_SPARES; i++)
         fd[HOLD_SPARE + i] = k->spares[i];
-    if (could_go_on(k) && hold_give(k->hold, fd, &e))
+    if (could_go_on(k) && hold_give(k->hold, &m, fd, &e))
         keeper_log(k, "no other keeper could go on: %s", e.msg);
     for (unsigned i = 0; i < ENGINE_SPARES; i++)
         fd_closep(&k->spares[i]); /* theirs */
@@ -73,25 +109,34 @@ static int claim(struct keeper *k, struct err *e)
         return err;
     if (k->state.phase != BOX_RUNNING)
         return err_set(e, ESHUTDOWN, "the sandbox was %s", box_phase_name(k->state.phase));
+    k->state.vmm_pid = k->run.pid; /* others go by the record: it is true again */
+    k->state.vmm_start = proc_start_time(k->run.pid);
+    snprintf(k->state.engine, sizeof(k->state.engine), "%s", k->engine->name);
     k->grace_ms = k->cfg.stop_grace_ms ? k->cfg.stop_grace_ms : KEEPER_GRACE_MS;
     return 0;
 }
 
+/* By the holder's word; that of the sandbox's directory is for people. */
 static int take_machine(struct keeper *k, struct err *e)
 {
-    char why[240], hint[240];
-    struct box_jail *b = &k->jail_record;
-    int err, uid = take(k, HOLD_UID);
+    const struct hold_machine *m = &k->hold->machine;
+    int uid = take(k, HOLD_UID);
 
-    k->engine = engine_choose(k->state.engine, why, hint, e);
-    k->run.pid = k->state.vmm_pid;
+    k->engine = m->engine;
+    k->host = m->host;
+    k->run.pid = m->pid;
     k->run.pidfd = take(k, HOLD_ENGINE);
     k->run.report_fd = take(k, HOLD_REPORT);
-    if (!k->engine)
-        return -e->code;
-    err = box_load_jail(k->boxfd, BOX_ENGINE, b, e);
+    k->jail_record.ncgroups = m->ncgroups;
+    memcpy(k->jail_record.cgroup, m->cgroup, sizeof(m->cgroup));
     k->jail_told = true;
-    return err || uid < 0 ? err : jail_keep_uid(&k->jail, b->uid, uid, e);
+    return uid < 0 ? 0 : jail_keep_uid(&k->jail, m->uid, uid, e);
+}
+
+static int lock_down(struct keeper *k, struct err *e)
+{
+    k->settled = true;
+    return k->lock_down ? k->lock_down(k, e) : 0;
 }
 
 static int go_on_with(struct keeper *k, struct journal *j, enum hold_fd from, struct err *e)
@@ -125,9 +170,19 @@ static void look_at_volumes(struct keeper *k)
             k->has_volumes = true;
 }
 
+/* A keeper may have been killed between writing and saying so, or while it wrote. */
+static uint64_t output_taken(struct keeper *k)
+{
+    uint32_t now = k->kept->output_now & 1;
+    uint64_t taken = k->kept->output[now].taken, size = k->kept->output[now].size;
+
+    return k->output.size > size ? taken + (k->output.size - size) : taken;
+}
+
 static int attach(struct keeper *k, struct err *e)
 {
     const struct kept *kept = k->kept;
+    const uint64_t taken = output_taken(k);
     const struct request r = { .type = MSG_EXEC, .flags = kept->main_tty ? MSG_F_TTY : 0u };
 
     k->had_main = kept->had_main;
@@ -136,16 +191,20 @@ static int attach(struct keeper *k, struct err *e)
     if (!kept->main_job)
         return err_set(e, E2BIG, "what was decided about the main command is too long");
     msg_begin(&k->builder, MSG_ATTACH);
+    keep_output(k, taken);
     msg_add_u32(&k->builder, MSG_JOB, kept->main_job);
+    msg_add_u64(&k->builder, MSG_OFFSET, taken);
     k->main = session_open(k, &r, &k->builder, e);
     return k->main ? 0 : -e->code;
 }
 
-/* What it says first; the guest hears it when it has let go of the last connection. */
+/* What it says first. */
 static int greet(struct keeper *k, struct err *e)
 {
     int err = wire_open(k, take(k, HOLD_SPARE + k->hold->turn - 1), e);
 
+    if (!err)
+        err = wire_greet(&k->wire, k->hold->machine.mark, e);
     if (!err)
         err = keeper_ask_jobs(k, e);
     if (!err)
@@ -158,10 +217,12 @@ static int greet(struct keeper *k, struct err *e)
 int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e)
 {
     char hint[240];
-    int err = claim(k, e);
+    int err = take_machine(k, e);
 
     if (!err)
-        err = take_machine(k, e);
+        err = lock_down(k, e);
+    if (!err)
+        err = claim(k, e);
     if (!err)
         err = FAILPOINT("adopt.guard") ? err_sys(e, "policy")
                                        : keeper_open_guard(k, p, true, hint, e);
@@ -174,9 +235,11 @@ int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e)
     if (err)
         return err;
     look_at_volumes(k);
-    limits_again(k);
+    limits_adopt(k);
     k->life = LIFE_RUNNING;
     k->next_ping = keeper_now();
+    if (k->cfg.ephemeral && !k->had_main) /* its client may have been cut off */
+        k->main_due = keeper_now() + keeper_setting("CARREL_AWAIT_MS", KEEPER_AWAIT_MAIN_MS);
     k->state.keeper_pid = getpid();
     k->state.keeper_start = proc_start_time(getpid());
     keeper_save(k);

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "policies/words.h"
 #include "sandbox/engine/cgroup.h"
+#include "sandbox/guard/facts.h"
 #include "sandbox/image/initrd.h"
 #include "sandbox/image/verity.h"
 #include "sandbox/proc.h"
@@ -23,12 +24,10 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define KEEPER_LOG_CAP (1u << 20)
-#define AWAIT_MAIN_MS  10000
 #define BOOT_KVM_MS    60000
 #define BOOT_QEMU_MS   120000
 #define SEED_BYTES     64
@@ -164,29 +163,22 @@ static int open_console(struct keeper *k, struct keeper_parts *p, struct err *e)
     return journal_follow(&k->console, &k->loop, fds[0], e);
 }
 
-/* A held machine gets more connections than one, for keepers to come. */
-static int open_spares(struct keeper *k, struct keeper_parts *p, struct err *e)
-{
-    int fds[2];
-
-    while (k->hold->pid && k->engine->takes_spares && p->nspares < ENGINE_SPARES) {
-        if (FAILPOINT("keeper.spare.pair") ||
-            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
-            return err_sys(e, "socketpair");
-        k->spares[p->nspares] = fds[0];
-        p->spares[p->nspares++] = fds[1];
-    }
-    return 0;
-}
-
+/* Of the control port: one, and more for keepers to come. */
 static int open_port(struct keeper *k, struct keeper_parts *p, struct err *e)
 {
-    int fds[2];
+    int ours[1 + ENGINE_SPARES], theirs[1 + ENGINE_SPARES], err;
 
-    if (FAILPOINT("keeper.port.pair") || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
-        return err_sys(e, "socketpair");
-    p->port = fds[1];
-    return wire_open(k, fds[0], e);
+    memset(ours, 0xff, sizeof(ours));
+    memset(theirs, 0xff, sizeof(theirs));
+    err = k->engine->connect(k->boxfd, ours, theirs, array_len(ours), e);
+    k->wire.src.fd = ours[0];
+    p->port = theirs[0];
+    for (unsigned i = 0; i < ENGINE_SPARES; i++) {
+        k->spares[i] = ours[1 + i];
+        if (theirs[1 + i] >= 0)
+            p->spares[p->nspares++] = theirs[1 + i];
+    }
+    return err ? err : wire_open(k, ours[0], e);
 }
 
 /* Live mounts, and the socket through which their requests come. */
@@ -238,7 +230,7 @@ static int start_engine(struct keeper *k, const struct keeper_parts *p, const st
         .port_fds = { p->port },
         .port_names = { "carrel.control" },
         .nports = 1,
-        .sibling = k->hold->pid,
+        .sibling = true,
         .console_fd = p->console,
         .log_fd = p->log,
         .verity_blocks = v->blocks,
@@ -301,13 +293,15 @@ static int greet(struct keeper *k, struct err *e)
     uint8_t seed[SEED_BYTES];
     struct timespec t;
 
-    if (FAILPOINT("keeper.seed") || getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+    if (FAILPOINT("keeper.seed") || getrandom(seed, sizeof(seed), 0) != sizeof(seed) ||
+        !mark_make(k->mark))
         return err_sys(e, "random numbers");
     clock_gettime(CLOCK_REALTIME, &t);
     msg_begin(&k->builder, MSG_SETUP);
     msg_add_text(&k->builder, MSG_HOSTNAME, k->cfg.name);
     msg_add_u64(&k->builder, MSG_TIME, (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
     msg_add(&k->builder, MSG_SEED, seed, sizeof(seed));
+    msg_add(&k->builder, MSG_MARK, k->mark, sizeof(k->mark));
     msg_add_u32(&k->builder, MSG_PIDS, (uint32_t)plan->pids);
     msg_add_u32(&k->builder, MSG_FILES, (uint32_t)plan->open_files);
     k->setup = session_open(k, &r, &k->builder, e);
@@ -321,7 +315,7 @@ static int greet_main(struct keeper *k, char hint[240], struct err *e)
     int err;
 
     if (k->await_main) {
-        k->main_due = keeper_now() + keeper_setting("CARREL_AWAIT_MS", AWAIT_MAIN_MS);
+        k->main_due = keeper_now() + keeper_setting("CARREL_AWAIT_MS", KEEPER_AWAIT_MAIN_MS);
         return 0;
     }
     if (!k->cfg.argv || !k->cfg.argv[0])
@@ -344,10 +338,9 @@ static int64_t boot_limit(const struct keeper *k)
 int keeper_open_guard(struct keeper *k, const struct keeper_parts *p, bool adopted, char hint[240],
                       struct err *e)
 {
-    struct box_jail leaf;
     const struct guard_sandbox s = { .cfg = &k->cfg,
                                      .engine = k->engine->name,
-                                     .cgroups = JAILED && !cgroup_plan(&leaf, k->cfg.id, NULL),
+                                     .host = k->host,
                                      .adopted = adopted,
                                      .boxfd = k->boxfd,
                                      .image_fd = p->image,
@@ -374,7 +367,11 @@ static int open_disk(struct keeper *k, struct keeper_parts *p, char hint[240], s
 int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struct err *e)
 {
     struct verity verity = { 0 };
-    int err = keeper_open_guard(k, p, false, hint, e);
+    struct box_jail leaf;
+    int err;
+
+    k->host = facts_of(k->engine->name, JAILED && !cgroup_plan(&leaf, k->cfg.id, NULL));
+    err = keeper_open_guard(k, p, false, hint, e);
 
     if (!err)
         err = check_image(k, p, &verity, hint, e);
@@ -393,8 +390,6 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
     if (!err)
         err = open_port(k, p, e);
     if (!err)
-        err = open_spares(k, p, e);
-    if (!err)
         err = keeper_files_start(k, p, e);
     if (!err)
         err = greet(k, e);
@@ -411,7 +406,10 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
     keeper_event(k, LIFE_START);
     k->deadline = keeper_now() + boot_limit(k);
     wire_pump(k);
-    return door_listen(k, e);
+    err = door_listen(k, e);
+    if (!err)
+        keeper_provide(k);
+    return err;
 }
 
 /* Its pidfd is ready when it has ended, whoever reaps it. */
@@ -424,7 +422,6 @@ static void end_engine(struct keeper *k)
     (void)syscall(SYS_pidfd_send_signal, k->run.pidfd, SIGKILL, NULL, 0);
     while (poll(&p, 1, -1) < 0 && errno == EINTR)
         ;
-    (void)waitpid(k->run.pid, NULL, WNOHANG);
 }
 
 void keeper_undo(struct keeper *k)

@@ -24,6 +24,12 @@ struct ended {
     struct rusage used;
 };
 
+/* keeper -> holder */
+struct given {
+    uint32_t which; /* a bit for each descriptor beside it */
+    struct hold_machine machine;
+};
+
 union rights {
     struct cmsghdr head;
     char room[CMSG_SPACE(HOLD_FDS * sizeof(int))];
@@ -31,17 +37,18 @@ union rights {
 
 /* ---- the keeper's side ---- */
 
-int hold_give(const struct hold *h, const int fd[HOLD_FDS], struct err *e)
+int hold_give(const struct hold *h, const struct hold_machine *machine, const int fd[HOLD_FDS],
+              struct err *e)
 {
     union rights rights = { 0 };
-    uint32_t which = 0;
+    struct given given = { .machine = *machine };
     int n = 0, list[HOLD_FDS] = { 0 };
-    struct iovec iov = { &which, sizeof(which) };
+    struct iovec iov = { &given, sizeof(given) };
     struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &rights };
 
     for (unsigned i = 0; i < HOLD_FDS; i++)
         if (fd[i] >= 0) {
-            which |= 1u << i;
+            given.which |= 1u << i;
             list[n++] = fd[i];
         }
     m.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
@@ -80,9 +87,9 @@ struct holder {
 static void take_given(struct holder *h)
 {
     union rights rights = { 0 };
-    uint32_t which = 0;
+    struct given given;
     int list[HOLD_FDS] = { 0 };
-    struct iovec iov = { &which, sizeof(which) };
+    struct iovec iov = { &given, sizeof(given) };
     struct msghdr m = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof(rights)
     };
@@ -90,17 +97,19 @@ static void take_given(struct holder *h)
     unsigned n = 0, at = 0;
 
     h->asked = true;
-    if (recvmsg(h->socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(which))
+    if (recvmsg(h->socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(given))
         return;
     head = CMSG_FIRSTHDR(&m);
     if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
         n = (unsigned)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
     memcpy(list, CMSG_DATA(&rights.head), n * sizeof(int));
-    if (m.msg_flags & MSG_CTRUNC || which >> HOLD_FDS || (unsigned)__builtin_popcount(which) != n)
+    if (m.msg_flags & MSG_CTRUNC || given.which >> HOLD_FDS ||
+        (unsigned)__builtin_popcount(given.which) != n)
         return; /* the holder ends, and they with it */
     for (unsigned i = 0; i < HOLD_FDS; i++)
-        if (which >> i & 1)
+        if (given.which >> i & 1)
             h->hold.fd[i] = list[at++];
+    h->hold.machine = given.machine;
     h->given = true;
 }
 

@@ -13,6 +13,8 @@
 #define SANDBOX_KEEPER_HOLDER_H
 
 #include "base/err.h"
+#include "base/mark.h"
+#include "policies/plan.h"
 #include "sandbox/engine/engine.h"
 
 #include <sys/resource.h>
@@ -20,7 +22,8 @@
 
 struct kept;
 
-/* What the first keeper gives for those to come. */
+/* What the first keeper gives for those to come, before it has heard anything of its guest:
+ * whatever becomes of it later, this stays true. */
 enum hold_fd {
     HOLD_LOCK,    /* the sandbox's: never free while somebody holds it */
     HOLD_DOOR,    /* keeper.sock: clients wait there */
@@ -33,16 +36,27 @@ enum hold_fd {
     HOLD_FDS = HOLD_SPARE + ENGINE_SPARES,
 };
 
-/* As a keeper sees its holder. */
-struct hold {
-    pid_t pid;         /* 0: there is none, and the machine is the keeper's own child */
-    int socket;        /* to it; -1: none */
-    struct kept *kept; /* memory of all keepers */
-    unsigned turn;     /* which keeper this is, from 0 */
-    int fd[HOLD_FDS];  /* owned; -1: none */
+/* Beside the descriptors. Addresses are the same in all keepers: they are forks of one program. */
+struct hold_machine {
+    const struct engine *engine;
+    pid_t pid;
+    uint32_t uid;  /* its claim's; 0: none */
+    int64_t begun; /* ms, as keeper_now */
+    struct host_facts host;
+    uint8_t mark[MARK_BYTES]; /* that the guest was given */
+    uint32_t ncgroups;
+    char cgroup[JAIL_CGROUPS_MAX][160];
 };
 
-#define HOLD_NONE(memory) ((struct hold){ .socket = -1, .kept = (memory) })
+/* As a keeper sees its holder. */
+struct hold {
+    pid_t pid;
+    int socket;                  /* to it */
+    struct kept *kept;           /* memory of all keepers */
+    unsigned turn;               /* which keeper this is, from 0 */
+    int fd[HOLD_FDS];            /* owned; -1: none */
+    struct hold_machine machine; /* from the second turn on */
+};
 
 /*
  * Becomes the holder of keepers, each of which calls keep and exits with what it returns. Returns
@@ -52,8 +66,9 @@ struct hold {
 must_check int hold_keepers(int (*keep)(struct hold *h, void *arg), void *arg, int once,
                             struct err *e);
 
-/* Gives copies of these; -1 is skipped. Once. */
-must_check int hold_give(const struct hold *h, const int fd[HOLD_FDS], struct err *e);
+/* Gives this and copies of these; -1 is skipped. Once. */
+must_check int hold_give(const struct hold *h, const struct hold_machine *m, const int fd[HOLD_FDS],
+                         struct err *e);
 
 /* How a child of the holder ended. false: that is not known yet. */
 bool hold_ended(const struct hold *h, pid_t pid, int *status, struct rusage *used);

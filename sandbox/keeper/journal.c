@@ -23,6 +23,7 @@ void journal_go_on(struct journal *j)
     struct stat st;
     uint64_t has = fstat(j->file, &st) ? 0 : (uint64_t)st.st_size;
 
+    j->size = has;
     j->full = has > j->left; /* and says so */
     j->left -= has < j->left ? has : j->left;
 }
@@ -45,6 +46,8 @@ void journal_write(struct journal *j, const void *bytes, size_t len)
     j->left -= n;
     if (n && (FAILPOINT("journal.write") || io_write_full(j->file, bytes, n)))
         j->full = true; /* the disk is full: the rest would be torn */
+    else
+        j->size += n;
     if (n < len && !j->full) {
         j->full = true;
         if (io_write_full(j->file, truncated, sizeof(truncated) - 1))

@@ -157,7 +157,6 @@ static void setup_over(struct keeper *k, const struct msg_frame *last)
     k->state.ready_ns = keeper_utc_ns();
     k->next_ping = keeper_now(); /* the first one at once */
     keeper_event(k, LIFE_READY);
-    keeper_provide(k);
 }
 
 /* The command could not be started: what a shell would say. */

@@ -15,6 +15,7 @@
 #define SANDBOX_KEEPER_KEEPER_H
 
 #include "base/loop.h"
+#include "base/mark.h"
 #include "base/msg.h"
 #include "base/yamux.h"
 #include "sandbox/engine/engine.h"
@@ -35,9 +36,10 @@
 /* Descriptors at most: each link, each volume while it is handed over, and what there is one of:
  * standard ones, directory, lock, log, ledgers of ancestors, loop, jail, engine; and room for
  * libraries. */
-#define KEEPER_FILES    (KEEPER_LINKS + ENGINE_VOLUMES + 2 * ENGINE_SPARES + 128u)
-#define KEEPER_GRACE_MS 10000u /* between TERM and KILL of the main command, unless said */
-#define FRAME_MAX       (MSG_HEADER + MSG_MAX)
+#define KEEPER_FILES         (KEEPER_LINKS + ENGINE_VOLUMES + 2 * ENGINE_SPARES + 128u)
+#define KEEPER_GRACE_MS      10000u /* between TERM and KILL of the main command, unless said */
+#define KEEPER_AWAIT_MAIN_MS 10000u /* for a client that said it will send the main command */
+#define FRAME_MAX            (MSG_HEADER + MSG_MAX)
 /* What clients leave free on a command's stream: the keeper's own SIGNAL and STDIN_EOF. */
 #define KEEPER_RESERVE (2 * MSG_HEADER + 1)
 
@@ -118,10 +120,16 @@ struct wire {
     uint32_t events;        /* what src waits for now */
     size_t in_at, in_end, out_at, out_end;
     uint8_t in[65536], out[65536];
+    bool greets; /* nothing of ours is said, and nothing believed, before the guest has answered */
+    uint8_t nonce[MARK_BYTES]; /* with this */
+    struct mark_search answer;
 };
 
 /* Takes fd. */
 must_check int wire_open(struct keeper *k, int fd, struct err *e);
+/* Its first words, where another keeper talked before: the guest's mark, and what it is to answer.
+ */
+must_check int wire_greet(struct wire *w, const uint8_t mark[MARK_BYTES], struct err *e);
 void wire_close(struct wire *w);
 /* Takes what the engine left in the port; for the end. */
 void wire_drain(struct keeper *k);
@@ -207,6 +215,8 @@ struct limits {
 };
 
 void limits_begin(struct keeper *k);
+/* Goes on with what another has kept. */
+void limits_adopt(struct keeper *k);
 /* Another policy is in force. */
 void limits_again(struct keeper *k);
 /* Ends the sandbox when one is over. The next such moment, or INT64_MAX. */
@@ -220,7 +230,9 @@ void limits_end(struct keeper *k, const struct rusage *used);
 
 /*
  * What a keeper remembers for the one after it, in memory that both have (holder.h). It is read
- * once, by a keeper that has just begun; everything else comes from the sandbox's directory.
+ * once, by a keeper that has just begun. A guest may have taken the last one over: nothing here,
+ * nor in the sandbox's directory, is read before the lock-down, and neither is believed beyond what
+ * that keeper could do itself.
  */
 struct kept {
     struct limits limits;
@@ -228,15 +240,26 @@ struct kept {
     uint32_t main_job;                    /* 0: its books did not fit */
     bool had_main, main_tty;
     char asked[KEPT_TEXT], held[KEPT_TEXT]; /* main_job's */
+    /* How much of its output was taken when output.log was so large; the one that holds is changed
+     * at once, whenever its keeper is killed. */
+    struct {
+        uint64_t taken, size;
+    } output[2];
+    _Atomic uint32_t output_now;
 };
 
 struct keeper_parts;
 
-/* From what was kept and given, up to a keeper that goes on where the last one was killed. On
- * failure the machine is to end with its holder. */
+/* From what was kept and given, up to a keeper that goes on where the last one was killed. It is
+ * locked down before it reads anything that the last one could have written. On failure the machine
+ * is to end with its holder. */
 must_check int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e);
 
-/* The sandbox runs: if another keeper could go on with it, that one gets what it needs. */
+/* What the main command said. However a keeper ends, the next one knows how much of it is in
+ * output.log. */
+void keeper_log_output(struct keeper *k, const void *bytes, size_t len);
+
+/* Before the guest is heard: if another keeper could go on, that one gets what it needs. */
 void keeper_provide(struct keeper *k);
 
 /* ---- files.c ---- */
@@ -293,6 +316,8 @@ struct keeper {
 
     /* machine */
     const struct engine *engine;
+    struct host_facts host;
+    uint8_t mark[MARK_BYTES]; /* by which the guest knows the keepers to come */
     struct engine_run run;
     struct files files;
     struct jail jail;

@@ -81,6 +81,19 @@ void limits_begin(struct keeper *k)
     k->kept->limits = (struct limits){ .begun = now, .worked = now, .cpu_due = now };
 }
 
+/* Who kept it may have lied: it can have no more time than there is. */
+void limits_adopt(struct keeper *k)
+{
+    struct limits *l = &k->kept->limits;
+    int64_t now = keeper_now();
+    uint64_t used = cpu_ms(k);
+
+    l->begun = k->hold->machine.begun;
+    l->worked = l->worked < now ? l->worked : now;
+    l->cpu_seen = l->cpu_seen < used ? l->cpu_seen : used;
+    l->cpu_due = now;
+}
+
 void limits_again(struct keeper *k)
 {
     k->kept->limits.cpu_due = keeper_now();

@@ -121,6 +121,7 @@ static struct keeper *begin(struct hold *h, const struct order *o, struct keeper
         tell(ready, &e, hint);
         return NULL;
     }
+    k->lock_down = keeper_lock_down;
     keeper_trace(k, "keeper started");
     if (keeper_launch(k, p, hint, &e)) {
         fail(k, ready, &e, hint);
@@ -138,7 +139,10 @@ static struct keeper *go_on(struct hold *h, const struct order *o, struct keeper
     struct err e = ERR_INIT;
     struct keeper *k = confine_descriptors(&e) ? NULL : keeper_new(o->fds[ARG_BOX], h, false, &e);
 
-    if (k && keeper_adopt(k, p, &e)) {
+    if (!k)
+        return NULL;
+    k->lock_down = keeper_lock_down;
+    if (keeper_adopt(k, p, &e)) {
         keeper_log(k, "no keeper can go on: %s", e.msg);
         _exit(1); /* as if killed: nothing is tidied up that its machine still uses */
     }
@@ -161,7 +165,6 @@ static int keep(struct hold *h, void *arg)
     k = h->turn ? go_on(h, o, &parts) : begin(h, o, &parts);
     if (!k)
         return 1;
-    k->lock_down = keeper_lock_down;
     err = keeper_run(k, &e);
     if (err) {
         keeper_log(k, "failed: %s", e.msg);

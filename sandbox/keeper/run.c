@@ -26,18 +26,6 @@
 
 /* ---- what the host tells ---- */
 
-/* Of a held machine the holder says so, once it has reaped it. false: not yet. */
-static bool reap(struct keeper *k, int *status, struct rusage *used)
-{
-    pid_t got;
-
-    if (k->hold->pid)
-        return hold_ended(k->hold, k->run.pid, status, used);
-    got = wait4(k->run.pid, status, WNOHANG, used);
-    /* When there is nothing to be waited for, that it ended is all that can be known. */
-    return got > 0 || (got < 0 && errno == ECHILD);
-}
-
 static void on_engine_gone(struct loop_source *s, uint32_t events)
 {
     struct keeper *k = container_of(s, struct keeper, engine_gone);
@@ -46,8 +34,8 @@ static void on_engine_gone(struct loop_source *s, uint32_t events)
     int status = SIGKILL;
 
     (void)events;
-    if (FAILPOINT("run.reap") || !reap(k, &status, &used))
-        return;
+    if (FAILPOINT("run.reap") || !hold_ended(k->hold, k->run.pid, &status, &used))
+        return; /* the holder says so once it has reaped it */
     limits_end(k, &used);
     loop_remove(&k->loop, s);
     if (k->engine_report.fd >= 0)
@@ -117,8 +105,7 @@ static int watch_host(struct keeper *k, struct err *e)
         return err_sys(e, "signals");
     err = watch(k, &k->signals, fd, on_signal, e);
     if (!err)
-        err = watch(k, &k->engine_gone, k->hold->pid ? k->hold->socket : k->run.pidfd,
-                    on_engine_gone, e);
+        err = watch(k, &k->engine_gone, k->hold->socket, on_engine_gone, e);
     if (!err)
         err = watch(k, &k->engine_report, k->run.report_fd, on_engine_report, e);
     return err;

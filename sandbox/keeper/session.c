@@ -137,7 +137,7 @@ static void pass_on(struct session *s, const struct msg_frame *f)
     struct keeper *k = s->k;
 
     if (s == k->main && (f->type == MSG_STDOUT || f->type == MSG_STDERR))
-        journal_write(&k->output, f->body, f->len);
+        keeper_log_output(k, f->body, f->len);
     if (f->type == MSG_STARTED)
         job_started(s->job);
     if (f->type == MSG_GONE)

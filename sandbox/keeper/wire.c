@@ -57,6 +57,10 @@ static bool fill(struct keeper *k)
         hung_up(k);
     w->in_at = 0;
     w->in_end = n > 0 ? (size_t)n : 0;
+    if (w->greets) { /* what comes before the answer was for another keeper */
+        w->in_at = mark_find(&w->answer, w->nonce, w->in, w->in_end);
+        w->greets = w->answer.have < MARK_BYTES;
+    }
     return n > 0;
 }
 
@@ -83,7 +87,7 @@ static bool flush(struct keeper *k)
 
     if (w->dead || w->deaf)
         return false;
-    if (w->out_at == w->out_end) {
+    if (w->out_at == w->out_end && !w->greets) {
         w->out_at = 0;
         w->out_end = yamux_output(w->y, w->out, sizeof(w->out));
     }
@@ -131,7 +135,7 @@ static void watch(struct keeper *k)
     struct wire *w = &k->wire;
     uint32_t want = w->in_end > w->in_at ? 0 : EPOLLIN;
 
-    if (!w->deaf && (w->out_at < w->out_end || yamux_has_output(w->y)))
+    if (!w->deaf && (w->out_at < w->out_end || (!w->greets && yamux_has_output(w->y))))
         want |= EPOLLOUT;
     if (w->dead || want == w->events)
         return;
@@ -192,6 +196,17 @@ int wire_open(struct keeper *k, int fd, struct err *e)
     if (FAILPOINT("wire.watch"))
         return err_sys(e, "control port");
     return loop_add(&k->loop, &w->src, EPOLLIN, e);
+}
+
+int wire_greet(struct wire *w, const uint8_t mark[MARK_BYTES], struct err *e)
+{
+    if (!mark_make(w->nonce))
+        return err_sys(e, "random numbers");
+    memcpy(w->out, mark, MARK_BYTES);
+    memcpy(w->out + MARK_BYTES, w->nonce, MARK_BYTES);
+    w->out_end = MARK_BYTES + sizeof(w->nonce);
+    w->greets = true;
+    return 0;
 }
 
 void wire_close(struct wire *w)

@@ -136,7 +136,7 @@ static void reconcile(struct store *s, const char *id)
     long before = now_ms();
     int err = store_reconcile(s, id, &e);
 
-    if (err < 0)
+    if (err < 0 && err != -ENOENT) /* an ephemeral one may go by itself meanwhile */
         complain("reconcile: %s", e.msg);
     if (now_ms() - before > IN_TIME_MS)
         complain("reconciled in %ld ms", now_ms() - before);

@@ -147,7 +147,7 @@ static int ephemeral(struct err *e)
     if (!err)
         err = start(true, e);
     if (!err)
-        err = ask(MSG_EXEC, "/true", MSG_F_MAIN | MSG_F_HANGUP, e);
+        err = ask(MSG_EXEC, "/true", MSG_F_MAIN, e);
     return err < 0 ? err : 0;
 }
 

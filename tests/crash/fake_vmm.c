@@ -1,9 +1,10 @@
 /*
  * fake_vmm.c - a guest that speaks yamux and msg and nothing else, for tests of everything round a
  * machine. `carrel-vmm FD [SPARE]...`. When one hangs up, the main command waits for ATTACH from
- * the next. Commands by their first argument: "true" ends at once, "wait" at a signal, "deaf" at
- * none and says that it heard one; all others print their name.
+ * the next, which greets first. Commands by their first argument: "true" ends at once, "wait" at a
+ * signal, "deaf" at none and says that it heard one; all others print their name.
  */
+#include "base/mark.h"
 #include "base/msg.h"
 #include "base/yamux.h"
 
@@ -27,6 +28,7 @@ static struct call first; /* the main command; what it is, whatever became of it
 static uint8_t end_of_first[2];
 static bool has_ended;
 
+static uint8_t mark[MARK_BYTES]; /* of every peer but the first */
 static struct yamux *y;
 static uint32_t roster; /* the stream on which jobs are told of */
 
@@ -109,10 +111,23 @@ static void on_attach(struct call *c, const struct msg_frame *f)
         leave(c, end_of_first[0], end_of_first[1]);
 }
 
+static void keep_mark(const struct msg_frame *f)
+{
+    struct msg_field field;
+    uint32_t pos = 0;
+
+    while (msg_next_field(f, &pos, &field) == 1)
+        if (field.tag == MSG_MARK && field.len == MARK_BYTES)
+            memcpy(mark, field.at, MARK_BYTES);
+}
+
 static void on_request(struct call *c, const struct msg_frame *f)
 {
     switch (f->type) {
-    case MSG_SETUP: say(c->id, MSG_DONE, NULL, 0); break;
+    case MSG_SETUP:
+        keep_mark(f);
+        say(c->id, MSG_DONE, NULL, 0);
+        break;
     case MSG_EXEC: on_exec(c, f); break;
     case MSG_POWEROFF: exit(0);
     case MSG_ATTACH: on_attach(c, f); break;
@@ -176,6 +191,19 @@ static void send_all(int fd)
             return; /* its end is read next */
 }
 
+static void greet(int fd)
+{
+    uint8_t words[2 * MARK_BYTES];
+    size_t have = 0;
+    ssize_t n = 1;
+
+    while (have < sizeof(words) && (n = read(fd, words + have, sizeof(words) - have)) > 0)
+        have += (size_t)n;
+    if (n > 0 && (memcmp(words, mark, MARK_BYTES) != 0 ||
+                  write(fd, words + MARK_BYTES, MARK_BYTES) != MARK_BYTES))
+        _exit(73);
+}
+
 static void serve(int fd)
 {
     static const struct yamux_config cfg = { .max_streams = CALLS, .accept = true };
@@ -204,7 +232,12 @@ int main(int argc, char **argv)
 {
     if (write(2, "up\n", 3) != 3) /* an engine has a log */
         return 72;
-    for (int i = 1; i < argc; i++)
-        serve(atoi(argv[i])); /* NOLINT(cert-err34-c): our own number */
+    for (int i = 1; i < argc; i++) {
+        int fd = atoi(argv[i]); /* NOLINT(cert-err34-c): our own number */
+
+        if (i > 1)
+            greet(fd);
+        serve(fd);
+    }
     go_on();
 }

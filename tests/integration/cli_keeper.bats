@@ -74,6 +74,25 @@ await_keeper() { # NAME OLD: another one, within 5 s
     return 1
 }
 
+await_outcome() { # NAME OLD: another keeper has it, or it has ended, within 5 s
+    local phase
+    for _ in $(seq 250); do
+        phase=$(state "$1" phase)
+        [ "$phase" != ended ] || return 0
+        [ "$phase" != running ] || [ "$(state "$1" keeper_pid)" = "$2" ] || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+await_none() { # no sandbox is left, within 5 s
+    for _ in $(seq 250); do
+        [ -n "$(carrel ps -aq)" ] || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
 await_running() { # NAME: its guest is up, within 5 s
     for _ in $(seq 250); do
         [ "$(state "$1" phase)" != running ] || return 0
@@ -203,14 +222,66 @@ allowing() { # PROGRAM...: a policy
     [ "$(state box reason)" = keeper-lost ]
 }
 
-@test "h03: a sandbox that goes with its client is not adopted" {
-    carrel run -q --rm --name box mini -- /deaf >out & client=$!
+@test "h03: one that is removed at its end goes on, without its client, and is removed at its end" {
+    carrel run -q --rm --name box mini -- /deaf >out 2>err & client=$!
     await_output out
     keeper=$(state box keeper_pid) machine=$(state box vmm_pid)
     kill -KILL "$keeper"
+    status=0
+    wait "$client" || status=$?
+    [ "$status" = 125 ]
+    [[ $(cat err) == *"box goes on: carrel attach box"* ]]
+    await_keeper box "$keeper"
+    runs "$machine"
+    carrel attach box >again & client=$!
+    carrel kill -s TERM box
+    await_output again
+    kill "$client" # of a terminal that only looks
+    [ "$(carrel exec box -- /echo)" = /echo ]
+    carrel stop -t 100ms box
     await_end "$machine"
-    run ! wait "$client"
-    [ -z "$(carrel ls -q)" ]
+    [ -z "$(carrel ps -aq)" ]
+    [ -z "$(ls "$CARREL_STATE/sandboxes")" ]
+}
+
+@test "h03: killed before the command came: it waits for its client, not for ever" {
+    allowing wait >p.yaml
+    export CARREL_AWAIT_MS=300
+    carrel run -q --rm --name box -p p.yaml mini -- /wait & client=$!
+    until keeper=$(state box keeper_pid 2>/dev/null) && [ "${keeper:-0}" -gt 0 ]; do :; done
+    machine=$(state box vmm_pid)
+    kill -KILL "$keeper"
+    wait "$client" || :
+    [ "$(state box phase 2>/dev/null)" != running ] || carrel stop box || :
+    await_end "$machine"
+    await_none
+}
+
+@test "h03: killed while it starts, or ends: the machine goes, and the record says why" {
+    for _ in 1 2 3 4 5; do
+        start box
+        kill -KILL "$keeper" # about when the guest comes up
+        await_outcome box "$keeper"
+        if [ "$(state box phase)" = running ]; then
+            [ "$(carrel exec box -- /echo)" = /echo ]
+        else
+            [ "$(state box reason)" = keeper-lost ]
+            await_end "$machine"
+        fi
+        carrel rm -f box >/dev/null
+    done
+    carrel run -q -d --name box mini -- /deaf >/dev/null
+    await_running box
+    keeper=$(state box keeper_pid) machine=$(state box vmm_pid)
+    carrel stop -t 30s box >/dev/null 2>&1 & stopper=$!
+    until [ "$(state box phase)" = stopping ]; do :; done
+    kill -KILL "$keeper"
+    await_end "$machine"
+    wait "$stopper" || :
+    [ "$(state box reason)" = keeper-lost ]
+    [[ $(state box text) == *"its keeper died"* ]]
+    carrel audit verify box
+    [[ $(carrel audit tail box) == *sandbox.lost* ]]
 }
 
 @test "h03: inspect right after the kill, many times over, tells no lie" {

@@ -59,6 +59,24 @@ struct client *client_new(int fd)
     return c;
 }
 
+int client_leave(struct client *c)
+{
+    int fd = dup(c->fd);
+
+    client_free(c);
+    return fd;
+}
+
+void client_cut(struct client *c, uint32_t id, unsigned bytes)
+{
+    const uint8_t head[YAMUX_HEADER] = { [7] = (uint8_t)id, [10] = 0xff }; /* DATA, 65280 bytes */
+    uint8_t begun[64] = { 0 };
+
+    memcpy(begun, head, sizeof(head));
+    if (c->out_at < c->out_len || bytes > sizeof(begun) || write(c->fd, begun, bytes) != bytes)
+        die("cut");
+}
+
 void client_free(struct client *c)
 {
     close(c->fd);
@@ -66,6 +84,22 @@ void client_free(struct client *c)
     for (unsigned i = 0; i < STREAMS; i++)
         free(c->streams[i]);
     free(c);
+}
+
+void client_greet(struct client *c, const uint8_t mark[MARK_BYTES])
+{
+    uint8_t words[2 * MARK_BYTES], byte;
+    struct mark_search s = { 0 };
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+    memcpy(words, mark, MARK_BYTES);
+    if (!mark_make(words + MARK_BYTES) || write(c->fd, words, sizeof(words)) != sizeof(words))
+        die("no greeting");
+    while (s.have < MARK_BYTES) {
+        if (poll(&p, 1, CLIENT_WAIT_MS) != 1 || read(c->fd, &byte, 1) != 1)
+            die("the greeting is not answered");
+        mark_find(&s, words + MARK_BYTES, &byte, 1);
+    }
 }
 
 static struct stream *find(const struct client *c, uint32_t id)

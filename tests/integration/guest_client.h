@@ -7,6 +7,7 @@
 #ifndef TESTS_INTEGRATION_GUEST_CLIENT_H
 #define TESTS_INTEGRATION_GUEST_CLIENT_H
 
+#include "base/mark.h"
 #include "base/msg.h"
 
 #include <stddef.h>
@@ -18,6 +19,13 @@ struct client; /* one session on one descriptor */
 /* fd is taken. */
 struct client *client_new(int fd);
 void client_free(struct client *c);
+/* Frees it, but for the descriptor, which is the caller's again. */
+int client_leave(struct client *c);
+/* Sends the first bytes of a frame of its stream, of which no more will come, at the level of the
+ * port. */
+void client_cut(struct client *c, uint32_t id, unsigned bytes);
+/* One after another on the same port: says the mark and drops what comes before the answer. */
+void client_greet(struct client *c, const uint8_t mark[MARK_BYTES]);
 
 /* A new stream. */
 uint32_t client_open(struct client *c);

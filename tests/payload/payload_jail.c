@@ -399,20 +399,39 @@ static void attest_sees_what_differs(void **state)
     assert_int_equal(attest(&b, lines, &q.e), -ESRCH);
 }
 
-/* A record that was tampered with removes nothing else. */
+/* A record that was tampered with removes nothing else: no directory that only has the name, and no
+ * other sandbox's cgroup, which may be empty for the moment. */
 static void only_leaves_of_ours_are_removed(void **state)
 {
-    struct box_jail b = { .ncgroups = 3 };
-    char dir[64];
+    static const char own[] = "0123456789ab", other[] = "0123456789ac";
+    struct box_jail forged = { .ncgroups = 3 }, b = { 0 }, c = { 0 };
+    struct err e = ERR_INIT;
+    int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
-    snprintf(dir, sizeof(dir), "%s/victim", state_dir);
-    assert_int_equal(mkdir(dir, 0700), 0);
-    snprintf(b.cgroup[0], sizeof(b.cgroup[0]), "%s", dir);
-    snprintf(b.cgroup[1], sizeof(b.cgroup[1]), "%s/x/../../carrel-1", dir);
-    snprintf(b.cgroup[2], sizeof(b.cgroup[2]), "carrel-1");
-    assert_false(box_sweep_jail(&b));
-    assert_int_equal(rmdir(dir), 0);
+    snprintf(forged.cgroup[0], sizeof(forged.cgroup[0]), "%s/carrel-%s", state_dir, own);
+    snprintf(forged.cgroup[1], sizeof(forged.cgroup[1]), "carrel-%s", own);
+    assert_int_equal(mkdir(forged.cgroup[0], 0700), 0);
+    if (cgroup_plan(&b, own, &e) == 0 && cgroup_plan(&c, other, &e) == 0 &&
+        mkdir(b.cgroup[0], 0755) == 0 && mkdir(c.cgroup[0], 0755) == 0)
+        memcpy(forged.cgroup[2], c.cgroup[0], sizeof(c.cgroup[0]));
+    else
+        forged.ncgroups = 2;
+    assert_int_equal(box_save_jail(dir, BOX_ENGINE, &forged, &e), 0);
+    assert_false(box_has_leaves(dir, own));
+    box_sweep_jail_of(dir, own);
+    assert_int_equal(rmdir(forged.cgroup[0]), 0);
+    if (forged.ncgroups == 3) {
+        assert_true(box_has_leaves(dir, other));
+        assert_int_equal(rmdir(c.cgroup[0]), 0);
+        b.ncgroups = 1;
+        assert_int_equal(box_save_jail(dir, BOX_ENGINE, &b, &e), 0);
+        assert_true(box_has_leaves(dir, own));
+        box_sweep_jail_of(dir, own);
+        assert_int_equal(access(b.cgroup[0], F_OK), -1);
+    }
+    box_forget_jail(dir, BOX_ENGINE);
+    close(dir);
 }
 
 /* Where the leaf is: version 2 without our controllers is no help; mounts of a part of the tree. */

@@ -1,8 +1,11 @@
 /* fake_machine.c - see fake_machine.h */
 #include "tests/unit/fake_machine.h"
 
+#include "sandbox/engine/connect.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -391,7 +394,8 @@ static int fake_start(const struct engine_spec *spec, struct engine_run *run, st
     engine_run_init(run);
     if (pipe2(gate, O_CLOEXEC))
         return err_sys(e, "pipe");
-    run->pid = fork();
+    run->pid = (pid_t)syscall(SYS_clone, (spec->sibling ? CLONE_PARENT : 0) | SIGCHLD, NULL, NULL,
+                              NULL, 0);
     if (run->pid == 0) {
         sigset_t none;
         int port = dup2(spec->port_fds[0], 5);
@@ -424,5 +428,12 @@ static void fake_end(struct engine_run *run, int status, struct engine_end *out)
     snprintf(out->text, sizeof(out->text), "status %d", status);
 }
 
-const struct engine fake_machine = { "fake",      false,    fake_check, fake_start,
-                                     fake_report, fake_end, true };
+const struct engine fake_machine = {
+    .name = "fake",
+    .check = fake_check,
+    .connect = connect_pairs,
+    .start = fake_start,
+    .report = fake_report,
+    .end = fake_end,
+    .outlives_files = true,
+};

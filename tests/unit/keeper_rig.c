@@ -20,10 +20,6 @@ struct rig rig = { .box = -1 };
 
 int rig_setup(void **s)
 {
-    static struct kept kept;
-
-    memset(&kept, 0, sizeof(kept));
-    rig.hold = HOLD_NONE(&kept);
     (void)s;
     snprintf(rig.root, sizeof(rig.root), "/tmp/carrel-keeper.XXXXXX");
     if (!mkdtemp(rig.root) || setenv("CARREL_STATE", rig.root, 1))
@@ -39,7 +35,7 @@ int rig_setup(void **s)
     rig.policy = NULL;
     rig.cannot_lock = false;
     rig.err = ERR_INIT;
-    rig.keeper = 0;
+    rig.holder = 0;
     rig.store = store_open(&rig.err);
     return rig.store ? 0 : -1;
 }
@@ -49,9 +45,10 @@ int rig_teardown(void **s)
     char cmd[128];
 
     (void)s;
-    if (rig.keeper > 0) {
-        kill(rig.keeper, SIGKILL);
-        waitpid(rig.keeper, NULL, 0);
+    if (rig.holder > 0) {
+        kill(rig.holder, SIGKILL);
+        waitpid(rig.holder, NULL, 0);
+        close(rig.done);
     }
     fd_closep(&rig.box);
     box_config_fini(&rig.cfg);
@@ -90,8 +87,14 @@ static int no_lock(struct keeper *k, struct err *e)
     return poll(&p, 1, 10000) == 1 ? err_set(e, ENOSYS, "no lock-down") : 0;
 }
 
-static _Noreturn void be_keeper(bool await_main, int ready)
+struct order {
+    bool await_main;
+    int ready, done;
+};
+
+static int be_keeper(struct hold *h, void *arg)
 {
+    const struct order *o = arg;
     struct keeper_parts p = KEEPER_PARTS_INIT;
     struct keeper_ready r = { .magic = KEEPER_READY_MAGIC };
     struct err why = ERR_INIT;
@@ -105,7 +108,7 @@ static _Noreturn void be_keeper(bool await_main, int ready)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
 
-    struct keeper *k = keeper_new(rig.box, &rig.hold, await_main, &why);
+    struct keeper *k = h->turn ? NULL : keeper_new(rig.box, h, o->await_main, &why);
 
     if (!k || keeper_claim(k, &why))
         _exit(72);
@@ -116,19 +119,17 @@ static _Noreturn void be_keeper(bool await_main, int ready)
     fd_closep(&p.log);
     if (rig.cannot_lock)
         k->lock_down = no_lock;
-    if (write(ready, &r, sizeof(r)) != sizeof(r) || r.code || keeper_run(k, &why))
+    if (write(o->ready, &r, sizeof(r)) != sizeof(r) || r.code || keeper_run(k, &why))
         _exit(73);
     if (rig.cannot_lock && recv(k->wire.src.fd, &r, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
         _exit(74);
     keeper_free(k);
-    _exit(0);
+    _exit(write(o->done, "y", 1) != 1);
 }
 
-void rig_start(bool ephemeral, const char *argv0, bool await_main)
+void rig_make(bool ephemeral, const char *argv0)
 {
-    struct keeper_ready r;
     char id[BOX_ID_LEN + 1];
-    int p[2];
 
     rig.cfg = (struct box_config){ .ephemeral = ephemeral, .mem_bytes = 64u << 20, .vcpus = 1 };
     rig.cfg.image = strdup("mini");
@@ -143,17 +144,33 @@ void rig_start(bool ephemeral, const char *argv0, bool await_main)
     rig.box = store_find(rig.store, "box", id, &rig.err);
     assert_true(rig.box >= 0);
     keep_policy_as(DOSSIER_FILE);
+}
+
+void rig_start(bool ephemeral, const char *argv0, bool await_main)
+{
+    struct order o = { .await_main = await_main };
+    struct keeper_ready r;
+    int p[2], done[2];
+
+    rig_make(ephemeral, argv0);
     assert_int_equal(pipe2(p, O_CLOEXEC), 0);
-    rig.keeper = fork();
-    assert_true(rig.keeper >= 0);
-    if (rig.keeper == 0) {
+    assert_int_equal(pipe2(done, O_CLOEXEC), 0);
+    o.ready = p[1];
+    o.done = done[1];
+    rig.done = done[0];
+    rig.holder = fork();
+    assert_true(rig.holder >= 0);
+    if (rig.holder == 0) {
         close(p[0]);
-        be_keeper(await_main, p[1]);
+        close(done[0]);
+        _exit(hold_keepers(be_keeper, &o, p[1], NULL) != 0);
     }
     close(p[1]);
+    close(done[1]);
     assert_int_equal(read(p[0], &r, sizeof(r)), sizeof(r));
     close(p[0]);
     assert_int_equal(r.code, 0);
+    rig.keeper = box_holder(rig.box).pid;
 }
 
 struct client *dial(void)
@@ -247,11 +264,14 @@ void expect_gone(void)
 {
     int status;
     struct box_state st;
+    char yes = 0;
 
-    assert_int_equal(waitpid(rig.keeper, &status, 0), rig.keeper);
-    rig.keeper = 0;
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(read(rig.done, &yes, 1), 1);
+    assert_int_equal(yes, 'y');
+    close(rig.done);
+    assert_int_equal(waitpid(rig.holder, &status, 0), rig.holder);
+    rig.holder = 0;
+    assert_int_equal(status, 0);
     assert_int_equal(client_connect(rig.box, &rig.err), -ECONNREFUSED);
     if (rig.cfg.ephemeral) {
         assert_int_equal(store_reconcile(rig.store, rig.cfg.id, &rig.err), -ENOENT);

@@ -23,10 +23,11 @@ extern struct rig {
     struct box_config cfg;
     uint64_t disk_bytes;
     const char *policy; /* NULL: everything is allowed */
-    struct hold hold;   /* none: the machine is the keeper's own child */
     bool cannot_lock;   /* its keeper finds no lock-down, and must not have read from the guest */
     int box;            /* the sandbox's directory; -1 before rig_start */
-    pid_t keeper;       /* 0: there is none, or not any more */
+    pid_t holder;       /* 0: there is none, or not any more */
+    pid_t keeper;       /* its child */
+    int done;           /* a byte comes when the keeper has ended in order */
     struct msg_builder out;
     struct msg_frame in; /* what the last expect got */
     struct err err;
@@ -37,6 +38,9 @@ int rig_teardown(void **state);
 
 /* A test with a rig of its own. */
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+/* A new sandbox without a keeper. */
+void rig_make(bool ephemeral, const char *argv0);
 
 /* Starts the keeper of a new sandbox; argv0 NULL: the main command will be sent, or never. */
 void rig_start(bool ephemeral, const char *argv0, bool await_main);

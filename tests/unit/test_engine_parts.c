@@ -2,6 +2,7 @@
 #include "base/fd.h"
 #include "base/launch.h"
 #include "sandbox/engine/cmdline.h"
+#include "sandbox/engine/connect.h"
 #include "sandbox/engine/engine.h"
 #include "sandbox/engine/monitor.h"
 #include "sandbox/engine/probe.h"
@@ -457,6 +458,38 @@ static void the_probe_is_quick(void **s)
     assert_int_equal(system(cmd), 0); /* NOLINT(cert-env33-c): a directory of our own */
 }
 
+/* h03: connections that wait where an engine accepts, in their order, and nobody else's. */
+static void connections_that_are_accepted(void **state)
+{
+    char dir[] = "/tmp/carrel-connect.XXXXXX";
+    int ours[3] = { -1, -1, -1 }, theirs[3] = { -1, -1, -1 }, at, got;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(close(openat(at, "port.sock", O_CREAT | O_CLOEXEC, 0600)),
+                     0); /* left behind */
+    assert_int_equal(connect_listener(at, ours, theirs, 3, &e), 0);
+    assert_int_equal(rmdir(dir), 0); /* nobody finds the way there */
+    assert_true(theirs[1] == -1 && theirs[2] == -1);
+    for (char i = 0; i < 3; i++) {
+        char byte = 0;
+
+        assert_int_equal(write(ours[(int)i], &i, 1), 1);
+        got = accept4(theirs[0], NULL, NULL, SOCK_CLOEXEC);
+        assert_int_equal(read(got, &byte, 1), 1);
+        assert_int_equal(byte, i);
+        close(got);
+        close(ours[(int)i]);
+    }
+    close(theirs[0]);
+    ours[0] = -1; /* the directory is gone */
+    theirs[0] = -1;
+    assert_true(connect_listener(at, ours, theirs, 1, &e) < 0);
+    close(theirs[0]);
+    close(at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +507,7 @@ int main(void)
         cmocka_unit_test(h03_nobody_outlives_its_keeper),
         cmocka_unit_test(descriptors_are_inherited_by_name),
         cmocka_unit_test(the_probe_is_quick),
+        cmocka_unit_test(connections_that_are_accepted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

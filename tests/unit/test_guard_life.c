@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "policies/canon.h"
 #include "policies/grants.h"
+#include "sandbox/guard/facts.h"
 #include "sandbox/guard/force.h"
 #include "sandbox/guard/internal.h"
 #include "sandbox/trust_key.h"
@@ -113,9 +114,12 @@ static struct box box_start(const char *id, const char *text, struct with w)
 {
     struct box b = { .fd = -1 };
     struct box_config cfg = { .image = (char *)"mini", .mem_bytes = 128u << 20, .vcpus = 1 };
-    struct guard_sandbox s = {
-        .cfg = &cfg, .engine = "qemu", .boxfd = -1, .image_fd = -1, .kernel_fd = -1
-    };
+    struct guard_sandbox s = { .cfg = &cfg,
+                               .engine = "qemu",
+                               .host = facts_of("qemu", false),
+                               .boxfd = -1,
+                               .image_fd = -1,
+                               .kernel_fd = -1 };
     char hint[240] = "", dir[32];
 
     snprintf(b.id, sizeof(b.id), "%s", id);

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -83,15 +84,16 @@ static void next_session(void)
     struct msghdr m = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
     };
+    int last = guest.port;
 
-    if (guest.port >= 0)
-        close(guest.port);
     if (recvmsg(sessions[1], &m, MSG_CMSG_CLOEXEC) != 1)
         exit(0);
     memcpy(&guest.port, CMSG_DATA(&control.head), sizeof(int));
     record->sessions++;
     if (control_attach(&guest.control, guest.port, NULL))
         exit(3);
+    if (last >= 0)
+        close(last);
 }
 
 static void note_lost(void *arg, const char *why)
@@ -823,15 +825,21 @@ static void jobs_are_told_of(void **state)
 
 /* ---- a main command and its requesters ---- */
 
-static uint32_t attach(uint32_t job)
+static uint32_t attach_from(uint32_t job, uint64_t offset)
 {
     static struct msg_builder b;
     uint32_t id = client_open(host);
 
     msg_begin(&b, MSG_ATTACH);
     msg_add_u32(&b, MSG_JOB, job);
+    msg_add_u64(&b, MSG_OFFSET, offset);
     client_request(host, id, &b);
     return id;
+}
+
+static uint32_t attach(uint32_t job)
+{
+    return attach_from(job, UINT64_MAX);
 }
 
 static uint32_t start_main(uint32_t job, const char *text, uint32_t more)
@@ -922,6 +930,62 @@ static void h03_the_end_is_told_again(void **state)
     assert_int_equal(client_simple(host, &b, text), 0);
 }
 
+/* Takes frames of a main command's output until there are so many bytes of it, or its end. */
+static bool take_output(uint32_t id, uint64_t upto, uint8_t *out[2], uint64_t *taken)
+{
+    struct msg_frame f;
+
+    while (*taken < upto) {
+        assert_int_equal(client_recv(host, id, &f, CLIENT_WAIT_MS), 1);
+        if (f.type == MSG_EXIT) {
+            assert_int_equal(f.body[1], 5);
+            return true;
+        }
+        if (f.type == MSG_STARTED)
+            continue;
+        assert_true(f.type == MSG_STDOUT || f.type == MSG_STDERR);
+        memcpy(out[f.type == MSG_STDERR], f.body, f.len);
+        out[f.type == MSG_STDERR] += f.len;
+        *taken += f.len;
+    }
+    return false;
+}
+
+/* H03: what a host took from the wire and did not keep is said again, as far as a window reaches:
+ * of one that says both kinds of output without a pause nothing is lost, wherever it is cut. */
+static void h03_what_was_not_taken_is_said_again(void **state)
+{
+    static uint8_t out[4 << 20], err[4 << 20];
+    static char wanted[4 << 20];
+    uint8_t *to[2] = { out, err };
+    uint64_t taken = 0;
+    size_t n = 0;
+    uint32_t id = start_main(3, "(seq 200000 499999 >&2) & seq 200000 499999; wait; exit 5", 0);
+
+    (void)state;
+    srand(11);
+    while (!take_output(id, taken + (uint64_t)(rand() % 300000), to, &taken)) {
+        (void)client_pump(host, 1 + rand() % 3); /* comes, and is not taken */
+        lose_session();
+        id = attach_from(3, taken);
+    }
+    for (int i = 200000; i < 500000; i++)
+        n += (size_t)sprintf(wanted + n, "%d\n", i);
+    assert_int_equal(to[0] - out, n);
+    assert_int_equal(to[1] - err, n);
+    assert_memory_equal(out, wanted, n);
+    assert_memory_equal(err, wanted, n);
+    /* Its end was told; all the same, from a place that is long gone, and from one not yet said. */
+    lose_session();
+    id = attach_from(3, 0);
+    assert_true(take_output(id, UINT64_MAX, (uint8_t *[]){ out, err }, &(uint64_t){ 0 }));
+    lose_session();
+    id = attach_from(3, taken + 1000);
+    taken = 0;
+    assert_true(take_output(id, UINT64_MAX, (uint8_t *[]){ out, err }, &taken));
+    assert_int_equal(taken, 0);
+}
+
 /* One that hangs up does not wait, nor does one that is attached to have two requesters. */
 static void h03_who_is_not_waited_for(void **state)
 {
@@ -946,6 +1010,86 @@ static void h03_who_is_not_waited_for(void **state)
     client_finish(host, id, &none, &r);
     assert_int_equal(r.code, SIGKILL);
     client_result_fini(&r);
+}
+
+/* Another host on the same descriptor, of whom nobody tells. */
+static void replace_host(const uint8_t mark[MARK_BYTES])
+{
+    struct client *next = client_new(client_leave(host));
+
+    client_greet(next, mark);
+    host = next;
+}
+
+/* H03: hosts that follow one another on a port that never closes: whatever one had begun, in either
+ * direction, the next one's session has nothing of it. */
+static void h03_hosts_that_nobody_announces(void **state)
+{
+    const struct client_exec none = { 0 };
+    uint8_t mark[MARK_BYTES], block[5000];
+    struct client_result r;
+    char text[256] = "";
+    static struct msg_builder b;
+    uint32_t id, main;
+
+    (void)state;
+    assert_true(mark_make(mark));
+    memset(block, mark[0], sizeof(block));
+    msg_begin(&b, MSG_SETUP);
+    msg_add(&b, MSG_MARK, mark, sizeof(mark));
+    assert_int_equal(client_simple(host, &b, text), 0);
+    main = start_main(3, "trap '' HUP; while :; do echo 0123456789; done", 0);
+    expect_frame(main, MSG_STARTED, NULL);
+    for (int i = 0; i < 50; i++) {
+        id = client_start(
+            host, &(struct client_exec){ .argv = SHELL("cat; exit 9"), .flags = MSG_F_STDIN });
+        expect_frame(id, MSG_STARTED, NULL);
+        client_send(host, id, MSG_STDIN, block, sizeof(block));
+        client_send_raw(host, id, mark, (size_t)i % MARK_BYTES); /* as if it began to greet */
+        client_cut(host, id, (unsigned)i);
+        replace_host(mark);
+        script("echo alive", "alive\n", 0);
+        main = attach(3);
+        expect_frame(main, MSG_STARTED, NULL);
+    }
+    client_send(host, main, MSG_SIGNAL, (const uint8_t[]){ SIGKILL }, 1);
+    client_finish(host, main, &none, &r);
+    assert_int_equal(r.code, SIGKILL);
+    client_result_fini(&r);
+    assert_int_equal(record->sessions, 1);
+    /* Closed and opened again, as a port is, it still begins with the mark. */
+    client_free(host);
+    connect_session();
+    client_greet(host, mark);
+    script("echo alive", "alive\n", 0);
+}
+
+/* Without the mark nobody is heard, and what is like it is not it. */
+static void h03_who_does_not_know_the_mark(void **state)
+{
+    uint8_t mark[MARK_BYTES], near[2 * MARK_BYTES];
+    char text[256] = "";
+    static struct msg_builder b;
+    struct pollfd p = { .events = POLLIN };
+
+    (void)state;
+    assert_true(mark_make(mark));
+    msg_begin(&b, MSG_SETUP);
+    msg_add(&b, MSG_MARK, mark, sizeof(mark));
+    assert_int_equal(client_simple(host, &b, text), 0);
+    client_free(host);
+    connect_session();
+    memcpy(near, mark, MARK_BYTES);
+    memcpy(near + MARK_BYTES, mark, MARK_BYTES);
+    near[MARK_BYTES - 1] ^= 0x80;
+    near[2 * MARK_BYTES - 1] ^= 0x80;
+    p.fd = client_leave(host);
+    assert_int_equal(write(p.fd, near, sizeof(near)), sizeof(near));
+    assert_int_equal(poll(&p, 1, 200), 0);
+    host = client_new(p.fd);
+    client_greet(host, mark);
+    script("echo alive", "alive\n", 0);
+    assert_int_equal(record->sessions, 2);
 }
 
 /* H15: what it leaves behind could not be ended. */
@@ -1227,7 +1371,10 @@ int main(void)
         TEST(jobs_are_told_of),
         TEST(h03_a_main_command_outlives_its_session),
         TEST(h03_the_end_is_told_again),
+        TEST(h03_what_was_not_taken_is_said_again),
         TEST(h03_who_is_not_waited_for),
+        TEST(h03_hosts_that_nobody_announces),
+        TEST(h03_who_does_not_know_the_mark),
         TEST(h15_a_confined_job_needs_a_cgroup),
         TEST(r04_jobs_out_of_place),
         cmocka_unit_test(r11_a_host_that_does_not_listen),

@@ -187,6 +187,13 @@ static void bad_values(void **state)
     begin_exec();
     msg_add_u16(&b, MSG_FLAGS, 1);
     assert_int_equal(refused(), -EINVAL);
+    msg_begin(&b, MSG_ATTACH);
+    msg_add_u32(&b, MSG_JOB, 7);
+    msg_add_u32(&b, MSG_OFFSET, 7); /* not of an offset's size */
+    assert_int_equal(refused(), -EINVAL);
+    msg_begin(&b, MSG_SETUP);
+    msg_add(&b, MSG_MARK, "short", 5);
+    assert_int_equal(refused(), -EINVAL);
     msg_begin(&b, MSG_ATTACH); /* whose? */
     assert_int_equal(refused(), -EINVAL);
     msg_begin(&b, MSG_ATTACH);

@@ -53,23 +53,23 @@ static int make_machine(pid_t *pid)
 static void give(struct hold *h)
 {
     int fd[HOLD_FDS], pair[2];
+    struct hold_machine m = { 0 };
     struct pollfd p;
-    pid_t machine;
 
     memset(fd, 0xff, sizeof(fd));
-    fd[HOLD_ENGINE] = make_machine(&machine);
+    fd[HOLD_ENGINE] = make_machine(&m.pid);
     for (unsigned i = 0; i < plot.spares; i++) {
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
             _exit(70);
         fd[HOLD_SPARE + i] = pair[0];
     }
-    h->kept->last_job = (uint32_t)machine;
     if (plot.no_machine) {
         p = (struct pollfd){ .fd = fd[HOLD_ENGINE], .events = POLLIN };
-        kill(machine, SIGKILL);
+        kill(m.pid, SIGKILL);
         poll(&p, 1, -1);
     }
-    if (hold_give(h, fd, NULL))
+    h->kept->last_job = (uint32_t)m.pid;
+    if (hold_give(h, &m, fd, NULL))
         _exit(71);
 }
 
@@ -84,7 +84,7 @@ static int keep(struct hold *h, void *arg)
     /* Its own connection and nobody else's. */
     if (spares != (turn > 0) || (turn && h->fd[HOLD_SPARE + turn - 1] < 0) || h->pid != getppid())
         _exit(72);
-    if (turn && !h->kept->last_job)
+    if (turn && (!h->kept->last_job || h->machine.pid != (pid_t)h->kept->last_job))
         _exit(73);
     if (write(told[1], &turn, 1) != 1)
         _exit(74);

@@ -114,11 +114,12 @@ static void h11_a_day_back_prolongs_nothing(void **s)
 /* h14: one directory, two keepers: the second refuses, the first does not notice. */
 static void h14_a_second_keeper_refuses(void **s)
 {
+    struct hold hold = { .pid = getpid(), .socket = -1 };
     struct keeper *k;
 
     (void)s;
     rig_start(false, NULL, false);
-    k = keeper_new(rig.box, &rig.hold, false, &rig.err);
+    k = keeper_new(rig.box, &hold, false, &rig.err);
     assert_non_null(k);
     assert_int_equal(keeper_claim(k, &rig.err), -EWOULDBLOCK);
     assert_non_null(strstr(rig.err.msg, "in use"));

@@ -3,6 +3,7 @@
  *
  * Nothing here waits by the clock; deadlines of the keeper are made short through its environment.
  */
+#include "sandbox/proc.h"
 #include "tests/unit/keeper_rig.h"
 
 #include <errno.h>
@@ -304,11 +305,17 @@ static void h02_the_machine_is_killed(void **s)
     expect_gone();
 }
 
+static void stop_keeper(void)
+{
+    assert_int_equal(kill(rig.keeper, SIGSTOP), 0);
+    while (!proc_is_stopped(rig.keeper, proc_start_time(rig.keeper)))
+        poll(NULL, 0, 1);
+}
+
 /* h02: what a killed machine left on the wire is torn, and no lie of its guest. */
 static void h02_the_machine_is_killed_in_mid_word(void **s)
 {
     struct box_state st;
-    int status;
 
     (void)s;
     rig_start(false, "wait", false);
@@ -322,8 +329,7 @@ static void h02_the_machine_is_killed_in_mid_word(void **s)
                           .events = POLLIN };
 
     assert_true(vmm.fd >= 0);
-    assert_int_equal(kill(rig.keeper, SIGSTOP), 0);
-    assert_int_equal(waitpid(rig.keeper, &status, WUNTRACED), rig.keeper);
+    stop_keeper();
     assert_int_equal(kill(st.vmm_pid, SIGUSR1), 0);
     assert_int_equal(poll(&vmm, 1, 10000), 1);
     close(vmm.fd);
@@ -411,12 +417,9 @@ static void r02_no_descriptor_for_a_client(void **s)
 /* What a client asked that gave up while the keeper could not listen is not done later. */
 static void what_was_given_up_is_not_done(void **s)
 {
-    int status;
-
     (void)s;
     rig_start(false, NULL, false);
-    assert_int_equal(kill(rig.keeper, SIGSTOP), 0);
-    assert_int_equal(waitpid(rig.keeper, &status, WUNTRACED), rig.keeper);
+    stop_keeper();
     hang_up(ask(MSG_KILL));
     hang_up(ask(MSG_STOP));
     assert_int_equal(kill(rig.keeper, SIGCONT), 0);
@@ -484,8 +487,9 @@ static void h02_the_keeper_is_killed(void **s)
     assert_int_equal(box_load_state(rig.box, &st, &rig.err), 0);
     vmm = st.vmm_pid;
     assert_int_equal(kill(rig.keeper, SIGKILL), 0);
-    assert_int_equal(waitpid(rig.keeper, NULL, 0), rig.keeper);
-    rig.keeper = 0;
+    assert_int_equal(waitpid(rig.holder, NULL, 0), rig.holder); /* the next one fails at once */
+    rig.holder = 0;
+    close(rig.done);
     assert_true(client_next(a, &rig.in, &rig.err) <= 0);
     hang_up(a);
     assert_true(client_connect(rig.box, &rig.err) < 0);
@@ -500,6 +504,7 @@ static void h02_a_lost_sandbox_is_not_claimed(void **s)
 {
     const struct box_state lost = { .phase = BOX_RUNNING, .vmm_pid = 1, .exit_code = -1 };
     char id[BOX_ID_LEN + 1];
+    struct hold hold = { .pid = getpid(), .socket = -1 };
     struct keeper *k;
 
     (void)s;
@@ -508,7 +513,7 @@ static void h02_a_lost_sandbox_is_not_claimed(void **s)
     rig.box = store_find(rig.store, rig.cfg.id, id, &rig.err);
     assert_true(rig.box >= 0);
     assert_int_equal(box_save_state(rig.box, &lost, true, &rig.err), 0);
-    k = keeper_new(rig.box, &rig.hold, false, &rig.err);
+    k = keeper_new(rig.box, &hold, false, &rig.err);
     assert_non_null(k);
     assert_int_equal(keeper_claim(k, &rig.err), -EBUSY);
     assert_int_equal(k->lock, -1); /* whoever holds it may remove an ephemeral sandbox */

@@ -122,7 +122,6 @@ static void heed(struct console *c, const struct control *msg)
         c->ports[id].say |= SAY_NAME | SAY_OPEN;
     } else if (event == EV_PORT_OPEN) {
         c->ports[id].guest_open = yes;
-        c->ports[id].let_go |= !yes;
     }
 }
 
@@ -187,7 +186,6 @@ static void reset(struct virtio_dev *dev)
     for (unsigned i = 0; i < c->nports; i++) {
         c->ports[i].say = 0;
         c->ports[i].ready = c->ports[i].guest_open = false;
-        c->ports[i].let_go = true;
         c->ports[i].sent = 0;
     }
 }

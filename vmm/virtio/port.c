@@ -32,13 +32,25 @@ static void unwatch(struct port *p)
     p->in_loop = false;
 }
 
-/* The peer is gone. The guest reads what it has, then sees the port closed. */
+/*
+ * The peer is gone. The next one has its place at once, if there is one, and whatever was cut off
+ * in the middle: who talks on a port is for those to find out who do. Without one the guest reads
+ * what it has, then sees the port closed.
+ */
 static void hang_up(struct port *p)
 {
     unwatch(p);
     fd_closep(&p->sock.fd);
-    p->host_open = p->deaf = p->readable = p->full = p->let_go = false;
-    p->parting = p->nspares > 0;
+    p->deaf = p->readable = p->full = false;
+    while (!p->in_loop && p->nspares) {
+        fd_closep(&p->sock.fd);
+        p->sock.fd = p->spare[--p->nspares];
+        p->watched = EPOLLIN;
+        p->in_loop = !loop_add(p->dev->host->loop, &p->sock, p->watched, NULL);
+    }
+    if (!p->in_loop)
+        fd_closep(&p->sock.fd);
+    p->host_open = p->in_loop;
     if (p->ready)
         p->say |= SAY_OPEN;
 }
@@ -233,33 +245,6 @@ static enum virtq_verdict turn(struct port *p, enum virtq_verdict (*step)(struct
     return VIRTQ_CHAIN;
 }
 
-/* The next peer. What had been said to the last one is gone: the guest has closed the port since,
- * and what it still had for it was dropped. */
-static void meet(struct port *p)
-{
-    p->sock.fd = p->spare[--p->nspares];
-    p->watched = EPOLLIN;
-    p->in_loop = !loop_add(p->dev->host->loop, &p->sock, p->watched, NULL);
-    if (!p->in_loop) {
-        hang_up(p);
-        return;
-    }
-    p->parting = false;
-    p->host_open = true;
-    if (p->ready)
-        p->say |= SAY_OPEN;
-}
-
-/* Between two peers. A guest that does not let go waits, and nobody but it. */
-static enum virtq_verdict part(struct port *p)
-{
-    enum virtq_verdict v = turn(p, drain);
-
-    if (v == VIRTQ_EMPTY && (p->let_go || !p->guest_open))
-        meet(p);
-    return v;
-}
-
 enum virtq_verdict port_serve(struct port *p)
 {
     enum virtq_verdict in = VIRTQ_EMPTY, out = VIRTQ_EMPTY;
@@ -270,8 +255,6 @@ enum virtq_verdict port_serve(struct port *p)
         in = turn(p, fill);
     if (in == VIRTQ_BAD_GUEST || out == VIRTQ_BAD_GUEST)
         return VIRTQ_BAD_GUEST;
-    if (p->parting)
-        return part(p);
     /* Still readable means that the guest has no buffer, or the port closed: its doorbell comes. */
     watch(p, (p->readable ? 0 : (uint32_t)EPOLLIN) | (p->full ? (uint32_t)EPOLLOUT : 0));
     return in == VIRTQ_CHAIN || out == VIRTQ_CHAIN ? VIRTQ_CHAIN : VIRTQ_EMPTY;

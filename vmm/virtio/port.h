@@ -41,8 +41,6 @@ struct port {
     bool deaf;        /* … but no longer takes bytes */
     bool ready;       /* the guest knows the port */
     bool guest_open;  /* and has it open */
-    bool parting;     /* the peer hung up, and another is to come once the guest has let go */
-    bool let_go;      /* the guest has closed the port since */
     bool readable;    /* the loop said so, and nothing has been read to the end since */
     bool full;        /* the socket takes no more for now */
     uint32_t sent;    /* bytes of the first waiting transmit chain already in the socket */

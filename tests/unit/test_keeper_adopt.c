@@ -1,0 +1,201 @@
+/*
+ * test_keeper_adopt.c - a keeper that follows another (h03). That one may have been taken over:
+ * until the new one is locked down, nothing that it could have written is there to be read, and
+ * what is there then is forged.
+ */
+#include "tests/unit/keeper_rig.h"
+
+#include "base/fd.h"
+#include "sandbox/box_jail.h"
+#include "sandbox/guard/facts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FAR (1ll << 60) /* ms: a time that never comes */
+
+static struct scene {
+    struct hold hold;
+    struct keeper_parts parts;
+    pid_t machine, victim;
+    char hidden[64]; /* the state directory until the lock-down */
+    int box;         /* the sandbox's, until then */
+} scene;
+
+static pid_t child(int *pidfd)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    *pidfd = (int)syscall(434 /* pidfd_open */, pid, 0);
+    assert_true(*pidfd >= 0);
+    return pid;
+}
+
+/* Names others, everywhere. */
+static void forge(void)
+{
+    struct box_state st = { .phase = BOX_RUNNING, .vmm_pid = scene.victim, .exit_code = -1 };
+    struct box_jail j = { .pid = scene.victim, .uid = 4711, .ncgroups = 1 };
+    struct kept *kept = scene.hold.kept;
+
+    snprintf(st.engine, sizeof(st.engine), "no-such-engine");
+    snprintf(j.cgroup[0], sizeof(j.cgroup[0]), "%s/carrel-%s", rig.root, rig.cfg.id);
+    assert_int_equal(mkdir(j.cgroup[0], 0700), 0);
+    assert_int_equal(box_save_state(rig.box, &st, false, &rig.err), 0);
+    assert_int_equal(box_save_jail(rig.box, BOX_ENGINE, &j, &rig.err), 0);
+    memset(kept, 'A', sizeof(*kept)); /* no text in it ends */
+    kept->had_main = true;
+    kept->main_tty = false;
+    kept->main_job = kept->jobs[7];
+    kept->limits = (struct limits){ FAR, FAR, FAR, UINT64_MAX };
+    assert_int_equal(mprotect(kept, sizeof(*kept), PROT_NONE), 0);
+}
+
+static int scene_setup(void **state)
+{
+    struct hold *h = &scene.hold;
+    int pair[2], err = rig_setup(state);
+
+    *h = (struct hold){ .pid = getpid(), .socket = -1, .turn = 1 };
+    memset(h->fd, 0xff, sizeof(h->fd));
+    rig_make(false, "wait");
+    h->kept =
+        mmap(NULL, sizeof(struct kept), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    scene.victim = child(&h->fd[HOLD_ENGINE]);
+    close(h->fd[HOLD_ENGINE]);
+    scene.machine = child(&h->fd[HOLD_ENGINE]);
+    h->fd[HOLD_LOCK] = box_lock(rig.box, &rig.err);
+    h->fd[HOLD_DOOR] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    err |= socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+    close(pair[1]);
+    h->fd[HOLD_SPARE] = pair[0];
+    h->machine = (struct hold_machine){ .engine = &fake_machine,
+                                        .pid = scene.machine,
+                                        .begun = keeper_now() - 1000,
+                                        .host = facts_of("fake", false) };
+    forge();
+    scene.parts = KEEPER_PARTS_INIT;
+    snprintf(scene.hidden, sizeof(scene.hidden), "/tmp/carrel-hidden.XXXXXX");
+    if (!mkdtemp(scene.hidden))
+        return -1;
+    scene.box = open(scene.hidden, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return err || h->kept == MAP_FAILED || h->fd[HOLD_LOCK] < 0 ||
+           setenv("CARREL_STATE", scene.hidden, 1);
+}
+
+static int scene_teardown(void **state)
+{
+    static const char *const made[] = { "sandboxes", "names" };
+    char path[128];
+
+    for (size_t i = 0; i < array_len(made); i++) {
+        snprintf(path, sizeof(path), "%s/%s", scene.hidden, made[i]);
+        rmdir(path);
+    }
+    if (rmdir(scene.hidden)) /* nothing else was made there */
+        return -1;
+    for (unsigned i = 0; i < HOLD_FDS; i++)
+        fd_closep(&scene.hold.fd[i]);
+    kill(scene.machine, SIGKILL);
+    kill(scene.victim, SIGKILL);
+    waitpid(scene.machine, NULL, 0);
+    waitpid(scene.victim, NULL, 0);
+    close(scene.box);
+    munmap(scene.hold.kept, sizeof(struct kept));
+    return rig_teardown(state);
+}
+
+/* What was hidden is there from now on. */
+static int lock_and_show(struct keeper *k, struct err *e)
+{
+    return dup3(rig.box, k->boxfd, O_CLOEXEC) < 0 || setenv("CARREL_STATE", rig.root, 1) ||
+                   mprotect(k->kept, sizeof(*k->kept), PROT_READ | PROT_WRITE)
+               ? err_sys(e, "test")
+               : 0;
+}
+
+static int no_lock(struct keeper *k, struct err *e)
+{
+    (void)k;
+    return err_set(e, ENOSYS, "no lock-down");
+}
+
+static struct keeper *follower(int (*lock_down)(struct keeper *k, struct err *e))
+{
+    struct keeper *k = keeper_new(scene.box, &scene.hold, false, &rig.err);
+
+    assert_non_null(k);
+    k->lock_down = lock_down;
+    return k;
+}
+
+static bool is_victim_alive(void)
+{
+    return waitpid(scene.victim, NULL, WNOHANG) == 0;
+}
+
+static void nothing_is_read_before_the_lock_down(void **state)
+{
+    struct keeper *k = follower(lock_and_show);
+    struct box_state st;
+    char leaf[160];
+
+    (void)state;
+    if (keeper_adopt(k, &scene.parts, &rig.err))
+        fail_msg("%s", rig.err.msg);
+    assert_true(k->settled);
+    /* What the machine is comes from the holder. */
+    assert_ptr_equal(k->engine, &fake_machine);
+    assert_int_equal(k->run.pid, scene.machine);
+    assert_int_equal(k->jail_record.ncgroups, 0);
+    assert_int_equal(box_load_state(rig.box, &st, &rig.err), 0);
+    assert_int_equal(st.vmm_pid, scene.machine);
+    assert_string_equal(st.engine, "fake");
+    /* And so does the time it has. */
+    assert_int_equal(k->kept->limits.begun, scene.hold.machine.begun);
+    assert_true(k->kept->limits.worked <= keeper_now());
+    assert_true(k->kept->limits.cpu_seen < 60000);
+    keeper_undo(k);
+    assert_true(is_victim_alive());
+    snprintf(leaf, sizeof(leaf), "%s/carrel-%s", rig.root, rig.cfg.id);
+    assert_int_equal(access(leaf, F_OK), 0);
+    keeper_free(k);
+}
+
+static void without_a_lock_down_nothing_is_read(void **state)
+{
+    struct keeper *k = follower(no_lock);
+
+    (void)state;
+    assert_int_equal(keeper_adopt(k, &scene.parts, &rig.err), -ENOSYS);
+    assert_string_equal(rig.err.msg, "no lock-down");
+    keeper_free(k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nothing_is_read_before_the_lock_down, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(without_a_lock_down_nothing_is_read, scene_setup,
+                                        scene_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
