@@ -235,7 +235,7 @@ static inline void guest_share(struct guest *g)
 {
     off_t at = 0;
 
-    g->host.ram = memfd_create("guest", MFD_CLOEXEC);
+    g->host.ram = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     assert_int_equal(ftruncate(g->host.ram, GUEST_RAM + HIGH_LEN), 0);
     for (unsigned i = 0; i < g->mem.n; i++) {
         struct gmem_region *r = &g->mem.region[i];
