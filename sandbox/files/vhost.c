@@ -170,7 +170,9 @@ void vhost_break(struct vhost_ring *r)
     r->q.enabled = false;
     if (r->error >= 0)
         (void)!write(r->error, &one, sizeof(one));
-    fprintf(stderr, "carrel-files: the guest broke a rule of virtio: its queue stands still\n");
+    if (!r->vhost->told)
+        fprintf(stderr, "carrel-files: the guest broke a rule of virtio: its queue stands still\n");
+    r->vhost->told = true;
 }
 
 /* ---- "Front-end message types" ---- */

@@ -32,6 +32,7 @@ struct vhost {
     int sock;          /* owned */
     struct loop *loop; /* borrowed */
     bool rung;         /* a doorbell rang, of whatever ring: they may have one in common */
+    bool told;         /* that the guest broke a rule: once, a log is not for a guest to fill */
     uint64_t features; /* negotiated; 0: not yet */
     struct memory memory;
     struct vhost_ring ring[VHOST_RINGS];
