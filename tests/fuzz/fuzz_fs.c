@@ -35,10 +35,10 @@ static void post(struct fuzz_machine *m, const uint8_t *d)
 
     memcpy(ram + desc[0].at, &h, sizeof(h));
     memcpy(ram + page + 16ull * first, desc, sizeof(desc));
-    memcpy(ram + page + 0x404 + 2 * (posted[q] % 16), &first, 2);
+    memcpy(ram + page + 0x404 + 2ul * (posted[q] % 16), &first, 2);
     posted[q]++;
     memcpy(ram + page + 0x402, &posted[q], 2);
-    fuzz_w(m, FUZZ_MMIO + 0x2000 + 4 * q, 2, q);
+    fuzz_w(m, FUZZ_MMIO + 0x2000 + 4ull * q, 2, q);
 }
 
 static void utter(const uint8_t *d)

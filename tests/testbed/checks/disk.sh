@@ -5,7 +5,6 @@
 # kernels?: lean
 # shellcheck source=tests/testbed/checks/check.sh
 . /checks/check.sh
-kernel=$CARREL_DATA/kernels/${KERNELS##* }
 
 # shellcheck source=tests/testbed/checks/guest.sh
 . /checks/guest.sh

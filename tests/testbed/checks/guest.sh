@@ -1,5 +1,7 @@
 # shellcheck shell=sh
-# guest.sh - sourced by checks that boot a guest of their own by vmm-launch: busybox as /init, on $kernel.
+# guest.sh - sourced by checks that boot a guest of their own by vmm-launch: busybox as /init, on the last of the
+# kernels.
+kernel=$CARREL_DATA/kernels/${KERNELS##* }
 
 # A standard input that never ends: the end of it would close the port.
 mkfifo /tmp/hold
