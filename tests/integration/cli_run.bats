@@ -144,19 +144,27 @@ END
     done
     [ -z "$(carrel ls -q)" ]
 
-    for who in keeper vmm; do
-        carrel run -q --name victim mini -- sleep 60 </dev/null 2>err &
-        pid=$!
-        await victim running
-        kill -9 "$(carrel inspect victim | jq .state.${who}_pid)"
-        wait $pid && return 1
-        [ $? -eq 125 ]
-        grep -q victim err
-        await victim ended
-        vmm=$(carrel inspect victim | jq .state.vmm_pid)
-        [ "$vmm" -eq 0 ]
-        carrel rm victim
-    done
+    carrel run -q --name victim mini -- sleep 60 </dev/null 2>err &
+    pid=$!
+    await victim running
+    kill -9 "$(carrel inspect victim | jq .state.vmm_pid)"
+    wait $pid && return 1
+    [ $? -eq 125 ]
+    grep -q victim err
+    await victim ended
+    [ "$(carrel inspect victim | jq .state.vmm_pid)" -eq 0 ]
+    carrel rm victim
+
+    # h03: another keeper goes on with the machine; the client is told how to join it.
+    carrel run -q --name victim mini -- sleep 60 </dev/null 2>err &
+    pid=$!
+    await victim running
+    kill -9 "$(carrel inspect victim | jq .state.keeper_pid)"
+    wait $pid && return 1
+    [ $? -eq 125 ]
+    grep -q "carrel attach victim" err
+    [ "$(carrel exec victim -- echo back)" = back ]
+    carrel rm -f victim
 }
 
 @test "a life: run -d, ps, exec, logs, stop, wait, start, rm" {

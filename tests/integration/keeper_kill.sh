@@ -60,18 +60,25 @@ for signal in KILL INT TERM HUP; do
 done
 rm -rf "$CARREL_STATE"/sandboxes/* "$CARREL_STATE"/names/*
 
-# ---- the keeper, then the engine, of one that is kept
-for victim in keeper_pid vmm_pid; do
+# ---- who holds the keeper (or another would follow it), then the engine, of one that is kept
+victim_of() { # SANDBOX KIND: a pid
+    case $2 in
+    holder) ps -o ppid= -p "$(field "$1" keeper_pid)" | tr -d ' ' ;;
+    *) field "$1" "$2_pid" ;;
+    esac
+}
+
+for victim in holder vmm; do
     "$carrel" run -d --name v mini -- sleep 1000 >/dev/null || fail "run -d"
     "$carrel" exec v -- true || fail "exec before $victim"
-    kill -KILL "$(field v $victim)"
+    kill -KILL "$(victim_of v $victim)"
     begin=$(date +%s%N)
     while [ "$(field v phase)" != ended ]; do sleep 0.05; done
     took=$((($(date +%s%N) - begin) / 1000000))
     [ $took -lt 2000 ] || fail "$victim: mended only after $took ms"
     reason=$(field v reason)
     case $victim:$reason in
-    keeper_pid:keeper-lost | vmm_pid:vmm-crash) ;;
+    holder:keeper-lost | vmm:vmm-crash) ;;
     *) fail "$victim: reason $reason" ;;
     esac
     none_left || fail "$victim: processes left"
@@ -81,10 +88,10 @@ for victim in keeper_pid vmm_pid; do
     none_left || fail "rm -f: processes left"
 done
 
-# ---- an ephemeral one loses its keeper: the next look removes it
+# ---- an ephemeral one loses both: the next look removes it
 "$carrel" run -d --rm --name e mini -- sleep 1000 >/dev/null || fail "run -d --rm"
 "$carrel" exec e -- true || fail "exec in e"
-kill -KILL "$(field e keeper_pid)"
+kill -KILL "$(victim_of e holder)"
 for _ in $(seq 20); do # its lock goes when the kernel has taken it apart
     "$carrel" ls >/dev/null
     [ -z "$(ls "$CARREL_STATE/sandboxes")" ] && break
