@@ -327,6 +327,17 @@ int op_fsyncdir(struct server *s, struct message *m, struct answer *a)
     return sync_handle(s, m, true);
 }
 
+/* Of what was charged, what the file did not get: one that failed may have become longer, as on
+ * ext4, which keeps what it found before the disk was full. */
+static void take_back_missing(struct live *l, int fd, const struct fuse_fallocate_in *in,
+                              uint64_t more)
+{
+    uint64_t missing = 0;
+
+    if (!growth(fd, false, in->offset, in->length, &missing))
+        usage_take_back(&l->usage, missing < more ? missing : more, 0);
+}
+
 /* Room beyond a file's end would be held and not be seen in its length: it is not given. */
 int op_fallocate(struct server *s, struct message *m, struct answer *a)
 {
@@ -355,7 +366,7 @@ int op_fallocate(struct server *s, struct message *m, struct answer *a)
         err = usage_add(&s->live[h->mount].usage, more, 0);
     if (!err && fallocate(h->fd, (int)in.mode, (off_t)in.offset, (off_t)in.length)) {
         err = -errno;
-        usage_take_back(&s->live[h->mount].usage, more, 0);
+        take_back_missing(&s->live[h->mount], h->fd, &in, more);
     }
     return err;
 }

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -21,6 +23,20 @@
     "allow}, quota: {bytes: 1MiB, inodes: 8}"
 
 static struct client c;
+
+/* What a fallocate that fails has added before; -1: it is the kernel's own. */
+static off_t gets_before_it_fails = -1;
+
+int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+    struct stat st;
+
+    if (gets_before_it_fails < 0)
+        return (int)syscall(SYS_fallocate, fd, mode, offset, len);
+    if (!fstat(fd, &st) && !ftruncate(fd, st.st_size + gets_before_it_fails))
+        errno = ENOSPC;
+    return -1;
+}
 
 static const char *path_of(const char *path)
 {
@@ -212,6 +228,29 @@ static void f01_a_link_inside_does_not_become_one_to_outside(void **state)
     assert_int_equal(client_rename(&c, walk("d"), "e", walk("d"), "k"), 0);
 }
 
+/* A disk that is full after the half of it: what the file got is charged. */
+static void f07_room_that_was_had_in_part_is_charged(void **state)
+{
+    struct fuse_fallocate_in room = { .length = 1000 };
+    uint64_t node;
+
+    (void)state;
+    assert_int_equal(client_create(&c, CLIENT_ROOT, "f", O_RDWR, &node, &room.fh), 0);
+    for (off_t got = 0; got <= 600; got += 600) {
+        gets_before_it_fails = got;
+        assert_int_equal(client_ask(&c, FUSE_FALLOCATE, node, &room, sizeof(room)), -ENOSPC);
+        assert_int_equal(c.s.live[0].usage.bytes, got);
+    }
+    room.mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    gets_before_it_fails = 0;
+    assert_int_equal(client_ask(&c, FUSE_FALLOCATE, node, &room, sizeof(room)), -ENOSPC);
+    assert_int_equal(c.s.live[0].usage.bytes, 600);
+    gets_before_it_fails = -1;
+    room.mode = 0;
+    assert_int_equal(client_ask(&c, FUSE_FALLOCATE, node, &room, sizeof(room)), 0);
+    assert_int_equal(c.s.live[0].usage.bytes, 1000);
+}
+
 int main(void)
 {
 #define WITH(t) cmocka_unit_test_setup_teardown(t, start, stop)
@@ -221,6 +260,7 @@ int main(void)
         WITH(f04_a_file_that_stands_for_a_directory_is_not_written),
         WITH(f06_what_may_not_be_read_is_not_told_to_exist),
         WITH(f07_each_name_of_a_file_is_charged),
+        WITH(f07_room_that_was_had_in_part_is_charged),
         WITH(f07_a_write_that_changed_nothing_is_free),
     };
 
