@@ -131,26 +131,48 @@ void job_started(struct job *j)
         tell_to_end(j);
 }
 
+/* Where the main command stands in the books. Its number is struck out when all of it has ended,
+ * which may have been before anybody wrote down how. */
+static size_t place_of_main(const struct kept *kept)
+{
+    size_t at = 0, i = 0;
+
+    while (i < KEEPER_JOBS && kept->jobs[i] != kept->main_job)
+        i++;
+    if (i < KEEPER_JOBS)
+        return i;
+    while (at < KEEPER_JOBS - 1 && kept->jobs[at])
+        at++;
+    return at; /* with no place free they are forged, and lose one */
+}
+
+static void adopt_main(struct keeper *k, struct session *main)
+{
+    struct kept *kept = k->kept;
+    struct job *j = &k->jobs[place_of_main(kept)];
+
+    *j = (struct job){ .k = k,
+                       .id = kept->main_job,
+                       .session = main,
+                       .asked = strndup(kept->asked, KEPT_TEXT),
+                       .held = strndup(kept->held, KEPT_TEXT) };
+    kept->jobs[j - k->jobs] = j->id;
+    main->job = j;
+}
+
 void jobs_adopt(struct keeper *k, struct session *main)
 {
     const struct kept *kept = k->kept;
 
     k->last_job = kept->last_job;
+    if (main)
+        adopt_main(k, main);
     for (size_t i = 0; i < KEEPER_JOBS; i++) {
         struct job *j = &k->jobs[i];
 
-        if (!kept->jobs[i])
+        if (!kept->jobs[i] || j->id)
             continue;
         *j = (struct job){ .k = k, .id = kept->jobs[i], .denied = true };
-        if (main && j->id == kept->main_job) {
-            *j = (struct job){ .k = k,
-                               .id = j->id,
-                               .session = main,
-                               .asked = strndup(kept->asked, KEPT_TEXT),
-                               .held = strndup(kept->held, KEPT_TEXT) };
-            main->job = j;
-            continue;
-        }
         note_end(j, "", "its keeper was killed");
         tell_to_end(j);
     }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -31,6 +32,7 @@ static struct scene {
     pid_t machine, victim;
     char hidden[64]; /* the state directory until the lock-down */
     int box;         /* the sandbox's, until then */
+    int guest;       /* the other end of its control port */
 } scene;
 
 static pid_t child(int *pidfd)
@@ -83,7 +85,7 @@ static int scene_setup(void **state)
     h->fd[HOLD_LOCK] = box_lock(rig.box, &rig.err);
     h->fd[HOLD_DOOR] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     err |= socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
-    close(pair[1]);
+    scene.guest = pair[1];
     h->fd[HOLD_SPARE] = pair[0];
     h->machine = (struct hold_machine){ .engine = &fake_machine,
                                         .pid = scene.machine,
@@ -117,6 +119,7 @@ static int scene_teardown(void **state)
     waitpid(scene.machine, NULL, 0);
     waitpid(scene.victim, NULL, 0);
     close(scene.box);
+    close(scene.guest);
     munmap(scene.hold.kept, sizeof(struct kept));
     return rig_teardown(state);
 }
@@ -188,12 +191,90 @@ static void without_a_lock_down_nothing_is_read(void **state)
     keeper_free(k);
 }
 
+static void move(struct keeper *k, struct yamux *y)
+{
+    uint8_t buf[65536];
+    ssize_t n;
+
+    while ((n = recv(scene.guest, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+        assert_int_equal(yamux_input(y, buf, (size_t)n), n);
+    while ((n = (ssize_t)yamux_output(y, buf, sizeof(buf))) > 0)
+        assert_int_equal(send(scene.guest, buf, (size_t)n, 0), n);
+    k->wire.src.ready(&k->wire.src, EPOLLIN);
+}
+
+/* The guest hears of the main command, and says that it runs. */
+static void main_has_started(struct keeper *k)
+{
+    static const struct yamux_config cfg = { .max_streams = KEEPER_SESSIONS + 8, .accept = true };
+    struct yamux *y = yamux_new(&cfg);
+    uint8_t greeting[2 * MARK_BYTES], started[MSG_HEADER + 4] = { 0 }, head[MSG_HEADER];
+    struct yamux_event ev;
+    uint32_t id = 0;
+
+    assert_int_equal(recv(scene.guest, greeting, sizeof(greeting), 0), sizeof(greeting));
+    assert_int_equal(send(scene.guest, greeting + MARK_BYTES, MARK_BYTES, 0), MARK_BYTES);
+    k->wire.src.ready(&k->wire.src, EPOLLIN);
+    move(k, y);
+    while (yamux_next_event(y, &ev))
+        if (ev.type == YAMUX_OPENED && yamux_read(y, ev.id, head, sizeof(head)) > 0 &&
+            head[0] == MSG_ATTACH)
+            id = ev.id;
+    assert_true(id);
+    msg_header(started, MSG_STARTED, 4);
+    assert_int_equal(yamux_write(y, id, started, sizeof(started)), sizeof(started));
+    move(k, y);
+    assert_true(k->main && k->main->talk.started);
+    yamux_free(y);
+}
+
+/* The books that are left have the main command as often as this. */
+static void main_is_one_job(unsigned times)
+{
+    struct kept *kept = scene.hold.kept;
+    struct keeper *k = follower(lock_and_show);
+    unsigned of_main = 0;
+
+    assert_int_equal(mprotect(kept, sizeof(*kept), PROT_READ | PROT_WRITE), 0);
+    kept->main_job = 2;
+    for (unsigned i = 0; i < times; i++)
+        kept->jobs[5 + i] = kept->main_job;
+    assert_int_equal(mprotect(kept, sizeof(*kept), PROT_NONE), 0);
+    if (keeper_adopt(k, &scene.parts, &rig.err))
+        fail_msg("%s", rig.err.msg);
+    main_has_started(k);
+    for (size_t i = 0; i < KEEPER_JOBS; i++)
+        of_main += k->jobs[i].session == k->main;
+    assert_int_equal(of_main, 1);
+    assert_ptr_equal(k->main->job->session, k->main);
+    assert_int_equal(k->main->job->id, 2);
+    keeper_undo(k);
+    keeper_free(k);
+}
+
+/* Its end was heard and not yet written down; or somebody wants it to be asked about by nobody. */
+static void a_main_command_that_is_in_no_book_is_decided_about(void **state)
+{
+    (void)state;
+    main_is_one_job(0);
+}
+
+static void a_main_command_that_is_in_two_books_is_one(void **state)
+{
+    (void)state;
+    main_is_one_job(2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_read_before_the_lock_down, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(without_a_lock_down_nothing_is_read, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_main_command_that_is_in_no_book_is_decided_about,
+                                        scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(a_main_command_that_is_in_two_books_is_one, scene_setup,
                                         scene_teardown),
     };
 
