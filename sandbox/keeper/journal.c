@@ -18,14 +18,20 @@ void journal_init(struct journal *j, int file, uint64_t cap)
     *j = (struct journal){ .file = file, .left = cap, .from.fd = -1 };
 }
 
-void journal_go_on(struct journal *j)
+static uint64_t size_of(const struct journal *j)
 {
     struct stat st;
-    uint64_t has = fstat(j->file, &st) ? 0 : (uint64_t)st.st_size;
 
-    j->size = has;
+    return fstat(j->file, &st) ? 0 : (uint64_t)st.st_size;
+}
+
+void journal_go_on(struct journal *j)
+{
+    uint64_t has = size_of(j);
+
     j->full = has > j->left; /* and says so */
-    j->left -= has < j->left ? has : j->left;
+    j->size = j->full ? j->left : has;
+    j->left -= j->size;
 }
 
 void journal_fini(struct journal *j)
@@ -44,10 +50,12 @@ void journal_write(struct journal *j, const void *bytes, size_t len)
     if (j->file < 0 || j->full)
         return;
     j->left -= n;
-    if (n && (FAILPOINT("journal.write") || io_write_full(j->file, bytes, n)))
+    if (n && (FAILPOINT("journal.write") || io_write_full(j->file, bytes, n))) {
         j->full = true; /* the disk is full: the rest would be torn */
-    else
+        j->size = size_of(j);
+    } else {
         j->size += n;
+    }
     if (n < len && !j->full) {
         j->full = true;
         if (io_write_full(j->file, truncated, sizeof(truncated) - 1))

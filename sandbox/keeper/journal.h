@@ -12,7 +12,7 @@ struct journal {
     int file;      /* owned; -1: nothing is kept */
     uint64_t left; /* bytes that still fit */
     bool full;     /* "truncated" was written */
-    uint64_t size; /* of the file, as far as it was filled by us */
+    uint64_t size; /* of what was written there, without "truncated" */
 
     struct loop *loop;       /* borrowed, when fed by a descriptor */
     struct loop_source from; /* fd owned; -1: fed by journal_write only */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -698,6 +699,39 @@ static void output_is_capped(void **s)
     assert_int_equal(st.st_size, 1000 + 13);
     assert_int_equal(pread(fileno(file), tail, 13, 1000), 13);
     assert_string_equal(tail, "\n[truncated]\n");
+    /* Another keeper must not take the last line for output. */
+    journal_init(&j, dup(fileno(file)), 1000);
+    journal_go_on(&j);
+    assert_int_equal(j.size, 1000);
+    journal_write(&j, "more", 4);
+    assert_int_equal(j.size, 1000);
+    journal_fini(&j);
+    assert_int_equal(fstat(fileno(file), &st), 0);
+    assert_int_equal(st.st_size, 1000 + 13);
+    fclose(file);
+}
+
+/* h07, h03: what another keeper finds there was taken. */
+static void half_a_line_on_a_full_disk_counts(void **s)
+{
+    const struct rlimit small = { 15, RLIM_INFINITY };
+    struct rlimit before;
+    struct journal j;
+    FILE *file = tmpfile();
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+
+    (void)s;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    journal_init(&j, dup(fileno(file)), 1000);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    journal_write(&j, "0123456789", 10);
+    assert_int_equal(j.size, 10);
+    journal_write(&j, "0123456789", 10);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_true(j.full);
+    assert_int_equal(j.size, 15);
+    journal_fini(&j);
+    signal(SIGXFSZ, handler);
     fclose(file);
 }
 
@@ -733,6 +767,7 @@ int main(void)
         RIG_TEST(terms_to_the_keeper_stop_in_order),
         RIG_TEST(a_late_kill_keeps_the_exit_code),
         cmocka_unit_test(output_is_capped),
+        cmocka_unit_test(half_a_line_on_a_full_disk_counts),
     };
 
     signal(SIGPIPE, SIG_IGN);
