@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* ---- the one before ---- */
@@ -95,12 +96,20 @@ static int take(struct keeper *k, unsigned which)
     return fd;
 }
 
+/* The holder keeps it locked all the time, unless the last keeper let go of it for all that have
+ * it: then the sandbox may be another's by now. */
+static int take_lock(struct keeper *k, struct err *e)
+{
+    k->lock = take(k, HOLD_LOCK);
+    if (flock(k->lock, LOCK_EX | LOCK_NB))
+        return err_sys(e, "lock");
+    return FAILPOINT("adopt.sign") ? err_sys(e, "lock") : box_sign(k->lock, k->hold->pid, e);
+}
+
 static int claim(struct keeper *k, struct err *e)
 {
-    int err;
+    int err = take_lock(k, e);
 
-    k->lock = take(k, HOLD_LOCK);
-    err = FAILPOINT("adopt.sign") ? err_sys(e, "lock") : box_sign(k->lock, k->hold->pid, e);
     if (!err)
         err = box_load_config(k->boxfd, &k->cfg, e);
     if (!err)

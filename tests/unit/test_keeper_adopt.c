@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -191,6 +192,38 @@ static void without_a_lock_down_nothing_is_read(void **state)
     keeper_free(k);
 }
 
+/* h14: it had let go of the lock, and somebody has started the sandbox anew. */
+static void the_sandbox_of_another_is_left_alone(void **state)
+{
+    struct keeper *k = follower(lock_and_show);
+    struct box_holder owner;
+    int other;
+
+    (void)state;
+    assert_int_equal(flock(scene.hold.fd[HOLD_LOCK], LOCK_UN), 0);
+    other = box_lock(rig.box, &rig.err);
+    assert_true(other >= 0);
+    assert_int_equal(ftruncate(other, 0), 0);
+    assert_int_equal(keeper_adopt(k, &scene.parts, &rig.err), -EWOULDBLOCK);
+    owner = box_holder(rig.box);
+    assert_int_equal(owner.pid, 0); /* not signed over */
+    keeper_free(k);
+    close(other);
+}
+
+static void a_lock_that_was_let_go_is_taken_again(void **state)
+{
+    struct keeper *k = follower(lock_and_show);
+
+    (void)state;
+    assert_int_equal(flock(scene.hold.fd[HOLD_LOCK], LOCK_UN), 0);
+    if (keeper_adopt(k, &scene.parts, &rig.err))
+        fail_msg("%s", rig.err.msg);
+    assert_int_equal(box_lock(rig.box, &rig.err), -EWOULDBLOCK);
+    keeper_undo(k);
+    keeper_free(k);
+}
+
 static void move(struct keeper *k, struct yamux *y)
 {
     uint8_t buf[65536];
@@ -271,6 +304,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_read_before_the_lock_down, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(without_a_lock_down_nothing_is_read, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(the_sandbox_of_another_is_left_alone, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_lock_that_was_let_go_is_taken_again, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_main_command_that_is_in_no_book_is_decided_about,
                                         scene_setup, scene_teardown),
