@@ -25,6 +25,7 @@ static struct plot {
     bool gives;      /* the first, what the others need */
     bool no_machine; /* it gives a machine that has ended */
     unsigned spares;
+    bool forges; /* later, taken over, it gives another machine, or one without what it takes */
 } plot;
 static int told[2]; /* a byte a keeper: its turn */
 
@@ -73,6 +74,19 @@ static void give(struct hold *h)
         _exit(71);
 }
 
+/* Without sendmsg, which its filter does not have, no descriptor goes along. */
+static void forge(struct hold *h)
+{
+    const struct hold_machine m = { .pid = 1, .uid = 4711 };
+    int fd[HOLD_FDS];
+
+    memset(fd, 0xff, sizeof(fd));
+    if (hold_give(h, &m, fd, NULL) && !h->turn)
+        _exit(71);
+    while (send(h->socket, fd, sizeof(fd), MSG_DONTWAIT) > 0)
+        ; /* as much as there is room for */
+}
+
 static int keep(struct hold *h, void *arg)
 {
     const uint8_t turn = (uint8_t)h->turn;
@@ -90,6 +104,8 @@ static int keep(struct hold *h, void *arg)
         _exit(74);
     if (!turn && plot.gives)
         give(h);
+    if (plot.forges)
+        forge(h);
     if (plot.signo) {
         signal(plot.signo, SIG_DFL); /* cmocka has handlers */
         raise(plot.signo);
@@ -124,16 +140,18 @@ static int keepers(struct plot p)
 static void h03_who_is_followed(void **state)
 {
     (void)state;
-    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, ENGINE_SPARES }),
+    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, ENGINE_SPARES, false }),
                      ENGINE_SPARES + 1);
-    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, 2 }), 3);
-    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, 0 }), 1);
-    assert_int_equal(keepers((struct plot){ SIGKILL, false, false, 0 }), 1);
-    assert_int_equal(keepers((struct plot){ SIGKILL, true, true, ENGINE_SPARES }), 1);
-    assert_int_equal(keepers((struct plot){ 0, true, false, ENGINE_SPARES }), 1);
-    assert_int_equal(keepers((struct plot){ SIGTERM, true, false, ENGINE_SPARES }), 1);
-    assert_int_equal(keepers((struct plot){ SIGABRT, true, false, ENGINE_SPARES }), 1);
-    assert_int_equal(keepers((struct plot){ SIGSYS, true, false, ENGINE_SPARES }), 1);
+    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, 2, false }), 3);
+    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, 0, false }), 1);
+    assert_int_equal(keepers((struct plot){ SIGKILL, false, false, 0, false }), 1);
+    assert_int_equal(keepers((struct plot){ SIGKILL, true, true, ENGINE_SPARES, false }), 1);
+    assert_int_equal(keepers((struct plot){ 0, true, false, ENGINE_SPARES, false }), 1);
+    assert_int_equal(keepers((struct plot){ SIGKILL, true, false, 3, true }), 4);
+    assert_int_equal(keepers((struct plot){ SIGKILL, false, false, 3, true }), 1);
+    assert_int_equal(keepers((struct plot){ SIGTERM, true, false, ENGINE_SPARES, false }), 1);
+    assert_int_equal(keepers((struct plot){ SIGABRT, true, false, ENGINE_SPARES, false }), 1);
+    assert_int_equal(keepers((struct plot){ SIGSYS, true, false, ENGINE_SPARES, false }), 1);
 }
 
 /* ---- the machine's end is the holder's to reap and the keeper's to hear ---- */

@@ -74,6 +74,8 @@ static struct attempt {
     TRY(SYS_connect, 0),
     TRY(SYS_bind, 0),
     TRY(SYS_listen, 0),
+    TRY(SYS_sendmsg, 0), /* descriptors, to its holder */
+    TRY(SYS_sendmmsg, 0),
     TRY(SYS_execve, (long)"/bin/true"),
     TRY(SYS_execveat, AT_FDCWD, (long)"/bin/true"),
     TRY(SYS_fork, 0),
