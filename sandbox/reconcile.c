@@ -104,15 +104,19 @@ int store_delete_tree(struct store *s, const char *dir, struct err *e)
 {
     auto_dir DIR *d = store_open_list(s, dir);
     const struct dirent *de;
+    int err = 0;
 
     if (!d)
         return errno == ENOENT ? 0 : err_sys(e, "sandbox %s", dir);
     while ((de = readdir(d))) {
         if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
             continue;
+        /* What cannot go keeps nothing else: it may be there for that. */
         if ((FAILPOINT("box.remove.file") || unlinkat(dirfd(d), de->d_name, 0)) && errno != ENOENT)
-            return err_sys(e, "sandbox %s: %s", dir, de->d_name);
+            err = err_sys(e, "sandbox %s: %s", dir, de->d_name);
     }
+    if (err)
+        return err;
     if ((FAILPOINT("box.remove.dir") || unlinkat(s->boxes, dir, AT_REMOVEDIR)) && errno != ENOENT)
         return err_sys(e, "sandbox %s", dir);
     return 0;

@@ -500,6 +500,38 @@ static void leftovers_are_deleted_by_the_next_create(void **s)
     assert_int_equal(count_boxes(), 1);
 }
 
+/* A keeper that was taken over can make directories; they keep nothing else, of nobody. */
+static void h10_what_cannot_be_deleted_keeps_nothing_else(void **s)
+{
+    static const char *const with[] = { "a", "disk.img", "m", "z" };
+    char ids[4][BOX_ID_LEN + 1], next[BOX_ID_LEN + 1], from[160], to[128];
+    struct stat st;
+
+    (void)s;
+    for (int i = 0; i < 4; i++) {
+        make("", true, ids[i]);
+        for (size_t f = 0; f < array_len(with); f++)
+            write_file(ids[i], with[f], "x");
+        path_of(from, ids[i], "inner");
+        if (i % 2 == 0)
+            assert_int_equal(mkdir(from, 0700), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        snprintf(from, sizeof(from), "%s/sandboxes/%s", root, ids[i]);
+        snprintf(to, sizeof(to), "%s/sandboxes/.%s", root, ids[i]);
+        assert_int_equal(rename(from, to), 0);
+    }
+    make("next", false, next);
+    for (int i = 0; i < 4; i++) {
+        snprintf(to, sizeof(to), "%s/sandboxes/.%s", root, ids[i]);
+        assert_int_equal(stat(to, &st) == 0, i % 2 == 0);
+        for (size_t f = 0; f < array_len(with); f++) {
+            snprintf(from, sizeof(from), "%s/%s", to, with[f]);
+            assert_int_equal(access(from, F_OK), -1);
+        }
+    }
+}
+
 /* h13: state.json is torn while a machine runs: its removal ends the machine that jail.json names.
  */
 static void h13_a_torn_state_hides_no_machine(void **s)
@@ -601,6 +633,7 @@ int main(void)
         T(the_lock_of_a_removed_sandbox),
         T(h07_nothing_is_left_of_a_failed_create),
         T(leftovers_are_deleted_by_the_next_create),
+        T(h10_what_cannot_be_deleted_keeps_nothing_else),
         T(h13_a_torn_state_hides_no_machine),
         T(h06_unfinished_ones_go_with_their_maker),
     };
