@@ -89,6 +89,7 @@ static int load(int from, struct files_record *r, struct err *e)
         return -e->code;
     server.rules = ruleset_storage(p);
     server.uid = r->uid;
+    server.guest_memory = r->guest_memory;
     server.reporter.fd = r->report_fd;
     return take_mounts(r, p, e);
 }

@@ -28,7 +28,22 @@ static bool meet(uint64_t a, uint64_t na, uint64_t b, uint64_t nb)
     return a < b ? b - a < na : a - b < nb;
 }
 
-static int check_region(const struct vhost_memory *t, uint32_t i, int fd, struct err *e)
+/* One file, from first to last, and no more of it than the guest has. What was written to another
+ * would stay its owner's when it lends the next, and count as ours: that process has a limit of its
+ * memory, we have none. */
+static int check_file(struct memory *m, const struct stat *st, uint64_t end, struct err *e)
+{
+    if (end > m->most)
+        return refuse(e, "more than the guest has");
+    if (m->ino && (st->st_dev != m->dev || st->st_ino != m->ino))
+        return refuse(e, "it is in more than one file");
+    m->dev = st->st_dev;
+    m->ino = st->st_ino;
+    return 0;
+}
+
+static int check_region(struct memory *m, const struct vhost_memory *t, uint32_t i, int fd,
+                        struct err *e)
 {
     const struct vhost_region *r = &t->region[i];
     uint64_t end;
@@ -49,7 +64,7 @@ static int check_region(const struct vhost_memory *t, uint32_t i, int fd, struct
         return refuse(e, "it is no memfd that is sealed against shrinking");
     if (fstat(fd, &st) || st.st_size < 0 || end > (uint64_t)st.st_size)
         return refuse(e, "a region reaches beyond its file");
-    return 0;
+    return check_file(m, &st, end, e);
 }
 
 static int map_region(struct memory *m, const struct vhost_region *r, int fd, struct err *e)
@@ -77,9 +92,8 @@ int memory_map(struct memory *m, const struct vhost_memory *table, const int fds
 {
     int err = 0;
 
-    *m = (struct memory){ 0 };
     for (uint32_t i = 0; !err && i < table->n; i++)
-        err = check_region(table, i, fds[i], e);
+        err = check_region(m, table, i, fds[i], e);
     for (uint32_t i = 0; !err && i < table->n; i++)
         err = map_region(m, &table->region[i], fds[i], e);
     if (err)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define FILES_RECORD_MAGIC   0x52454c46u /* "FLER" */
-#define FILES_RECORD_VERSION 1u
+#define FILES_RECORD_VERSION 2u
 #define FILES_FILTER_INSNS   4096u /* BPF_MAXINSNS */
 
 struct files_record {
@@ -21,6 +21,7 @@ struct files_record {
     uint32_t uid;                    /* whose the files are in the guest */
     uint32_t nroots;                 /* of the rules' live mounts, in their order */
     int32_t roots[FILES_MOUNTS_MAX]; /* O_PATH */
+    uint64_t guest_memory;           /* bytes */
     uint32_t filter_len;             /* instructions; 0: none */
     uint32_t scope_len;              /* bytes */
 };

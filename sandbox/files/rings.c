@@ -191,6 +191,7 @@ int rings_init(struct rings *r, struct server *s, int sock, struct err *e)
     r->quiet = 0;
     r->sock = (struct loop_source){ .fd = sock, .ready = on_socket };
     vhost_init(&r->vhost, sock, &r->loop);
+    r->vhost.memory.most = s->guest_memory;
     if (!err)
         err = loop_add(&r->loop, &r->sock, EPOLLIN, e);
     if (err)

@@ -47,6 +47,7 @@ struct server {
     struct live live[FILES_MOUNTS_MAX];
     unsigned nlive;
     struct ruleset *rules; /* borrowed, outlives it */
+    uint64_t guest_memory; /* bytes, at most */
     uint32_t uid;          /* whose the files are in the guest */
     struct nodes nodes;
     struct handles handles;

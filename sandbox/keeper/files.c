@@ -105,7 +105,8 @@ static int write_record(struct keeper *k, struct handing *h, struct err *e)
                               .peer_fd = h->peer,
                               .report_fd = h->report,
                               .uid = volume_user(policy),
-                              .nroots = h->nroots };
+                              .nroots = h->nroots,
+                              .guest_memory = k->cfg.mem_bytes };
     struct bpf_insn prog[BPF_INSNS_MAX];
     struct text *scope = &k->files.rules;
     int err = FILTERED ? confine_profile("files", process_uses(guard_plan(k->guard)), prog,

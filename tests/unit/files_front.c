@@ -48,6 +48,7 @@ void front_init(struct front *f, const char *mount)
 {
     memset(f, 0, sizeof(*f));
     client_init(&f->c, mount, 64);
+    f->c.s.guest_memory = FRONT_LOW + FRONT_HIGH;
     f->memfd = memfd_create("ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (f->memfd < 0 || ftruncate(f->memfd, FRONT_LOW + FRONT_HIGH) ||
         fcntl(f->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))

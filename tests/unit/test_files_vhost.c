@@ -484,6 +484,24 @@ static void memory_that_cannot_be_trusted_is_refused(void **state)
     close(fd);
     over(state);
     connected(state);
+    fd = memfd_create("larger", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_int_equal(ftruncate(fd, 1ll << 40), 0);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    t.region[1].offset += 4096;
+    table_refused("behind what the guest has", &t, fd, "more than the guest has");
+    t.region[1].offset -= 4096;
+    close(fd);
+    over(state);
+    connected(state);
+
+    int two[2] = { f.memfd, memfd(F_SEAL_SHRINK) };
+
+    front_send(&f, VHOST_SET_MEM_TABLE, VHOST_VERSION, &t, 8 + 2 * sizeof(t.region[0]), two, 2);
+    assert_int_equal(front_turn(&f), -EPROTO);
+    assert_non_null(strstr(f.why.msg, "more than one file"));
+    close(two[1]);
+    over(state);
+    connected(state);
     t.n = VHOST_REGIONS + 1;
     breaks("nine regions", VHOST_SET_MEM_TABLE, VHOST_VERSION, &t, 264, 8, "as many regions");
     over(state);
@@ -871,6 +889,17 @@ static void memory_may_be_lent_anew(void **state)
     assert_int_equal(front_turn(&f), -EPROTO);
 }
 
+/* What we wrote to the first would stay, and be no account of its owner's. */
+static void memory_is_one_file_for_ever(void **state)
+{
+    const struct vhost_memory t = front_table();
+    int other = memfd(F_SEAL_SHRINK);
+
+    (void)state;
+    table_refused("another file", &t, other, "more than one file");
+    close(other);
+}
+
 /* ---- doorbells and interrupts ---- */
 
 static uint16_t forget(uint64_t node)
@@ -1041,6 +1070,7 @@ int main(void)
         STARTED(a_ring_that_is_off_is_not_touched),
         STARTED(a_second_driver_begins_anew),
         AT_FIRST(a_ring_may_be_anywhere),
+        STARTED(memory_is_one_file_for_ever),
         STARTED(memory_may_be_lent_anew),
         STARTED(forgetting_wakes_nobody),
         AT_FIRST(who_wants_no_interrupt_gets_none),

@@ -27,6 +27,7 @@ static void *be_server(void *arg)
     static struct rings r;
     struct err e = ERR_INIT;
 
+    c.s.guest_memory = 1ull << 32;
     assert_int_equal(rings_init(&r, &c.s, *(int *)arg, &e), 0);
     if (rings_run(&r, &e))
         print_error("%s\n", e.msg);
