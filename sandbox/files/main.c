@@ -94,7 +94,7 @@ static int load(int from, struct files_record *r, struct err *e)
     return take_mounts(r, p, e);
 }
 
-/* What carrel-launch leaves to its programs: they end with their keeper, and ask the kernel for
+/* What carrel-launch leaves to its programs: they end with their parent, and ask the kernel for
  * nothing else from here on. */
 static int confine(const struct files_record *r, struct err *e)
 {

@@ -27,13 +27,6 @@
 
 /* ---- the one before ---- */
 
-/* carrel-files is ended with the keeper whose child it is, and a guest without its files is no use.
- */
-static bool could_go_on(const struct keeper *k)
-{
-    return k->files.run.pid <= 0;
-}
-
 static struct hold_machine machine_of(const struct keeper *k)
 {
     struct hold_machine m = { .engine = k->engine,
@@ -41,10 +34,12 @@ static struct hold_machine machine_of(const struct keeper *k)
                               .uid = k->jail.uid,
                               .begun = k->kept->limits.begun,
                               .host = k->host,
-                              .ncgroups = k->jail_record.ncgroups };
+                              .ncgroups = k->jail_record.ncgroups,
+                              .files = k->files.run.pid };
 
     memcpy(m.cgroup, k->jail_record.cgroup, sizeof(m.cgroup));
     memcpy(m.mark, k->mark, sizeof(m.mark));
+    memcpy(m.rules, k->files.rules, sizeof(m.rules));
     return m;
 }
 
@@ -76,11 +71,13 @@ void keeper_provide(struct keeper *k)
         [HOLD_LOG] = k->engine_log.from.fd,
         [HOLD_CONSOLE] = k->console.from.fd,
         [HOLD_UID] = k->jail.uid_fd,
+        [HOLD_FILES] = k->files.run.pidfd,
+        [HOLD_DENIALS] = k->files.run.report_fd,
     };
 
     for (unsigned i = 0; i < ENGINE_SPARES; i++)
         fd[HOLD_SPARE + i] = k->spares[i];
-    if (could_go_on(k) && hold_give(k->hold, &m, fd, &e))
+    if (hold_give(k->hold, &m, fd, &e))
         keeper_log(k, "no other keeper could go on: %s", e.msg);
     for (unsigned i = 0; i < ENGINE_SPARES; i++)
         fd_closep(&k->spares[i]); /* theirs */
@@ -125,6 +122,16 @@ static int claim(struct keeper *k, struct err *e)
     return 0;
 }
 
+static void take_files(struct keeper *k)
+{
+    struct files *f = &k->files;
+
+    f->run.pid = k->hold->machine.files;
+    f->run.pidfd = take(k, HOLD_FILES);
+    f->run.report_fd = take(k, HOLD_DENIALS);
+    memcpy(f->rules, k->hold->machine.rules, sizeof(f->rules));
+}
+
 /* By the holder's word; that of the sandbox's directory is for people. */
 static int take_machine(struct keeper *k, struct err *e)
 {
@@ -139,6 +146,7 @@ static int take_machine(struct keeper *k, struct err *e)
     k->jail_record.ncgroups = m->ncgroups;
     memcpy(k->jail_record.cgroup, m->cgroup, sizeof(m->cgroup));
     k->jail_told = true;
+    take_files(k);
     return uid < 0 ? 0 : jail_keep_uid(&k->jail, m->uid, uid, e);
 }
 
@@ -240,6 +248,8 @@ int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e)
     if (!err)
         err = greet(k, e);
     if (!err)
+        err = keeper_files_adopt(k, e);
+    if (!err)
         err = door_watch(k, take(k, HOLD_DOOR), e);
     if (err)
         return err;
@@ -254,6 +264,7 @@ int keeper_adopt(struct keeper *k, const struct keeper_parts *p, struct err *e)
     keeper_save(k);
     keeper_log(k, "adopted: the last keeper was killed");
     keeper_decide_again(k); /* a grant may have expired meanwhile */
+    keeper_files_look(k);
     wire_pump(k);
     return 0;
 }

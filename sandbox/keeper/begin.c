@@ -49,7 +49,7 @@ struct keeper *keeper_new(int boxfd, struct hold *hold, bool await_main, struct 
     for (unsigned i = 0; i < ENGINE_SPARES; i++)
         k->spares[i] = -1;
     k->lock = k->listener.fd = k->wire.src.fd = k->signals.fd = -1;
-    k->engine_report.fd = k->engine_gone.fd = -1;
+    k->engine_report.fd = k->children.fd = -1;
     k->await_main = await_main;
     k->trace = keeper_setting("CARREL_TRACE", 0);
     k->log_left = KEEPER_LOG_CAP;
@@ -412,21 +412,20 @@ int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240], struc
     return err;
 }
 
-/* Its pidfd is ready when it has ended, whoever reaps it. */
-static void end_engine(struct keeper *k)
+void keeper_end(const struct engine_run *r)
 {
-    struct pollfd p = { .fd = k->run.pidfd, .events = POLLIN };
+    struct pollfd p = { .fd = r->pidfd, .events = POLLIN };
 
-    if (k->run.pid <= 0)
+    if (r->pid <= 0)
         return;
-    (void)syscall(SYS_pidfd_send_signal, k->run.pidfd, SIGKILL, NULL, 0);
+    (void)syscall(SYS_pidfd_send_signal, r->pidfd, SIGKILL, NULL, 0);
     while (poll(&p, 1, -1) < 0 && errno == EINTR)
         ;
 }
 
 void keeper_undo(struct keeper *k)
 {
-    end_engine(k);
+    keeper_end(&k->run);
     keeper_files_over(k);
     keeper_jail_over(k);
 }

@@ -2,7 +2,9 @@
  * files.c - carrel-files, which serves what the plan has as live mounts: started with the
  * directories, the rules and its filter; heard when it denies something; ended with the machine.
  *
- * It ends by itself when the machine's end of its socket closes, and when its keeper dies. When it
+ * It is the holder's child, as the machine is: a keeper that is killed leaves it to the next one.
+ *
+ * It ends by itself when the machine's end of its socket closes, and when the holder dies. When it
  * dies first the guest's requests fail with ENOTCONN, and the machine lives on; or, where the
  * engine would have them wait for ever (QEMU's device), the machine is ended.
  */
@@ -24,6 +26,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/sha.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -32,7 +36,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Handles, roots, and what it was started with. */
 #define DESCRIPTORS (4096u + 64u)
@@ -46,7 +51,7 @@
 
 void keeper_files_init(struct files *f)
 {
-    *f = (struct files){ .gone = { .fd = -1 }, .reports = { .fd = -1 } };
+    *f = (struct files){ .reports = { .fd = -1 } };
     engine_run_init(&f->run);
 }
 
@@ -96,7 +101,12 @@ static int open_roots(const struct plan *plan, struct handing *h, struct err *e)
     return roots_check(apart, h->nroots, state, e);
 }
 
-static int write_record(struct keeper *k, struct handing *h, struct err *e)
+static void hash_rules(const struct text *scope, uint8_t out[SHA256_BYTES])
+{
+    SHA256((const unsigned char *)text_str(scope), scope->len, out);
+}
+
+static int write_scope(struct keeper *k, struct handing *h, struct text *scope, struct err *e)
 {
     const struct policy *policy = guard_policy(k->guard);
     struct files_record r = { .magic = FILES_RECORD_MAGIC,
@@ -108,7 +118,6 @@ static int write_record(struct keeper *k, struct handing *h, struct err *e)
                               .nroots = h->nroots,
                               .guest_memory = k->cfg.mem_bytes };
     struct bpf_insn prog[BPF_INSNS_MAX];
-    struct text *scope = &k->files.rules;
     int err = FILTERED ? confine_profile("files", process_uses(guard_plan(k->guard)), prog,
                                          &r.filter_len, e)
                        : 0;
@@ -117,6 +126,7 @@ static int write_record(struct keeper *k, struct handing *h, struct err *e)
         return err;
     memcpy(r.roots, h->roots, sizeof(r.roots));
     guard_live_rules(k->guard, scope);
+    hash_rules(scope, k->files.rules);
     r.scope_len = (uint32_t)scope->len;
     h->record = memfd_create("files", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     err = h->record < 0 ? -errno : io_write_full(h->record, &r, sizeof(r));
@@ -129,6 +139,15 @@ static int write_record(struct keeper *k, struct handing *h, struct err *e)
          fcntl(h->record, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)))
         err = -errno;
     return err ? err_set(e, -err, "rules for live mounts: %s", strerror(-err)) : 0;
+}
+
+static int write_record(struct keeper *k, struct handing *h, struct err *e)
+{
+    struct text scope = TEXT_INIT;
+    int err = write_scope(k, h, &scope, e);
+
+    text_fini(&scope);
+    return err;
 }
 
 /* As for the machine; but it has the identity of the user whose files they are, and no cgroup: what
@@ -161,6 +180,7 @@ static int spawn_server(struct keeper *k, const struct keeper_parts *p, const st
     s.path = path;
     s.argv = argv;
     s.log_fd = p->log;
+    s.sibling = true;
     s.report_fd = spawn_keep(&s, h->report, JAIL_SOCK);
     if (FILTERED) {
         prepare_jail(k);
@@ -174,7 +194,7 @@ static int spawn_server(struct keeper *k, const struct keeper_parts *p, const st
         spawn_keep(&s, h->roots[i], h->writable[i] ? JAIL_DIR_RW : JAIL_DIR);
     err = spawn_gated(&s, &k->files.run, e);
     jail_fini(&k->files.jail);
-    /* It ends with its keeper, and is on no record before it tells what it is locked into. */
+    /* It ends with the holder, and is on no record before it tells what it is locked into. */
     return err ? err : engine_release(&k->files.run, e);
 }
 
@@ -200,7 +220,7 @@ static bool hear(struct keeper *k, struct files_report *r, size_t len)
     return true;
 }
 
-/* It speaks out of turn, or will not speak any more: it is ended, if it was not ending. on_gone
+/* It speaks out of turn, or will not speak any more: it is ended, if it was not ending. The holder
  * says so. */
 static void distrust(struct keeper *k)
 {
@@ -208,8 +228,7 @@ static void distrust(struct keeper *k)
 
     loop_remove(&k->loop, &f->reports);
     f->reports.fd = -1;
-    if (f->run.pid > 0)
-        kill(f->run.pid, SIGKILL); /* our child, not reaped: the pid is still its own */
+    (void)syscall(SYS_pidfd_send_signal, f->run.pidfd, SIGKILL, NULL, 0);
 }
 
 /* First comes carrel-launch's word of what it built. */
@@ -296,29 +315,9 @@ static void end_machine(struct keeper *k, const char *why)
     keeper_event(k, LIFE_KILL);
 }
 
-/* Ends it, if it did not end: as waitpid says. */
-static int reap(struct files *f)
+void keeper_files_gone(struct keeper *k, int status)
 {
-    int status = 0;
-
-    if (f->run.pid > 0) {
-        kill(f->run.pid, SIGKILL); /* our child, not reaped: the pid is still its own */
-        while (waitpid(f->run.pid, &status, 0) < 0 && errno == EINTR)
-            ;
-    }
-    f->run.pid = 0;
-    return status;
-}
-
-static void on_gone(struct loop_source *s, uint32_t events)
-{
-    struct keeper *k = container_of(s, struct keeper, files.gone);
-
-    (void)events;
     keeper_files_drain(k);
-
-    int status = reap(&k->files);
-
     keeper_files_over(k);
     if (k->life >= LIFE_LEAVING)
         return;
@@ -329,34 +328,33 @@ static void on_gone(struct loop_source *s, uint32_t events)
 
 void keeper_files_follow(struct keeper *k)
 {
-    struct text now = TEXT_INIT;
+    struct text scope = TEXT_INIT;
+    uint8_t now[SHA256_BYTES];
 
     if (k->files.run.pid <= 0)
         return;
-    guard_live_rules(k->guard, &now);
-    if (now.len != k->files.rules.len ||
-        memcmp(text_str(&now), text_str(&k->files.rules), now.len) != 0) {
+    guard_live_rules(k->guard, &scope);
+    hash_rules(&scope, now);
+    text_fini(&scope);
+    if (memcmp(now, k->files.rules, sizeof(now)) != 0) {
         keeper_files_drain(k);
         keeper_files_over(k);
         box_forget_jail(k->boxfd, BOX_FILES);
         lost(k, "the rules of live mounts are no longer in force");
         end_machine(k, "the rules of live mounts are no longer in force");
     }
-    text_fini(&now);
 }
 
 void keeper_files_over(struct keeper *k)
 {
     struct files *f = &k->files;
 
-    (void)reap(f);
-    if (f->gone.fd >= 0)
-        loop_remove(&k->loop, &f->gone);
+    keeper_end(&f->run);
+    f->run.pid = 0;
     if (f->reports.fd >= 0)
         loop_remove(&k->loop, &f->reports);
-    f->gone.fd = f->reports.fd = -1;
+    f->reports.fd = -1;
     engine_run_fini(&f->run);
-    text_fini(&f->rules);
 }
 
 /* ---- the beginning ---- */
@@ -368,17 +366,25 @@ static int listen_to(struct keeper *k, struct err *e)
 
     f->tokens = FILES_REPORTS_BURST;
     f->refilled = keeper_now();
-    f->gone = (struct loop_source){ .fd = f->run.pidfd, .ready = on_gone };
-    err = loop_add(&k->loop, &f->gone, EPOLLIN, e);
-    if (err) {
-        f->gone.fd = -1;
-        return err;
-    }
     f->reports = (struct loop_source){ .fd = f->run.report_fd, .ready = on_report };
     err = loop_add(&k->loop, &f->reports, EPOLLIN, e);
     if (err)
         f->reports.fd = -1;
     return err;
+}
+
+int keeper_files_adopt(struct keeper *k, struct err *e)
+{
+    k->files.run.jailed = true; /* on record since before the guest was up */
+    return k->files.run.pid > 0 ? listen_to(k, e) : 0;
+}
+
+void keeper_files_look(struct keeper *k)
+{
+    struct pollfd p = { .fd = k->files.run.pidfd, .events = POLLIN };
+
+    if (poll(&p, 1, 0) != 0)
+        keeper_files_gone(k, SIGKILL);
 }
 
 int keeper_files_start(struct keeper *k, struct keeper_parts *p, struct err *e)

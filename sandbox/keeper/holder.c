@@ -17,13 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* holder -> keeper */
-struct ended {
-    pid_t pid;
-    int status;
-    struct rusage used;
-};
-
 /* keeper -> holder */
 struct given {
     uint32_t which; /* a bit for each descriptor beside it */
@@ -59,18 +52,9 @@ int hold_give(const struct hold *h, const struct hold_machine *machine, const in
     return 0;
 }
 
-bool hold_ended(const struct hold *h, pid_t pid, int *status, struct rusage *used)
+bool hold_ended(const struct hold *h, struct hold_end *end)
 {
-    struct ended end;
-
-    while (recv(h->socket, &end, sizeof(end), MSG_DONTWAIT) == sizeof(end)) {
-        if (end.pid != pid) /* one whose namespaces could not be had */
-            continue;
-        *status = end.status;
-        *used = end.used;
-        return true;
-    }
-    return false;
+    return recv(h->socket, end, sizeof(*end), MSG_DONTWAIT) == sizeof(*end);
 }
 
 /* ---- the holder ---- */
@@ -132,10 +116,11 @@ static _Noreturn void be_keeper(struct holder *h, int (*keep)(struct hold *, voi
     exit(keep(own, arg));
 }
 
-/* True when the keeper has ended: how. What else ends is the machine, and the keeper's to judge. */
+/* True when the keeper has ended: how. What else ends is the machine or its carrel-files, and the
+ * keeper's to judge. */
 static bool reap(const struct holder *h, pid_t keeper, int *status)
 {
-    struct ended end = { 0 };
+    struct hold_end end = { 0 };
 
     *status = 0;
     while ((end.pid = wait4(-1, &end.status, WNOHANG, &end.used)) > 0) {
@@ -149,7 +134,8 @@ static bool reap(const struct holder *h, pid_t keeper, int *status)
     return end.pid < 0;
 }
 
-/* Until the keeper has ended: how. */
+/* Until the keeper has ended: how. What ended with the last one is reaped first: nothing signals
+ * that again. */
 static int await(struct holder *h, pid_t keeper)
 {
     struct pollfd p[] = { { .fd = h->signals, .events = POLLIN },
@@ -157,15 +143,16 @@ static int await(struct holder *h, pid_t keeper)
     struct signalfd_siginfo info;
     int status;
 
-    for (;;) {
+    while (!reap(h, keeper, &status)) {
         p[1].fd = h->asked ? -1 : h->socket;
         if (poll(p, array_len(p), -1) < 0)
             continue;
         if (p[1].revents)
             take_given(h);
-        if (p[0].revents && read(h->signals, &info, sizeof(info)) > 0 && reap(h, keeper, &status))
-            return status;
+        if (p[0].revents)
+            (void)!read(h->signals, &info, sizeof(info));
     }
+    return status;
 }
 
 /* Then its end is no news any more: the keeper that was told of it died. */

@@ -1,19 +1,21 @@
 /*
  * holder.h - the process that outlives a keeper, so that its machine may.
  *
- * `carrel` starts the holder; the holder forks the keeper and does nothing but wait. The machine is
- * the holder's child, too (spawn.h, sibling): it lives as long as the holder does. When a keeper is
- * killed (SIGKILL, nothing else: one that died of what it read would be asked to read it again),
- * the holder forks the next one, with the descriptors that the first had given for this. It parses
- * nothing of anybody's: descriptors go through it, and how its children ended.
+ * `carrel` starts the holder; the holder forks the keeper and does nothing but wait. The machine
+ * and its carrel-files are the holder's children, too (spawn.h, sibling): they live as long as the
+ * holder does. When a keeper is killed (SIGKILL, nothing else: one that died of what it read would
+ * be asked to read it again), the holder forks the next one, with the descriptors that the first
+ * had given for this. It parses nothing of anybody's: descriptors go through it, and how its
+ * children ended.
  *
- * When the holder dies the kernel kills keeper and machine, and when it gives up it ends.
+ * When the holder dies the kernel kills all of them, and when it gives up it ends.
  */
 #ifndef SANDBOX_KEEPER_HOLDER_H
 #define SANDBOX_KEEPER_HOLDER_H
 
 #include "base/err.h"
 #include "base/mark.h"
+#include "base/sha256.h"
 #include "policies/plan.h"
 #include "sandbox/engine/engine.h"
 
@@ -21,6 +23,13 @@
 #include <sys/types.h>
 
 struct kept;
+
+/* How a child of the holder ended. */
+struct hold_end {
+    pid_t pid;
+    int status;
+    struct rusage used;
+};
 
 /* What the first keeper gives for those to come, before it has heard anything of its guest:
  * whatever becomes of it later, this stays true. */
@@ -32,6 +41,8 @@ enum hold_fd {
     HOLD_LOG,     /* its standard error */
     HOLD_CONSOLE, /* the guest's kernel messages */
     HOLD_UID,     /* the claim to its uid */
+    HOLD_FILES,   /* the pidfd of carrel-files */
+    HOLD_DENIALS, /* and what that reports */
     HOLD_SPARE,   /* our ends of its spare control connections, one a keeper */
     HOLD_FDS = HOLD_SPARE + ENGINE_SPARES,
 };
@@ -46,6 +57,8 @@ struct hold_machine {
     uint8_t mark[MARK_BYTES]; /* that the guest was given */
     uint32_t ncgroups;
     char cgroup[JAIL_CGROUPS_MAX][160];
+    pid_t files;                 /* carrel-files; 0: there is none */
+    uint8_t rules[SHA256_BYTES]; /* of what that was told */
 };
 
 /* As a keeper sees its holder. */
@@ -70,7 +83,8 @@ must_check int hold_keepers(int (*keep)(struct hold *h, void *arg), void *arg, i
 must_check int hold_give(const struct hold *h, const struct hold_machine *m, const int fd[HOLD_FDS],
                          struct err *e);
 
-/* How a child of the holder ended. false: that is not known yet. */
-bool hold_ended(const struct hold *h, pid_t pid, int *status, struct rusage *used);
+/* The next child of the holder that has ended; false: none, yet. Each is told of once, to one
+ * keeper. */
+bool hold_ended(const struct hold *h, struct hold_end *end);
 
 #endif

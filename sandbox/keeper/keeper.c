@@ -147,6 +147,7 @@ void keeper_event(struct keeper *k, enum life_event ev)
 static void setup_over(struct keeper *k, const struct msg_frame *last)
 {
     keeper_trace(k, "guest is up");
+    keeper_files_drain(k); /* another keeper does not know what it was to be locked into */
     if (last->type != MSG_DONE) {
         keeper_reason(k, "refused", "the guest could not be set up");
         keeper_log(k, "guest: setup: %.*s", last->len > 4 ? (int)(last->len - 4) : 0,

@@ -267,23 +267,30 @@ void keeper_provide(struct keeper *k);
 /* carrel-files of this sandbox; all -1 and 0 when nothing is live. */
 struct files {
     struct engine_run run;
-    struct loop_source gone, reports; /* fds: run's */
-    int64_t refilled;                 /* ms: reports are taken at a rate of ours */
+    struct loop_source reports; /* fd: run's */
+    int64_t refilled;           /* ms: reports are taken at a rate of ours */
     uint32_t tokens, withheld;
-    struct text rules;      /* owned: as it was told */
-    struct jail jail;       /* what was asked for; nothing is held once it has started */
-    struct box_jail record; /* what files.json says */
+    uint8_t rules[SHA256_BYTES]; /* of what it was told */
+    struct jail jail;            /* what was asked for; nothing is held once it has started */
+    struct box_jail record;      /* what files.json says */
 };
 
 void keeper_files_init(struct files *f);
 /* Where the plan has live mounts: starts the server; p has the engine's end of its stream. */
 must_check int keeper_files_start(struct keeper *k, struct keeper_parts *p, struct err *e);
+/* The server that another keeper had started, which run and rules say: it is heard. */
+must_check int keeper_files_adopt(struct keeper *k, struct err *e);
+/* Has it ended? The last keeper may have been told, and then nobody tells this one; it may have
+ * written that down, too, but that is on record twice rather than not at all. */
+void keeper_files_look(struct keeper *k);
+/* It has ended, as waitpid says. */
+void keeper_files_gone(struct keeper *k, int status);
 /* What it denied is taken down until here. */
 void keeper_files_drain(struct keeper *k);
 /* Another policy is in force. One whose live mounts are others is refused before; where nobody was
  * asked (a grant expired, a parent narrowed, a quarantine) the server is ended. */
 void keeper_files_follow(struct keeper *k);
-/* The server is ended, if it was not, and reaped. */
+/* The server is ended, if it was not. */
 void keeper_files_over(struct keeper *k);
 
 /* ---- all of it ---- */
@@ -323,9 +330,9 @@ struct keeper {
     struct jail jail;
     struct box_jail jail_record; /* what jail.json says */
     bool jail_told;
-    bool settled, open;                                     /* open: it could not be locked down */
-    int (*lock_down)(struct keeper *k, struct err *e);      /* NULL: a test's */
-    struct loop_source engine_gone, engine_report, signals; /* their fds: run's; owned */
+    bool settled, open;                                  /* open: it could not be locked down */
+    int (*lock_down)(struct keeper *k, struct err *e);   /* NULL: a test's */
+    struct loop_source children, engine_report, signals; /* their fds: hold's; run's; owned */
     struct journal console, engine_log, output;
     uint64_t log_left;
 
@@ -443,6 +450,8 @@ must_check int keeper_claim(struct keeper *k, struct err *e);
 must_check int keeper_begin(struct keeper *k, struct keeper_parts *p, char hint[240],
                             struct err *e);
 void keeper_undo(struct keeper *k);
+/* Kills it, and waits until it has ended: its pidfd tells, whoever reaps it. */
+void keeper_end(const struct engine_run *r);
 
 /* ---- launch.c ---- */
 

@@ -26,18 +26,12 @@
 
 /* ---- what the host tells ---- */
 
-static void on_engine_gone(struct loop_source *s, uint32_t events)
+static void engine_gone(struct keeper *k, int status, const struct rusage *used)
 {
-    struct keeper *k = container_of(s, struct keeper, engine_gone);
     struct engine_end end = { 0 };
-    struct rusage used = { 0 };
-    int status = SIGKILL;
 
-    (void)events;
-    if (FAILPOINT("run.reap") || !hold_ended(k->hold, k->run.pid, &status, &used))
-        return; /* the holder says so once it has reaped it */
-    limits_end(k, &used);
-    loop_remove(&k->loop, s);
+    limits_end(k, used);
+    loop_remove(&k->loop, &k->children);
     if (k->engine_report.fd >= 0)
         loop_remove(&k->loop, &k->engine_report);
     keeper_trace(k, "engine gone");
@@ -54,6 +48,22 @@ static void on_engine_gone(struct loop_source *s, uint32_t events)
     wire_drain(k);
     keeper_reason(k, end.reason, end.text);
     keeper_event(k, LIFE_GONE);
+}
+
+/* The holder has reaped somebody: the machine, its carrel-files, or one whose namespaces could not
+ * be had. */
+static void on_child_gone(struct loop_source *s, uint32_t events)
+{
+    struct keeper *k = container_of(s, struct keeper, children);
+    struct hold_end end;
+
+    (void)events;
+    if (FAILPOINT("run.reap") || !hold_ended(k->hold, &end))
+        return;
+    if (end.pid == k->run.pid)
+        engine_gone(k, end.status, &end.used);
+    else if (end.pid == k->files.run.pid)
+        keeper_files_gone(k, end.status);
 }
 
 static void on_engine_report(struct loop_source *s, uint32_t events)
@@ -105,7 +115,7 @@ static int watch_host(struct keeper *k, struct err *e)
         return err_sys(e, "signals");
     err = watch(k, &k->signals, fd, on_signal, e);
     if (!err)
-        err = watch(k, &k->engine_gone, k->hold->socket, on_engine_gone, e);
+        err = watch(k, &k->children, k->hold->socket, on_child_gone, e);
     if (!err)
         err = watch(k, &k->engine_report, k->run.report_fd, on_engine_report, e);
     return err;

@@ -108,10 +108,11 @@ static int hand_over(struct err *e)
     return 0;
 }
 
-/* h03: the machine ends with its keeper. The kernel forgets this when a process changes its user
- * (prctl(2), PR_SET_PDEATHSIG), so it comes after all layers, and before the report: a keeper that
- * died in between reads no report, and its writer ends by that. */
-static int bind_to_keeper(struct err *e)
+/* h03: it ends with its parent, the holder of keepers. The kernel forgets this when a process
+ * changes its user (prctl(2), PR_SET_PDEATHSIG), so it comes after all layers, and before the
+ * report: a keeper that died in between, with the holder, reads no report, and its writer ends by
+ * that. */
+static int bind_to_parent(struct err *e)
 {
     return prctl(PR_SET_PDEATHSIG, SIGKILL) ? err_sys(e, "parent-death signal") : 0;
 }
@@ -135,7 +136,7 @@ static int launch(int fd, struct err *e)
     if (!err)
         err = hand_over(e);
     if (!err)
-        err = bind_to_keeper(e);
+        err = bind_to_parent(e);
     if (err)
         return err;
     report.landlock = (uint32_t)landlock_abi();

@@ -22,10 +22,25 @@ until_() { # COMMAND...: within 60 s
     false
 }
 
-server() { # the pid of carrel-files whose parent is the keeper of this sandbox
-    local keeper
-    keeper=$(jq .keeper_pid "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/$1")/state.json")
-    pgrep -P "$keeper" -x carrel-files
+state() { # NAME KEY
+    jq -r ".$2" "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/$1")/state.json"
+}
+
+holder() { # the pid of the process that has this sandbox's keeper as its child
+    ps -o ppid= -p "$(state "$1" keeper_pid)" | tr -d ' '
+}
+
+server() { # the pid of carrel-files whose parent is that
+    pgrep -P "$(holder "$1")" -x carrel-files
+}
+
+kill_keeper() { # NAME: and somebody else answers
+    local old
+    carrel exec "$1" -- true # it is up
+    old=$(state "$1" keeper_pid)
+    kill -KILL "$old"
+    [ "$(timeout 60 carrel exec "$1" -- echo back)" = back ]
+    [ "$(state "$1" keeper_pid)" != "$old" ]
 }
 
 setup() {
@@ -334,14 +349,55 @@ E
     [ "$(carrel inspect s | jq -r '.state.reason // .reason')" = files-lost ]
     carrel audit query s | grep -q files.lost
     carrel audit verify s
-    # A keeper that dies takes its server along.
-    carrel run -q -d --name k -p ../live.yaml mini -- sleep 600
+}
+
+@test "h03: a keeper that is killed leaves its live mounts to the next one" {
+    carrel run -q -d --name k -p ../live.yaml mini -- sh -c 'i=0; until [ -e /tmp/go ]; do
+        i=$((i+1)); echo $i >>/w/log && echo $i; done; exit 3'
     pid=$(server k)
-    kill -9 "$(jq .keeper_pid "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/k")/state.json")"
+    until_ test -s log
+    for i in 1 2 3; do
+        before=$(wc -l <log)
+        kill_keeper k
+        [ "$(server k)" = "$pid" ]
+        until_ sh -c "[ \$(wc -l <log) -gt $((before + 50)) ]"
+        # What it denies from now on is on record, and it is looked at.
+        carrel exec k -- sh -c "echo x >/w/$i.lock" 2>/dev/null && false
+        until_ sh -c "carrel audit query k | grep -q '$i.lock'"
+        carrel attest k >/dev/null
+    done
+    # Nobody asks it for other rules, now either.
+    policy less.yaml "${RW/\*.lock/\*.lock\", \"b}"
+    fails 1 carrel policy apply k ../less.yaml
+    [[ $err == *"a live mount is served by the rules it began with"* ]]
+    carrel exec k -- touch /tmp/go
+    [ "$(timeout 60 carrel wait k)" = 3 ]
+    last=$(tail -n 1 log)
+    seq 1 "$last" | cmp - log
+    carrel logs k | cmp - log
     until_ test ! -e "/proc/$pid"
-    leaf=$(jq -r '.cgroups[0] // ""' "$CARREL_STATE/sandboxes/$(readlink "$CARREL_STATE/names/k")/files.json")
-    carrel ls >/dev/null
-    [ -z "$leaf" ] || [ ! -e "$leaf" ]
+    carrel audit verify k
+    [ "$(carrel audit query k | grep -c sandbox.adopted)" = 3 ]
+    ! carrel audit query k | grep files.lost
+}
+
+@test "h03: what has a live mount ends as a whole after its keeper was killed" {
+    # Its own end, which the next keeper hears of.
+    carrel run -q -d --name q --engine qemu -p ../live.yaml mini -- sleep 600
+    kill_keeper q
+    kill -9 "$(server q)"
+    until_ sh -c '[ "$(carrel inspect q | jq -r ".state.reason")" = files-lost ]'
+    carrel audit query q | grep -q files.lost
+    carrel audit verify q
+    # rm -f, and the holder's end.
+    for how in rm holder; do
+        carrel run -q -d --name "$how" -p ../live.yaml mini -- sleep 600
+        kill_keeper "$how"
+        pid=$(server "$how") machine=$(state "$how" vmm_pid)
+        [ $how = rm ] || kill -9 "$(holder "$how")"
+        [ $how = holder ] || carrel rm -f "$how"
+        until_ test ! -e "/proc/$pid" -a ! -e "/proc/$machine"
+    done
 }
 
 @test "another policy for what is live is refused, and what cannot be is refused at the start" {

@@ -154,27 +154,36 @@ static void h03_who_is_followed(void **state)
     assert_int_equal(keepers((struct plot){ SIGSYS, true, false, ENGINE_SPARES, false }), 1);
 }
 
-/* ---- the machine's end is the holder's to reap and the keeper's to hear ---- */
+/* ---- the end of a machine and its carrel-files is the holder's to reap and the keeper's to hear
+ * ---- */
+
+/* It is the next to have ended. */
+static bool has_ended(const struct hold *h, pid_t pid, int signo)
+{
+    struct pollfd p = { .fd = h->socket, .events = POLLIN };
+    struct hold_end end;
+
+    return poll(&p, 1, 10000) == 1 && hold_ended(h, &end) && end.pid == pid &&
+           WIFSIGNALED(end.status) && WTERMSIG(end.status) == signo;
+}
 
 static int hear(struct hold *h, void *arg)
 {
-    struct rusage used;
-    struct pollfd p = { .fd = h->socket, .events = POLLIN };
-    pid_t first, machine;
-    int status, a = make_machine(&first), b = make_machine(&machine);
+    struct hold_end end;
+    pid_t files, machine;
+    int a = make_machine(&files), b = make_machine(&machine);
 
     (void)arg;
-    if (a < 0 || b < 0 || hold_ended(h, machine, &status, &used))
+    if (a < 0 || b < 0 || hold_ended(h, &end))
         return 70;
-    kill(first, SIGTERM); /* one that is not asked for */
-    poll(&p, 1, -1);
+    kill(files, SIGTERM);
+    if (!has_ended(h, files, SIGTERM))
+        return 71;
     kill(machine, SIGUSR1);
-    for (int i = 0; i < 5000 && !hold_ended(h, machine, &status, &used); i++)
-        poll(NULL, 0, 1);
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1 && waitpid(-1, NULL, 0) < 0 &&
+    return has_ended(h, machine, SIGUSR1) && !hold_ended(h, &end) && waitpid(-1, NULL, 0) < 0 &&
                    errno == ECHILD && write(told[1], "y", 1) == 1
                ? 0
-               : 71;
+               : 72;
 }
 
 static void the_end_of_a_machine(void **state)
@@ -188,6 +197,58 @@ static void the_end_of_a_machine(void **state)
     if (holder == 0)
         _exit(hold_keepers(hear, NULL, open("/dev/null", O_RDONLY), NULL) != 0);
     close(told[1]);
+    assert_int_equal(read(told[0], &yes, 1), 1);
+    assert_int_equal(yes, 'y');
+    close(told[0]);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+}
+
+/* Its carrel-files and the first keeper end together; the holder, which is stopped, finds both. */
+static int lose_files(struct hold *h, void *arg)
+{
+    const pid_t self = getpid();
+    struct hold_machine m = { 0 };
+    int fd[HOLD_FDS], pair[2];
+    struct pollfd p = { .events = POLLIN };
+
+    (void)arg;
+    if (h->turn)
+        return has_ended(h, h->machine.files, SIGTERM) && h->fd[HOLD_FILES] >= 0 &&
+                       write(told[1], "y", 1) == 1
+                   ? 0
+                   : 71;
+    memset(fd, 0xff, sizeof(fd));
+    fd[HOLD_ENGINE] = make_machine(&m.pid);
+    fd[HOLD_FILES] = p.fd = make_machine(&m.files);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        return 70;
+    fd[HOLD_SPARE] = pair[0];
+    if (hold_give(h, &m, fd, NULL) || kill(h->pid, SIGSTOP) || kill(m.files, SIGTERM) ||
+        poll(&p, 1, 10000) != 1 || write(told[1], &self, sizeof(self)) != sizeof(self))
+        return 72;
+    for (;;)
+        pause();
+}
+
+static void what_ends_with_a_keeper_is_told_to_the_next(void **state)
+{
+    struct pollfd p = { .events = POLLIN };
+    pid_t holder, keeper = 0;
+    char yes = 0;
+
+    (void)state;
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    holder = fork();
+    if (holder == 0)
+        _exit(hold_keepers(lose_files, NULL, open("/dev/null", O_RDONLY), NULL) != 0);
+    close(told[1]);
+    assert_int_equal(read(told[0], &keeper, sizeof(keeper)), sizeof(keeper));
+    p.fd = (int)syscall(434 /* pidfd_open */, keeper, 0);
+    assert_true(p.fd >= 0);
+    kill(keeper, SIGKILL);
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    close(p.fd);
+    kill(holder, SIGCONT);
     assert_int_equal(read(told[0], &yes, 1), 1);
     assert_int_equal(yes, 'y');
     close(told[0]);
@@ -232,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(h03_who_is_followed),
         cmocka_unit_test(the_end_of_a_machine),
+        cmocka_unit_test(what_ends_with_a_keeper_is_told_to_the_next),
         cmocka_unit_test(h03_a_keeper_ends_with_its_holder),
     };
 

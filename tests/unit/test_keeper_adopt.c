@@ -1,16 +1,20 @@
 /*
  * test_keeper_adopt.c - a keeper that follows another (h03). That one may have been taken over:
  * until the new one is locked down, nothing that it could have written is there to be read, and
- * what is there then is forged.
+ * what is there then is forged. Its machine's carrel-files goes on.
  */
 #include "tests/unit/keeper_rig.h"
 
 #include "base/fd.h"
 #include "sandbox/box_jail.h"
+#include "sandbox/files/report.h"
+#include "sandbox/files/scope.h"
 #include "sandbox/guard/facts.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/sha.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +34,8 @@
 static struct scene {
     struct hold hold;
     struct keeper_parts parts;
-    pid_t machine, victim;
+    pid_t machine, files, victim;
+    int denials;     /* carrel-files' end */
     char hidden[64]; /* the state directory until the lock-down */
     int box;         /* the sandbox's, until then */
     int guest;       /* the other end of its control port */
@@ -55,6 +60,7 @@ static void forge(void)
 {
     struct box_state st = { .phase = BOX_RUNNING, .vmm_pid = scene.victim, .exit_code = -1 };
     struct box_jail j = { .pid = scene.victim, .uid = 4711, .ncgroups = 1 };
+    struct box_jail files = { .pid = scene.victim };
     struct kept *kept = scene.hold.kept;
 
     snprintf(st.engine, sizeof(st.engine), "no-such-engine");
@@ -62,6 +68,7 @@ static void forge(void)
     assert_int_equal(mkdir(j.cgroup[0], 0700), 0);
     assert_int_equal(box_save_state(rig.box, &st, false, &rig.err), 0);
     assert_int_equal(box_save_jail(rig.box, BOX_ENGINE, &j, &rig.err), 0);
+    assert_int_equal(box_save_jail(rig.box, BOX_FILES, &files, &rig.err), 0);
     memset(kept, 'A', sizeof(*kept)); /* no text in it ends */
     kept->had_main = true;
     kept->main_tty = false;
@@ -83,6 +90,10 @@ static int scene_setup(void **state)
     scene.victim = child(&h->fd[HOLD_ENGINE]);
     close(h->fd[HOLD_ENGINE]);
     scene.machine = child(&h->fd[HOLD_ENGINE]);
+    scene.files = child(&h->fd[HOLD_FILES]);
+    err |= socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
+    h->fd[HOLD_DENIALS] = pair[0];
+    scene.denials = pair[1];
     h->fd[HOLD_LOCK] = box_lock(rig.box, &rig.err);
     h->fd[HOLD_DOOR] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     err |= socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
@@ -90,6 +101,7 @@ static int scene_setup(void **state)
     h->fd[HOLD_SPARE] = pair[0];
     h->machine = (struct hold_machine){ .engine = &fake_machine,
                                         .pid = scene.machine,
+                                        .files = scene.files,
                                         .begun = keeper_now() - 1000,
                                         .host = facts_of("fake", false) };
     forge();
@@ -116,9 +128,12 @@ static int scene_teardown(void **state)
     for (unsigned i = 0; i < HOLD_FDS; i++)
         fd_closep(&scene.hold.fd[i]);
     kill(scene.machine, SIGKILL);
+    kill(scene.files, SIGKILL);
     kill(scene.victim, SIGKILL);
     waitpid(scene.machine, NULL, 0);
+    waitpid(scene.files, NULL, 0);
     waitpid(scene.victim, NULL, 0);
+    close(scene.denials);
     close(scene.box);
     close(scene.guest);
     munmap(scene.hold.kept, sizeof(struct kept));
@@ -149,9 +164,11 @@ static struct keeper *follower(int (*lock_down)(struct keeper *k, struct err *e)
     return k;
 }
 
-static bool is_victim_alive(void)
+static bool is_alive(pid_t pid)
 {
-    return waitpid(scene.victim, NULL, WNOHANG) == 0;
+    siginfo_t how = { 0 };
+
+    return waitid(P_PID, (id_t)pid, &how, WEXITED | WNOHANG | WNOWAIT) == 0 && how.si_pid == 0;
 }
 
 static void nothing_is_read_before_the_lock_down(void **state)
@@ -176,7 +193,8 @@ static void nothing_is_read_before_the_lock_down(void **state)
     assert_true(k->kept->limits.worked <= keeper_now());
     assert_true(k->kept->limits.cpu_seen < 60000);
     keeper_undo(k);
-    assert_true(is_victim_alive());
+    assert_true(is_alive(scene.victim));
+    assert_false(is_alive(scene.files));
     snprintf(leaf, sizeof(leaf), "%s/carrel-%s", rig.root, rig.cfg.id);
     assert_int_equal(access(leaf, F_OK), 0);
     keeper_free(k);
@@ -220,6 +238,97 @@ static void a_lock_that_was_let_go_is_taken_again(void **state)
     if (keeper_adopt(k, &scene.parts, &rig.err))
         fail_msg("%s", rig.err.msg);
     assert_int_equal(box_lock(rig.box, &rig.err), -EWOULDBLOCK);
+    keeper_undo(k);
+    keeper_free(k);
+}
+
+/* ---- carrel-files ---- */
+
+/* The last keeper was an honest one, without a main command. */
+static int lock_and_forget(struct keeper *k, struct err *e)
+{
+    int err = lock_and_show(k, e);
+
+    if (!err)
+        memset(k->kept, 0, sizeof(*k->kept));
+    return err;
+}
+
+/* carrel-files was told the rules of the policy that is in force. */
+static void give_rules(void)
+{
+    struct dossier d = { 0 };
+    struct text rules = TEXT_INIT;
+    struct policy *p;
+
+    assert_int_equal(dossier_load(&d, rig.box, DOSSIER_FILE, &rig.err), 0);
+    p = dossier_policy(&d, NULL);
+    assert_non_null(p);
+    scope_write(p, &rules);
+    SHA256((const unsigned char *)text_str(&rules), rules.len, scene.hold.machine.rules);
+    text_fini(&rules);
+    policy_free(p);
+    dossier_fini(&d);
+}
+
+static const struct engine *frail(void)
+{
+    static struct engine frail;
+
+    frail = fake_machine;
+    frail.outlives_files = false;
+    return &frail;
+}
+
+static struct keeper *adopt(void)
+{
+    struct keeper *k = follower(lock_and_forget);
+
+    if (keeper_adopt(k, &scene.parts, &rig.err))
+        fail_msg("%s", rig.err.msg);
+    return k;
+}
+
+static void its_carrel_files_goes_on(void **state)
+{
+    struct files_report r = { .magic = FILES_REPORT_MAGIC };
+    const struct jail_report again = { .magic = JAIL_MAGIC };
+    struct keeper *k;
+    uint32_t tokens;
+
+    (void)state;
+    give_rules();
+    scene.hold.machine.engine = frail();
+    k = adopt();
+    assert_int_equal(k->life, LIFE_RUNNING);
+    assert_true(is_alive(scene.files));
+    tokens = k->files.tokens;
+    assert_int_equal(send(scene.denials, &r, offsetof(struct files_report, path) + 1, 0),
+                     offsetof(struct files_report, path) + 1);
+    assert_int_equal(loop_once(&k->loop, 10000, &rig.err), 0);
+    assert_int_equal(k->files.tokens, tokens - 1);
+    /* What it is locked into is not for it to say. */
+    assert_int_equal(send(scene.denials, &again, sizeof(again), 0), sizeof(again));
+    keeper_files_drain(k);
+    assert_int_equal(waitpid(scene.files, NULL, 0), scene.files);
+    keeper_undo(k);
+    assert_true(is_alive(scene.victim));
+    keeper_free(k);
+}
+
+static void one_that_ended_unheard_ends_the_machine(void **state)
+{
+    struct pollfd p = { .fd = scene.hold.fd[HOLD_FILES], .events = POLLIN };
+    struct keeper *k;
+
+    (void)state;
+    give_rules();
+    scene.hold.machine.engine = frail();
+    kill(scene.files, SIGTERM);
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    k = adopt();
+    assert_int_equal(k->life, LIFE_KILLING);
+    assert_string_equal(k->state.reason, "files-lost");
     keeper_undo(k);
     keeper_free(k);
 }
@@ -285,6 +394,19 @@ static void main_is_one_job(unsigned times)
     keeper_free(k);
 }
 
+/* The last keeper did not live to end it, or wrote another policy to the sandbox's directory. */
+static void one_with_other_rules_is_ended(void **state)
+{
+    struct keeper *k;
+
+    (void)state;
+    k = adopt();
+    assert_int_equal(k->life, LIFE_RUNNING);
+    assert_false(is_alive(scene.files));
+    keeper_undo(k);
+    keeper_free(k);
+}
+
 /* Its end was heard and not yet written down; or somebody wants it to be asked about by nobody. */
 static void a_main_command_that_is_in_no_book_is_decided_about(void **state)
 {
@@ -313,6 +435,10 @@ int main(void)
                                         scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(a_main_command_that_is_in_two_books_is_one, scene_setup,
                                         scene_teardown),
+        cmocka_unit_test_setup_teardown(its_carrel_files_goes_on, scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(one_that_ended_unheard_ends_the_machine, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(one_with_other_rules_is_ended, scene_setup, scene_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,10 +38,11 @@ static int start(void **state)
         for (;;)
             pause();
     k.files.run.pid = child;
+    k.files.run.pidfd = (int)syscall(434 /* pidfd_open */, child, 0);
     k.files.refilled = keeper_now(); /* no tokens: what is valid is counted, and goes no further */
     k.files.reports.fd = k.files.run.report_fd = ends[0];
     theirs = ends[1];
-    return child < 0 ? -1 : loop_add(&k.loop, &k.files.reports, EPOLLIN, NULL);
+    return k.files.run.pidfd < 0 ? -1 : loop_add(&k.loop, &k.files.reports, EPOLLIN, NULL);
 }
 
 static int stop(void **state)
@@ -48,6 +50,7 @@ static int stop(void **state)
     (void)state;
     close(theirs);
     keeper_files_over(&k);
+    waitpid(child, NULL, 0); /* it has ended */
     loop_fini(&k.loop);
     return 0;
 }

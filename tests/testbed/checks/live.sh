@@ -60,7 +60,17 @@ holds "… and is not written to" "Read-only" "$(in_guest 'echo x >/doc/page')"
 carrel attest box >/tmp/attest 2>&1 || not_ok "attest: $(grep DIFFERENT /tmp/attest)"
 same "attest looks at the machine and its server" "2 2" \
     "$(grep -c 'root *same' /tmp/attest) $(grep -c 'none but those given  *none but' /tmp/attest)"
+keeper=$(carrel inspect box | sed -n 's/.*"keeper_pid": \([0-9]*\).*/\1/p' | head -n 1)
+server=$(pidof carrel-files)
+kill -9 "$keeper"
+until_ 20 sh -c "! carrel inspect box | grep -q '\"keeper_pid\": $keeper,'" || not_ok "nobody adopted it"
+same "its keeper dies: the server does not" "from outside $server" "$(in_guest 'cat /src/sub/greeting') $(pidof carrel-files)"
+in_guest 'ls /src; mkdir /src/a; echo x >/src/a/.env; cat /src/a/.env' >/tmp/denied
+until_ 20 sh -c 'carrel audit query box | grep "deny *file *storage/src/deny_read" | grep -q "a/.env"' ||
+    not_ok "what it denies then is on record"
+carrel attest box >/tmp/attest 2>&1 || not_ok "attest, after that: $(grep DIFFERENT /tmp/attest)"
 kill -9 "$(pidof carrel-files)"
+until_ 20 sh -c 'carrel audit query box | grep -q files.lost' || not_ok "its end is on record"
 holds "the server dies: an error, and no hang" "not connected" "$(in_guest 'cat /src/sub/greeting')"
 same "… and the machine lives on" alive "$(in_guest 'echo alive')"
 carrel attest box >/tmp/attest 2>&1 && not_ok "a server that is gone is no difference"
