@@ -50,8 +50,11 @@ static void wait_for_anything(void)
 static int ask(uint32_t opcode, uint64_t node, const void *args, uint32_t len, uint8_t **out)
 {
     static uint64_t unique;
+
+    unique += 2;
+
     const struct fuse_in_header h = {
-        .len = (uint32_t)IN + len, .opcode = opcode, .unique = unique += 2, .nodeid = node
+        .len = (uint32_t)IN + len, .opcode = opcode, .unique = unique, .nodeid = node
     };
     struct fuse_out_header reply;
     const uint32_t room = 4096;

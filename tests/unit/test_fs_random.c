@@ -194,12 +194,12 @@ static void reap(unsigned q)
     while (ring_reap(r, &id, &len)) {
         struct fuse_out_header out = { 0 };
         uint64_t at;
-        unsigned i;
+        unsigned i = 0;
 
         memcpy(&at, guest_at(&t.g, r->desc + 16ull * id, 8), 8);
-        for (i = 0; i < SLOTS && t.slot[i].in != at; i++)
-            ;
-        assert_true(i < SLOTS && t.slot[i].posted); /* and not answered before */
+        while (i < SLOTS - 1 && t.slot[i].in != at)
+            i++;
+        assert_true(t.slot[i].in == at && t.slot[i].posted); /* and not answered before */
         t.slot[i].posted = false;
         if (q == 0) {
             assert_int_equal(len, 0);
@@ -335,7 +335,7 @@ static void hear_greeting(void)
         char bytes[CMSG_SPACE(sizeof(int) * GMEM_REGIONS)];
         struct cmsghdr align;
     } beside;
-    uint8_t bytes[512];
+    uint8_t bytes[512] = { 0 };
 
     for (unsigned n = 0; n < RINGS * 2 + 3;) {
         struct iovec iov = { bytes, sizeof(bytes) };
