@@ -151,8 +151,9 @@ static int write_record(struct keeper *k, struct handing *h, struct err *e)
 }
 
 /* As for the machine; but it has the identity of the user whose files they are, and no cgroup: what
- * it allocates is bounded by its tables, it makes no process, and each request would pay for the
- * accounts of two leaves (a tenth, counted). */
+ * it allocates is bounded by its tables, and the pages of the guest that it is the first to touch
+ * by the guest's memory; it makes no process, and each request would pay for the accounts of two
+ * leaves (a tenth, counted). */
 static void prepare_jail(struct keeper *k)
 {
     struct jail *j = &k->files.jail;
