@@ -22,7 +22,9 @@
 
 int pty_place(struct err *e)
 {
-    static const char *const options[] = { "gid", "5", "mode", "620", "ptmxmode", "666", NULL };
+    /* All commands there can be have room below the kernel's 4,096 (kernel.pty.max). */
+    static const char *const options[] = { "gid", "5",   "mode", "620", "ptmxmode",
+                                           "666", "max", "60",   NULL };
     int place = detached_mount("devpts", options, DETACHED_NOSUID | DETACHED_NOEXEC);
 
     return place < 0 ? err_set(e, -place, "terminals of its own: %s", strerror(-place)) : place;

@@ -226,6 +226,11 @@ void own_terminals(void)
            said);
     while (hear(id, "nothing more", said, sizeof(said)))
         ;
+    /* And none has them all: 60, seven by seven. */
+    prints(
+        "f() { exec 3<>/dev/ptmx 4<>/dev/ptmx 5<>/dev/ptmx 6<>/dev/ptmx 7<>/dev/ptmx 8<>/dev/ptmx"
+        " 9<>/dev/ptmx; echo $1; (f $(($1 + 7))); }; f 7; true",
+        "agent", add_trees, "7\n14\n21\n28\n35\n42\n49\n56\n");
 }
 
 static void add_once(struct msg_builder *b)
